@@ -1,0 +1,11 @@
+// One test file costs a process (or thread) start, so there is one per module folder; two at a time fit two cores.
+export default {
+  files: ["test/**/*.test.ts"],
+  extensions: { ts: "module" },
+  // Processes, not threads: tests use node:sqlite, real signals, process.env and native bindings, and a crash must not take its neighbours along.
+  workerThreads: false,
+  concurrency: 2,
+  // Longest silence before a file counts as hung (a build under QEMU is the longest step).
+  timeout: "3m",
+  nodeArguments: ["--disable-warning=ExperimentalWarning"],
+};
