@@ -1,0 +1,12 @@
+/** A broken promise between two pieces of this program: crashes, because going on would spread it. */
+export class AssertionError extends Error {
+  override readonly name = "AssertionError";
+}
+
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new AssertionError(message);
+}
+
+export function unreachable(value: never, context: string): never {
+  throw new AssertionError(`${context}: impossible value ${JSON.stringify(value)}`);
+}

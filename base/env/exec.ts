@@ -1,0 +1,56 @@
+/** How a process ended: `code` when it exited, else the number of the signal that killed it. */
+export interface Exit {
+  readonly code: number;
+  /** 0 unless killed by a signal. */
+  readonly signal: number;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly input?: Uint8Array | string;
+  /** Killed (SIGKILL) after this long. Default 30 000. */
+  readonly timeoutMs?: number;
+  /** Output kept per stream; more is dropped and flagged. Default 1 MiB. */
+  readonly maxOutputBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult extends Exit {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  readonly truncated: boolean;
+}
+
+export interface SpawnOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** `pipe` hands the bytes to `onOutput`; a path appends to that file without passing through us. */
+  readonly stdout: "ignore" | "pipe" | { readonly appendTo: string };
+  readonly stderr: "ignore" | "pipe" | { readonly appendTo: string };
+  readonly onOutput?: (stream: "stdout" | "stderr", data: Uint8Array) => void;
+  /** Own session and process group, and outlives this program. */
+  readonly detached: boolean;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface Child {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  write(data: Uint8Array): void;
+  endInput(): void;
+}
+
+/** Programs. `argv[0]` is looked up in PATH; nothing ever goes through a shell. */
+export interface Exec {
+  /** Runs to the end. A program that is missing or may not be run gives `{ code: 127 | 126 }` and says so in `stderr`. */
+  run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Rejects when the program cannot be started. */
+  spawn(argv: readonly string[], options: SpawnOptions): Promise<Child>;
+  /** Sends a signal by number; a negative pid means the process group. False when there is no such process. */
+  kill(pid: number, signal: number): boolean;
+  /** Absolute path of a program in PATH, or undefined. */
+  find(program: string): Promise<string | undefined>;
+}

@@ -1,0 +1,54 @@
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A connected byte stream. `onData` is called in order; after `onClose` nothing more comes. */
+export interface Stream {
+  readonly remote: Address;
+  readonly local: Address;
+  onData(handler: (data: Uint8Array) => void): void;
+  /** Called once, with an error when the peer or the network broke the stream. */
+  onClose(handler: (error?: Error) => void): void;
+  /** Resolves when the system took the bytes; the caller awaits it to honour back pressure. */
+  write(data: Uint8Array): Promise<void>;
+  /** Half-close after what was written. */
+  end(): void;
+  destroy(): void;
+}
+
+export interface Listener {
+  readonly address: Address;
+  close(): Promise<void>;
+}
+
+export interface DatagramSocket {
+  readonly address: Address;
+  send(data: Uint8Array, to: Address): void;
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions extends Address {
+  /** Default 10 000. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Net {
+  /** Port 0 takes a free one. Rejects with the system's code (`EADDRINUSE`) and the address. */
+  listen(at: Address, onStream: (stream: Stream) => void): Promise<Listener>;
+  connect(to: ConnectOptions): Promise<Stream>;
+  bind(at: Address, onDatagram: (data: Uint8Array, from: Address) => void): Promise<DatagramSocket>;
+  /** Host interfaces' addresses, loopback included. */
+  interfaces(): readonly InterfaceAddress[];
+  hostname(): string;
+}
+
+export interface InterfaceAddress {
+  readonly name: string;
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly cidr: string;
+  readonly mac: string;
+  readonly internal: boolean;
+}

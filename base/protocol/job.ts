@@ -1,0 +1,98 @@
+import * as v from "valibot";
+import {
+  block,
+  flag,
+  integer,
+  list,
+  nanoseconds,
+  optionalFlag,
+  optionalInteger,
+  optionalText,
+  text,
+  textMap,
+} from "./schema.ts";
+import {
+  AffinitySchema,
+  ConstraintSchema,
+  DisconnectStrategySchema,
+  EphemeralDiskSchema,
+  MigrateStrategySchema,
+  ParameterizedSchema,
+  PeriodicSchema,
+  ReschedulePolicySchema,
+  RestartPolicySchema,
+  ScalingPolicySchema,
+  SpreadSchema,
+  UpdateStrategySchema,
+} from "./policies.ts";
+import { NetworkResourceSchema } from "./resources.ts";
+import { ServiceSchema } from "./service.ts";
+import { TaskSchema, VolumeRequestSchema } from "./task.ts";
+
+export type JobType = "service" | "batch" | "system" | "sysbatch";
+
+export const TaskGroupSchema = v.object({
+  Name: text,
+  Count: optionalInteger,
+  Constraints: list(ConstraintSchema),
+  Affinities: list(AffinitySchema),
+  Spreads: list(SpreadSchema),
+  Tasks: list(TaskSchema),
+  Networks: list(NetworkResourceSchema),
+  Services: list(ServiceSchema),
+  Volumes: v.nullish(v.record(v.string(), VolumeRequestSchema), () => ({})),
+  RestartPolicy: block(RestartPolicySchema),
+  ReschedulePolicy: block(ReschedulePolicySchema),
+  EphemeralDisk: block(EphemeralDiskSchema),
+  Update: block(UpdateStrategySchema),
+  Migrate: block(MigrateStrategySchema),
+  Disconnect: block(DisconnectStrategySchema),
+  Scaling: block(ScalingPolicySchema),
+  Consul: v.nullish(v.record(v.string(), v.unknown()), null),
+  Meta: textMap,
+  ShutdownDelay: optionalInteger,
+  MaxRunDuration: optionalInteger,
+});
+export type TaskGroup = v.InferOutput<typeof TaskGroupSchema>;
+
+/**
+ * A job as the Nomad API carries it (https://developer.hashicorp.com/nomad/api-docs/json-jobs). Parsing completes
+ * it structurally; `canonicalize` in `base/language/jobspec` fills the defaults that depend on the job's type.
+ * Status and indexes are not part of it: they are derived when it is read.
+ */
+export const JobSchema = v.object({
+  ID: text,
+  Name: text,
+  Region: text,
+  Namespace: text,
+  Type: text,
+  Priority: optionalInteger,
+  AllAtOnce: optionalFlag,
+  Datacenters: list(v.string()),
+  NodePool: text,
+  Constraints: list(ConstraintSchema),
+  Affinities: list(AffinitySchema),
+  Spreads: list(SpreadSchema),
+  TaskGroups: list(TaskGroupSchema),
+  Update: block(UpdateStrategySchema),
+  Migrate: block(MigrateStrategySchema),
+  Reschedule: block(ReschedulePolicySchema),
+  Periodic: block(PeriodicSchema),
+  ParameterizedJob: block(ParameterizedSchema),
+  Multiregion: v.nullish(v.record(v.string(), v.unknown()), null),
+  UI: v.nullish(v.record(v.string(), v.unknown()), null),
+  Payload: optionalText,
+  Meta: textMap,
+  ParentID: text,
+  Dispatched: flag,
+  DispatchIdempotencyToken: text,
+  VersionTag: v.nullish(v.record(v.string(), v.unknown()), null),
+  /** True once stopped; the job stays until it is purged or collected. */
+  Stop: flag,
+  Stable: flag,
+  /** Counts specification changes, from 0. */
+  Version: integer,
+  /** Nanoseconds since the epoch. */
+  SubmitTime: nanoseconds,
+});
+export type Job = v.InferOutput<typeof JobSchema>;

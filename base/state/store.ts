@@ -1,0 +1,151 @@
+/**
+ * The one store: revisioned key-value data, modelled on etcd's API (https://etcd.io/docs/v3.5/learning/api/).
+ * One revision per transaction that writes, cluster-wide and rising; it is the index of every blocking query.
+ * Keys and values are text; values are JSON (see `table.ts`).
+ */
+export interface Store {
+  /**
+   * All of `compare` hold → `then`, else `otherwise`; atomically, durable when it resolves.
+   * A transaction without effect (only ranges, or deletes that found nothing) takes no revision.
+   * A key may be written once per branch. Rejects with a {@link StoreError}.
+   */
+  txn(txn: Txn): Promise<TxnResult>;
+  /** A snapshot read, of the newest or (history permitting) an older revision. */
+  range(request: RangeRequest): Promise<RangeResult>;
+  /**
+   * Every change at or after `fromRevision` under `prefix`, in order, one call per revision, with none left out.
+   * `onRevision` must not throw. Ends with a reason when the history is compacted or the store closes.
+   */
+  watch(request: WatchRequest): Watch;
+  /** Forgets superseded records up to `revision`; reads and watches below it then fail with `compacted`. */
+  compact(revision: number): Promise<void>;
+  status(): StoreStatus;
+  /** Settles what is in flight, then refuses. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface StoreRecord {
+  readonly key: string;
+  readonly value: string;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  /** Writes since it was created, from 1. */
+  readonly version: number;
+}
+
+/** A missing key compares as version 0, revisions 0, value ''. */
+export type Compare =
+  | {
+      readonly key: string;
+      readonly target: "version" | "create" | "mod";
+      readonly op: "=" | "!=" | "<" | ">";
+      readonly operand: number;
+    }
+  | { readonly key: string; readonly target: "value"; readonly op: "=" | "!="; readonly operand: string };
+
+export type Op =
+  | { readonly op: "put"; readonly key: string; readonly value: string }
+  | { readonly op: "delete"; readonly key: string }
+  | { readonly op: "deletePrefix"; readonly prefix: string }
+  | { readonly op: "get"; readonly key: string };
+
+export interface Txn {
+  readonly compare?: readonly Compare[];
+  readonly then: readonly Op[];
+  readonly otherwise?: readonly Op[];
+}
+
+export interface TxnResult {
+  /** Whether `compare` held. */
+  readonly ok: boolean;
+  /** The store's revision after the transaction. */
+  readonly revision: number;
+  /** One per op of the branch taken. */
+  readonly responses: readonly OpResult[];
+}
+
+export type OpResult =
+  | { readonly op: "put"; readonly record: StoreRecord }
+  | { readonly op: "delete" | "deletePrefix"; readonly deleted: number }
+  | { readonly op: "get"; readonly record: StoreRecord | undefined };
+
+export interface RangeRequest {
+  readonly prefix: string;
+  /** Only keys after this one, for pages. */
+  readonly after?: string;
+  readonly limit?: number;
+  readonly revision?: number;
+}
+
+export interface RangeResult {
+  /** In ascending order of key (UTF-8 bytes). */
+  readonly records: readonly StoreRecord[];
+  readonly revision: number;
+  readonly more: boolean;
+}
+
+export interface WatchRequest {
+  readonly prefix: string;
+  /** 0 or absent: only what comes after now. */
+  readonly fromRevision?: number;
+  readonly onRevision: (change: RevisionChange) => void;
+  readonly onEnd: (reason: WatchEnd) => void;
+}
+
+/** All of one revision's changes under the watched prefix, in the order they were written. */
+export interface RevisionChange {
+  readonly revision: number;
+  readonly changes: readonly Change[];
+}
+
+export type Change =
+  | { readonly kind: "put"; readonly record: StoreRecord }
+  | { readonly kind: "delete"; readonly key: string; readonly previous: StoreRecord | undefined };
+
+export type WatchEnd =
+  | { readonly kind: "cancelled" }
+  | { readonly kind: "closed" }
+  | { readonly kind: "compacted"; readonly compactedRevision: number }
+  | { readonly kind: "failed"; readonly error: StoreError };
+
+export interface Watch {
+  cancel(): void;
+}
+
+export interface StoreStatus {
+  readonly engine: "memory" | "sqlite" | "etcd";
+  readonly revision: number;
+  readonly compactedRevision: number;
+  readonly keys: number;
+  /** On disk; 0 in memory. */
+  readonly bytes: number;
+  readonly transactionsInFlight: number;
+}
+
+/** A transaction may carry this many ops; larger writes are cut by the caller. */
+export const MAX_TXN_OPS = 10_000;
+/** Longest key and largest value. */
+export const MAX_KEY_BYTES = 4096;
+export const MAX_VALUE_BYTES = 1_400_000;
+
+export type StoreErrorCode =
+  | "closed"
+  | "full"
+  | "io"
+  | "busy"
+  | "corrupt"
+  | "foreign_version"
+  | "compacted"
+  | "future_revision"
+  | "too_large"
+  | "duplicate_key"
+  | "unavailable";
+
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+  constructor(code: StoreErrorCode, message: string) {
+    super(message);
+    this.name = "StoreError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,58 @@
+import * as v from "valibot";
+
+/** A kind of record: where it lives in the keyspace, how it is read, what it is found by. */
+export interface Table<T> {
+  readonly name: string;
+  /** Version of the stored shape, written beside every value. */
+  readonly schemaVersion: number;
+  readonly schema: v.GenericSchema<unknown, T>;
+  /** Secondary indexes: name → the keys a value is found under. */
+  readonly indexes: Readonly<Record<string, (value: T, id: string) => readonly string[]>>;
+}
+
+export function defineTable<T>(table: Table<T>): Table<T> {
+  return table;
+}
+
+export interface Row<T> {
+  readonly namespace: string;
+  readonly id: string;
+  readonly value: T;
+  readonly createIndex: number;
+  readonly modifyIndex: number;
+}
+
+/** One table as the view holds it now. Iterators see one consistent state as long as the caller does not await. */
+export interface TableView<T> {
+  get(namespace: string, id: string): Row<T> | undefined;
+  /** In ascending order of namespace, id. `namespace` undefined: all of them. */
+  list(namespace?: string, idPrefix?: string): Iterable<Row<T>>;
+  by(index: string, key: string): Iterable<Row<T>>;
+  readonly size: number;
+  /** Revision of the newest change to this table, deletes included; at least 1. */
+  readonly lastIndex: number;
+}
+
+/** A materialised copy of the state, following the store's change stream. */
+export interface View {
+  /** The newest revision this view has applied. */
+  readonly index: number;
+  table<T>(table: Table<T>): TableView<T>;
+  /** Called after each applied revision, with what changed. Returns the function that ends it. */
+  onChange(listener: (change: ViewChange) => void): () => void;
+  /** Resolves once the view has applied `revision` (read your own writes). */
+  reached(revision: number): Promise<void>;
+  close(): void;
+}
+
+export interface ViewChange {
+  readonly revision: number;
+  readonly rows: readonly ViewRowChange[];
+}
+
+export interface ViewRowChange {
+  readonly table: string;
+  readonly namespace: string;
+  readonly id: string;
+  readonly kind: "put" | "delete";
+}

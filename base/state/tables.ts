@@ -1,0 +1,109 @@
+import { AllocReportSchema, AllocSchema, type Alloc, type AllocReport } from "../protocol/alloc.ts";
+import {
+  CatalogCheckSchema,
+  CatalogNodeSchema,
+  CatalogServiceSchema,
+  type CatalogCheck,
+  type CatalogNode,
+  type CatalogService,
+} from "../protocol/catalog.ts";
+import { DeploymentSchema, type Deployment } from "../protocol/deployment.ts";
+import { EvaluationSchema, type Evaluation } from "../protocol/evaluation.ts";
+import { JobSchema, type Job } from "../protocol/job.ts";
+import { KvEntrySchema, type KvEntry } from "../protocol/kv.ts";
+import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "../protocol/node.ts";
+import { defineTable } from "./table.ts";
+
+/** The newest specification of each job. id: job id. */
+export const jobs = defineTable<Job>({ name: "jobs", schemaVersion: 1, schema: JobSchema, indexes: {} });
+
+/** Every kept version. id: `<job id>/<version, 10 digits>`. */
+export const jobVersions = defineTable<Job>({
+  name: "job-versions",
+  schemaVersion: 1,
+  schema: JobSchema,
+  indexes: { job: (job) => [`${job.Namespace}/${job.ID}`] },
+});
+
+/** id: evaluation id. */
+export const evals = defineTable<Evaluation>({
+  name: "evals",
+  schemaVersion: 1,
+  schema: EvaluationSchema,
+  indexes: {
+    job: (evaluation) => [`${evaluation.Namespace}/${evaluation.JobID}`],
+    status: (evaluation) => [evaluation.Status],
+  },
+});
+
+/** What is wanted; written by the plan applier. id: alloc id. */
+export const allocs = defineTable<Alloc>({
+  name: "allocs",
+  schemaVersion: 1,
+  schema: AllocSchema,
+  indexes: {
+    job: (alloc) => [`${alloc.Namespace}/${alloc.JobID}`],
+    node: (alloc) => [alloc.NodeID],
+    eval: (alloc) => [alloc.EvalID],
+    deployment: (alloc) => (alloc.DeploymentID === "" ? [] : [alloc.DeploymentID]),
+  },
+});
+
+/** What the node's client reports. id: alloc id. */
+export const allocReports = defineTable<AllocReport>({
+  name: "alloc-reports",
+  schemaVersion: 1,
+  schema: AllocReportSchema,
+  indexes: {},
+});
+
+/** What a node says of itself. id: node id. */
+export const nodes = defineTable<Node>({ name: "nodes", schemaVersion: 1, schema: NodeSchema, indexes: {} });
+
+/** What the servers know of it. id: node id. */
+export const nodeStates = defineTable<NodeState>({
+  name: "node-states",
+  schemaVersion: 1,
+  schema: NodeStateSchema,
+  indexes: {},
+});
+
+/** id: deployment id. */
+export const deployments = defineTable<Deployment>({
+  name: "deployments",
+  schemaVersion: 1,
+  schema: DeploymentSchema,
+  indexes: { job: (deployment) => [`${deployment.Namespace}/${deployment.JobID}`] },
+});
+
+/** id: node name. */
+export const catalogNodes = defineTable<CatalogNode>({
+  name: "catalog-nodes",
+  schemaVersion: 1,
+  schema: CatalogNodeSchema,
+  indexes: {},
+});
+
+/** id: `<node name>/<service id>`. */
+export const catalogServices = defineTable<CatalogService>({
+  name: "catalog-services",
+  schemaVersion: 1,
+  schema: CatalogServiceSchema,
+  indexes: { service: (service) => [service.Service], node: (service) => [service.Node] },
+});
+
+/** id: `<node name>/<check id>`. */
+export const catalogChecks = defineTable<CatalogCheck>({
+  name: "catalog-checks",
+  schemaVersion: 1,
+  schema: CatalogCheckSchema,
+  indexes: {
+    node: (check) => [check.Node],
+    service: (check) => (check.ServiceName === "" ? [] : [check.ServiceName]),
+    instance: (check) => [`${check.Node}/${check.ServiceID}`],
+    status: (check) => [check.Status],
+  },
+});
+
+/** Consul's key-value store. id: the key, slashes and all. */
+export const kv = defineTable<KvEntry>({ name: "kv", schemaVersion: 1, schema: KvEntrySchema, indexes: {} });
