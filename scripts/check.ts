@@ -23,7 +23,7 @@ if (unknown.length > 0) {
 const chosen = checks.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const outcomes = await Promise.all(chosen.map(run));
 for (const { code, output } of outcomes) {
-  if (code !== 0) console.log(output.trimEnd());
+  if (code !== 0) console.log(output.replaceAll(/^ *✔.*\n/gm, "").trimEnd());
 }
 for (const { name, code, seconds } of outcomes) {
   const verdict = code === 0 ? styleText("green", "ok  ") : styleText("red", "FAIL");

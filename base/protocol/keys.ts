@@ -1,4 +1,4 @@
-import { assert } from "../env/assert.ts";
+import { assert } from "#base/env/assert.ts";
 
 /** Where all state lives: `/lares/1/<table>/<namespace>/<id>`. The id may hold slashes; table and namespace may not. */
 export const ROOT = "/lares/1/";

@@ -1,4 +1,4 @@
-import * as v from "valibot";
+import type * as v from "valibot";
 
 /** A kind of record: where it lives in the keyspace, how it is read, what it is found by. */
 export interface Table<T> {

@@ -1,4 +1,4 @@
-import { AllocReportSchema, AllocSchema, type Alloc, type AllocReport } from "../protocol/alloc.ts";
+import { AllocReportSchema, AllocSchema, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
 import {
   CatalogCheckSchema,
   CatalogNodeSchema,
@@ -6,12 +6,12 @@ import {
   type CatalogCheck,
   type CatalogNode,
   type CatalogService,
-} from "../protocol/catalog.ts";
-import { DeploymentSchema, type Deployment } from "../protocol/deployment.ts";
-import { EvaluationSchema, type Evaluation } from "../protocol/evaluation.ts";
-import { JobSchema, type Job } from "../protocol/job.ts";
-import { KvEntrySchema, type KvEntry } from "../protocol/kv.ts";
-import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "../protocol/node.ts";
+} from "#base/protocol/catalog.ts";
+import { DeploymentSchema, type Deployment } from "#base/protocol/deployment.ts";
+import { EvaluationSchema, type Evaluation } from "#base/protocol/evaluation.ts";
+import { JobSchema, type Job } from "#base/protocol/job.ts";
+import { KvEntrySchema, type KvEntry } from "#base/protocol/kv.ts";
+import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/protocol/node.ts";
 import { defineTable } from "./table.ts";
 
 /** The newest specification of each job. id: job id. */
