@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import type { Plugin } from "esbuild";
+import { laresVersion, root } from "./place.ts";
+
+/** Of package.json only the version travels. */
+export const bundledVersion: Plugin = {
+  name: "version",
+  setup(build) {
+    build.onLoad({ filter: /\/package\.json$/ }, ({ path }) =>
+      path === `${root}/package.json`
+        ? { contents: JSON.stringify({ version: laresVersion }), loader: "json" }
+        : { contents: readFileSync(path), loader: "json" },
+    );
+  },
+};
+
+/** serialport looks for its prebuilt binding in folders that a bundle does not have; ours comes from the embedded files. */
+export const bundledAddons: Plugin = {
+  name: "addons",
+  setup(build) {
+    build.onResolve({ filter: /^node-gyp-build$/ }, () => ({ path: "serialport", namespace: "addon" }));
+    build.onLoad({ filter: /.*/, namespace: "addon" }, ({ path }) => ({
+      contents: `
+        import { loadNativeAddon } from "./base/platform/embedded/native-addon.ts";
+        export default () => loadNativeAddon(${JSON.stringify(path)});`,
+      resolveDir: root,
+      loader: "ts",
+    }));
+  },
+};
