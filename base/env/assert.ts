@@ -6,7 +6,3 @@ export class AssertionError extends Error {
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionError(message);
 }
-
-export function unreachable(value: never, context: string): never {
-  throw new AssertionError(`${context}: impossible value ${JSON.stringify(value)}`);
-}

@@ -23,12 +23,14 @@ export interface RunResult extends Exit {
   readonly truncated: boolean;
 }
 
+export type OutputTarget = "ignore" | "pipe" | "inherit" | { readonly appendTo: string };
+
 export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** `pipe` hands the bytes to `onOutput`; a path appends to that file without passing through us. */
-  readonly stdout: "ignore" | "pipe" | { readonly appendTo: string };
-  readonly stderr: "ignore" | "pipe" | { readonly appendTo: string };
+  /** `pipe` hands the bytes to `onOutput`, `inherit` shares ours; a path appends to that file without passing through us. */
+  readonly stdout: OutputTarget;
+  readonly stderr: OutputTarget;
   readonly onOutput?: (stream: "stdout" | "stderr", data: Uint8Array) => void;
   /** Own session and process group, and outlives this program. */
   readonly detached: boolean;

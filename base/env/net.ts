@@ -29,6 +29,8 @@ export interface DatagramSocket {
 }
 
 export interface ConnectOptions extends Address {
+  /** A Unix socket to dial instead. */
+  readonly socketPath?: string;
   /** Default 10 000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
