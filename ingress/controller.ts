@@ -1,10 +1,10 @@
-import type { Env } from '#base/env/env.ts';
-import { compileHandlebars } from '#base/client/templates/handlebars.ts';
-import { startRunner, type Runner } from '#base/client/templates/runner.ts';
-import type { BlockingGet } from '#base/client/templates/watch.ts';
-import { buildConfig } from './config.ts';
-import { HAPROXY_TEMPLATE } from './haproxy-template.ts';
-import { Haproxy } from './haproxy.ts';
+import type { Env } from "#base/env/env.ts";
+import { compileHandlebars } from "#base/client/templates/handlebars.ts";
+import { TemplateRunner } from "#base/client/templates/runner.ts";
+import type { BlockingGet } from "#base/client/templates/watch.ts";
+import { buildConfig } from "./config.ts";
+import { HAPROXY_TEMPLATE } from "./haproxy-template.ts";
+import { Haproxy } from "./haproxy.ts";
 
 export interface IngressOptions {
   readonly env: Env;
@@ -29,15 +29,21 @@ const MAX_CONNECTIONS = 4000;
 export function startIngress(options: IngressOptions): Ingress {
   const { env } = options;
   const haproxy = new Haproxy({ env, program: options.haproxyProgram, dir: options.dir });
-  let reported = '';
+  let reported = "";
   const template = compileHandlebars(HAPROXY_TEMPLATE, (data) => {
     const config = buildConfig(data, { takenPorts: [options.port] });
-    const problems = config.problems.map((problem) => `${problem.message}; ${problem.hint ?? ''}`);
-    if (problems.join('\n') !== reported) for (const problem of problems) env.log.warn(problem);
-    reported = problems.join('\n');
-    return { ...config, host: options.host, bind: `${options.host}:${options.port}`, socket: `${options.dir}/haproxy.sock`, maxConnections: MAX_CONNECTIONS };
+    const problems = config.problems.map((problem) => `${problem.message}; ${problem.hint ?? ""}`);
+    if (problems.join("\n") !== reported) for (const problem of problems) env.log.warn(problem);
+    reported = problems.join("\n");
+    return {
+      ...config,
+      host: options.host,
+      bind: `${options.host}:${options.port}`,
+      socket: `${options.dir}/haproxy.sock`,
+      maxConnections: MAX_CONNECTIONS,
+    };
   });
-  const runner: Runner = startRunner({
+  const runner = new TemplateRunner({
     clock: env.clock,
     log: env.log,
     get: options.get,
@@ -49,6 +55,7 @@ export function startIngress(options: IngressOptions): Ingress {
       else env.log.error(applied.error.message, { hint: applied.error.hint });
     },
   });
+  runner.start();
   return {
     stop: async () => {
       await runner.stop();

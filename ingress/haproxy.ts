@@ -1,8 +1,7 @@
-import { messageOf } from '#base/env/errors.ts';
-import { fail, succeed, type Result } from '#base/env/errors.ts';
-import type { Env } from '#base/env/env.ts';
-import type { Child } from '#base/env/exec.ts';
-import { sleep } from '#base/env/clock.ts';
+import { fail, messageOf, succeed, type Result } from "#base/env/errors.ts";
+import type { Env } from "#base/env/env.ts";
+import type { Child } from "#base/env/exec.ts";
+import { sleep } from "#base/env/clock.ts";
 
 export interface HaproxyOptions {
   readonly env: Env;
@@ -37,22 +36,27 @@ export class Haproxy {
   }
 
   /** Checks, replaces, starts or reloads. On failure what ran goes on as it was. */
-  async apply(text: string): Promise<Result<'started' | 'reloaded'>> {
+  async apply(text: string): Promise<Result<"started" | "reloaded">> {
     const { env, program, dir } = this.#options;
     const candidate = `${dir}/haproxy.next.cfg`;
     await env.disk.replace(candidate, text, { mode: 0o600 });
-    const check = await env.exec.run([program, '-c', '-q', '-f', candidate]);
-    if (check.code !== 0) return fail('haproxy_refused', `HAProxy refused the new configuration: ${firstAlert(check.stderr)}`, `the last good one stays in force; the refused one is ${candidate}`);
+    const check = await env.exec.run([program, "-c", "-f", candidate]);
+    if (check.code !== 0)
+      return fail(
+        "haproxy_refused",
+        `HAProxy refused the new configuration: ${firstAlert(check.stderr)}`,
+        `the last good one stays in force; the refused one is ${candidate}`,
+      );
     await env.disk.rename(candidate, this.configPath);
     if (this.#child !== undefined) {
       env.exec.kill(this.#child.pid, SIGUSR2);
-      return succeed('reloaded');
+      return succeed("reloaded");
     }
     try {
       this.#child = await this.#spawn();
-      return succeed('started');
+      return succeed("started");
     } catch (error) {
-      return fail('haproxy_start', `cannot start ${program}: ${messageOf(error)}`, 'install the haproxy package');
+      return fail("haproxy_start", `cannot start ${program}: ${messageOf(error)}`, "install the haproxy package");
     }
   }
 
@@ -63,14 +67,22 @@ export class Haproxy {
     if (child === undefined) return;
     const { env } = this.#options;
     env.exec.kill(child.pid, SIGUSR1);
-    const ended = await Promise.race([child.exited.then(() => true), sleep(env.clock, STOP_GRACE_MS).then(() => false)]);
+    const ended = await Promise.race([
+      child.exited.then(() => true),
+      sleep(env.clock, STOP_GRACE_MS).then(() => false),
+    ]);
     if (!ended) env.exec.kill(child.pid, SIGTERM);
     await child.exited;
   }
 
   async #spawn(): Promise<Child> {
     const { env, program } = this.#options;
-    const child = await env.exec.spawn([program, '-W', '-db', '-f', this.configPath], { env: {}, stdout: 'inherit', stderr: 'inherit', detached: false });
+    const child = await env.exec.spawn([program, "-W", "-db", "-f", this.configPath], {
+      env: {},
+      stdout: "inherit",
+      stderr: "inherit",
+      detached: false,
+    });
     void child.exited.then((exit) => this.#ended(exit.code, exit.signal));
     return child;
   }
@@ -80,14 +92,14 @@ export class Haproxy {
     const { env } = this.#options;
     this.#child = undefined;
     while (!this.#stopped.signal.aborted) {
-      env.log.error('HAProxy ended, starting it again', { code, signal, pauseMs: RESTART_PAUSE_MS });
+      env.log.error("HAProxy ended, starting it again", { code, signal, pauseMs: RESTART_PAUSE_MS });
       await sleep(env.clock, RESTART_PAUSE_MS, this.#stopped.signal);
       if (this.#stopped.signal.aborted || this.#child !== undefined) return;
       try {
         this.#child = await this.#spawn();
         return;
       } catch (error) {
-        env.log.error('cannot start HAProxy', { error: messageOf(error) });
+        env.log.error("cannot start HAProxy", { error: messageOf(error) });
       }
     }
   }
@@ -95,6 +107,6 @@ export class Haproxy {
 
 /** The line that says why; HAProxy prints context around it. */
 function firstAlert(output: string): string {
-  const lines = output.split('\n').map((line) => line.trim());
-  return lines.find((line) => line.includes('[ALERT]')) ?? lines.find((line) => line !== '') ?? 'no reason given';
+  const lines = output.split("\n").map((line) => line.trim());
+  return lines.find((line) => line.includes("[ALERT]")) ?? lines.find((line) => line !== "") ?? "no reason given";
 }
