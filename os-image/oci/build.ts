@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Exec } from '#base/env/exec.ts';
-import { fail, succeed, type Result } from '#base/env/errors.ts';
-import { writeArchive } from './archive.ts';
-import { buildLayer, type BuiltLayer } from './layer.ts';
-import type { Image } from './recipe.ts';
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Exec } from "#base/env/exec.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { writeArchive } from "./archive.ts";
+import { buildLayer, type BuiltLayer } from "./layer.ts";
+import type { Image } from "./recipe.ts";
 
 export interface BuildOptions {
   readonly exec: Exec;
@@ -28,19 +28,33 @@ export interface BuiltImage {
 /** Builds an image and writes it as an OCI layout that `docker load` takes too. */
 export async function buildImage(image: Image, options: BuildOptions): Promise<Result<BuiltImage>> {
   const needsRoot = image.layers.find((layer) => layer.run.length > 0);
-  if (needsRoot !== undefined && !options.privileged) return fail('image_root', `layer ${needsRoot.name} runs commands, which only root can`, 'build as root, or take out its run lines');
+  if (needsRoot !== undefined && !options.privileged)
+    return fail(
+      "image_root",
+      `layer ${needsRoot.name} runs commands, which only root can`,
+      "build as root, or take out its run lines",
+    );
   const below: BuiltLayer[] = [];
   for (const layer of image.layers) {
     const built = await buildLayer(layer, { ...options, architecture: image.architecture, below });
-    if (!built.ok) return fail(built.error.code, `image ${image.name}, layer ${layer.name}: ${built.error.message}`, built.error.hint);
-    options.onProgress(`layer ${layer.name} ${built.value.fromCache ? 'from the cache' : 'built'}`);
+    if (!built.ok)
+      return fail(
+        built.error.code,
+        `image ${image.name}, layer ${layer.name}: ${built.error.message}`,
+        built.error.hint,
+      );
+    options.onProgress(`layer ${layer.name} ${built.value.fromCache ? "from the cache" : "built"}`);
     below.unshift(built.value);
   }
   const layers = below.toReversed();
   await mkdir(options.cacheDir, { recursive: true });
-  const work = await mkdtemp(join(options.cacheDir, 'archive-'));
+  const work = await mkdtemp(join(options.cacheDir, "archive-"));
   try {
-    const written = await writeArchive(image, layers.map((layer) => layer.blob), { exec: options.exec, work, target: options.target, compress: options.compress });
+    const written = await writeArchive(
+      image,
+      layers.map((layer) => layer.blob),
+      { exec: options.exec, work, target: options.target, compress: options.compress },
+    );
     if (!written.ok) return written;
     return succeed({
       ...written.value,

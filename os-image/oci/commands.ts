@@ -1,5 +1,5 @@
-import type { Exec } from '#base/env/exec.ts';
-import { fail, succeed, type Result } from '#base/env/errors.ts';
+import type { Exec } from "#base/env/exec.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
 
 /** Mounts the layers as one tree in a mount namespace of its own, so that nothing is left mounted whatever happens. */
 const SCRIPT = `
@@ -26,11 +26,37 @@ const COMMAND_TIMEOUT_MS = 900_000;
 
 /** Runs one program as root inside the image made so far. */
 export async function runInside(argv: readonly string[], options: CommandOptions): Promise<Result<void>> {
-  const lower = options.lowers.length === 0 ? options.mountPoint : options.lowers.join(':');
+  const lower = options.lowers.length === 0 ? options.mountPoint : options.lowers.join(":");
   const result = await options.exec.run(
-    ['unshare', '--mount', '--pid', '--fork', '--kill-child', '/bin/sh', '-ec', SCRIPT, 'sh', lower, options.upper, options.work, options.mountPoint, ...argv],
-    { timeoutMs: COMMAND_TIMEOUT_MS, env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' } },
+    [
+      "unshare",
+      "--mount",
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "/bin/sh",
+      "-ec",
+      SCRIPT,
+      "sh",
+      lower,
+      options.upper,
+      options.work,
+      options.mountPoint,
+      ...argv,
+    ],
+    {
+      timeoutMs: COMMAND_TIMEOUT_MS,
+      env: {
+        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        DEBIAN_FRONTEND: "noninteractive",
+        LC_ALL: "C.UTF-8",
+      },
+    },
   );
   if (result.code === 0) return succeed(undefined);
-  return fail('image_command', `${argv.join(' ')} ended with ${result.code}: ${(result.stderr || result.stdout).trim().slice(-500)}`, 'commands need root, overlayfs and a shell-less program path inside the image');
+  return fail(
+    "image_command",
+    `${argv.join(" ")} ended with ${result.code}: ${(result.stderr || result.stdout).trim().slice(-500)}`,
+    "commands need root, overlayfs and a shell-less program path inside the image",
+  );
 }

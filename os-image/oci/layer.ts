@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import * as v from 'valibot';
-import type { Exec } from '#base/env/exec.ts';
-import { fail, succeed, type Result } from '#base/env/errors.ts';
-import { digestOf, packTree, type LayerBlob } from './archive.ts';
-import { runInside } from './commands.ts';
-import { fetchPackages, hashFile, type PackageFile } from './packages.ts';
-import type { Layer } from './recipe.ts';
-import { inside, layOut, type Accounts } from './tree.ts';
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import type { Exec } from "#base/env/exec.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { digestOf, packTree, type LayerBlob } from "./archive.ts";
+import { runInside } from "./commands.ts";
+import { fetchPackages, hashFile, type PackageFile } from "./packages.ts";
+import type { Layer } from "./recipe.ts";
+import { inside, layOut, type Accounts } from "./tree.ts";
 
 /** Rises when the same recipe would come out differently. */
 const BUILDER_VERSION = 1;
@@ -45,12 +45,12 @@ export async function buildLayer(layer: Layer, options: LayerOptions): Promise<R
   const fetched = await fetchPackages({ ...options, packages: layer.packages, without: layer.without, present });
   if (!fetched.ok) return fetched;
   const key = await layerKey(layer, fetched.value, options);
-  const dir = join(options.cacheDir, 'layers', key);
+  const dir = join(options.cacheDir, "layers", key);
   const cached = await readCached(layer.name, key, dir);
   if (cached !== undefined) return succeed(cached);
   const partial = `${dir}.partial`;
   await rm(partial, { recursive: true, force: true });
-  const made = await makeLayer(layer, fetched.value, partial, options);
+  const made = await makeLayer(layer, partial, { ...options, packages: fetched.value });
   if (!made.ok) {
     await rm(partial, { recursive: true, force: true });
     return made;
@@ -58,55 +58,91 @@ export async function buildLayer(layer: Layer, options: LayerOptions): Promise<R
   await rm(dir, { recursive: true, force: true });
   await rename(partial, dir);
   const built = await readCached(layer.name, key, dir);
-  return built === undefined ? fail('image_cache', `layer ${layer.name} vanished from the cache ${dir}`) : succeed({ ...built, fromCache: false });
+  return built === undefined
+    ? fail("image_cache", `layer ${layer.name} vanished from the cache ${dir}`)
+    : succeed({ ...built, fromCache: false });
 }
 
-async function makeLayer(layer: Layer, packages: readonly PackageFile[], dir: string, options: LayerOptions): Promise<Result<void>> {
-  const tree = join(dir, 'tree');
+interface MakeOptions extends LayerOptions {
+  readonly packages: readonly PackageFile[];
+}
+
+async function makeLayer(layer: Layer, dir: string, options: MakeOptions): Promise<Result<void>> {
+  const tree = join(dir, "tree");
   await mkdir(tree, { recursive: true });
   const below = options.below[0];
-  const laid = await layOut(layer, { exec: options.exec, root: tree, packages, accounts: below?.accounts ?? { passwd: '', group: '' }, privileged: options.privileged });
+  const laid = await layOut(layer, {
+    exec: options.exec,
+    root: tree,
+    packages: options.packages,
+    accounts: below?.accounts ?? { passwd: "", group: "" },
+    privileged: options.privileged,
+  });
   if (!laid.ok) return laid;
   for (const argv of layer.run) {
-    const work = join(dir, 'work');
-    const mountPoint = join(dir, 'mount');
+    const work = join(dir, "work");
+    const mountPoint = join(dir, "mount");
     await mkdir(work, { recursive: true });
     await mkdir(mountPoint, { recursive: true });
-    const ran = await runInside(argv, { exec: options.exec, lowers: options.below.map((lower) => lower.tree), upper: tree, work, mountPoint });
+    const ran = await runInside(argv, {
+      exec: options.exec,
+      lowers: options.below.map((lower) => lower.tree),
+      upper: tree,
+      work,
+      mountPoint,
+    });
     await rm(work, { recursive: true, force: true });
     await rm(mountPoint, { recursive: true, force: true });
     if (!ran.ok) return ran;
   }
   for (const path of layer.remove) await rm(inside(tree, path), { recursive: true, force: true });
   // Lower layers brought the merged-/usr links, and the mount points for commands are no content.
-  const exclude = below === undefined ? [] : ['bin', 'sbin', 'lib', 'lib64'];
-  const tar = join(dir, 'layer.tar');
-  const packed = await packTree({ exec: options.exec, root: tree, target: tar, privileged: options.privileged, exclude });
+  const exclude = below === undefined ? [] : ["bin", "sbin", "lib", "lib64"];
+  const tar = join(dir, "layer.tar");
+  const packed = await packTree({
+    exec: options.exec,
+    root: tree,
+    target: tar,
+    privileged: options.privileged,
+    exclude,
+  });
   if (!packed.ok) return packed;
-  const meta = { diffId: await digestOf(tar), packages: [...(below?.packages ?? []), ...packages], accounts: laid.value };
-  await writeFile(join(dir, 'layer.json'), JSON.stringify(meta));
+  const meta = {
+    diffId: await digestOf(tar),
+    packages: [...(below?.packages ?? []), ...options.packages],
+    accounts: laid.value,
+  };
+  await writeFile(join(dir, "layer.json"), JSON.stringify(meta));
   return succeed(undefined);
 }
 
 async function layerKey(layer: Layer, packages: readonly PackageFile[], options: LayerOptions): Promise<string> {
-  const sources = await Promise.all(layer.files.map(async (file) => (file.source === undefined ? '' : await hashFile(file.source))));
+  const sources: string[] = [];
+  for (const file of layer.files) sources.push(file.source === undefined ? "" : await hashFile(file.source));
   const parts = {
     builder: BUILDER_VERSION,
     layer: { ...layer, files: layer.files.map((file, at) => ({ ...file, source: sources[at] })) },
     packages: packages.map((file) => `${file.name}=${file.version}`),
-    below: options.below[0]?.key ?? '',
+    below: options.below[0]?.key ?? "",
     architecture: options.architecture,
     privileged: options.privileged,
   };
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
 async function readCached(name: string, key: string, dir: string): Promise<BuiltLayer | undefined> {
   try {
-    const meta = v.parse(MetaSchema, JSON.parse(await readFile(join(dir, 'layer.json'), 'utf8')));
-    const tar = join(dir, 'layer.tar');
+    const meta = v.parse(MetaSchema, JSON.parse(await readFile(join(dir, "layer.json"), "utf8")));
+    const tar = join(dir, "layer.tar");
     await stat(tar);
-    return { key, blob: { name, diffId: meta.diffId, tar }, tree: join(dir, 'tree'), packages: meta.packages, accounts: meta.accounts, fromCache: true };
+    return {
+      key,
+      blob: { name, diffId: meta.diffId, tar },
+      tree: join(dir, "tree"),
+      packages: meta.packages,
+      accounts: meta.accounts,
+      fromCache: true,
+    };
   } catch {
     return undefined;
   }

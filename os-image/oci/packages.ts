@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Exec } from '#base/env/exec.ts';
-import { fail, succeed, type Result } from '#base/env/errors.ts';
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Exec } from "#base/env/exec.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
 
 /** A package file that dependencies asked for. */
 export interface PackageFile {
@@ -31,16 +31,30 @@ export async function fetchPackages(options: ResolveOptions): Promise<Result<rea
   if (options.packages.length === 0) return succeed([]);
   const apt = await prepareApt(options);
   if (!apt.ok) return apt;
-  const install = ['apt-get', ...apt.value.options, 'install', '--no-install-recommends', '-y'];
-  const plan = await options.exec.run([...install, '--print-uris', '-qq', ...options.packages], { timeoutMs: 60_000 });
-  if (plan.code !== 0) return fail('image_packages', `apt cannot resolve ${options.packages.join(' ')}: ${lastLine(plan.stderr)}`, 'run apt-get update, or correct the names');
-  const wanted = plan.stdout.split('\n').flatMap((line) => /^'[^']+' (\S+)_(\S+)_\S+\.deb /.exec(line)?.slice(0, 3) ?? []);
-  const download = await options.exec.run([...install, '--download-only', ...options.packages], { timeoutMs: DOWNLOAD_TIMEOUT_MS });
-  if (download.code !== 0) return fail('image_download', `apt cannot download packages: ${lastLine(download.stderr)}`, 'check the network and the free space of the cache folder');
+  const install = ["apt-get", ...apt.value.options, "install", "--no-install-recommends", "-y"];
+  const plan = await options.exec.run([...install, "--print-uris", "-qq", ...options.packages], { timeoutMs: 60_000 });
+  if (plan.code !== 0)
+    return fail(
+      "image_packages",
+      `apt cannot resolve ${options.packages.join(" ")}: ${lastLine(plan.stderr)}`,
+      "run apt-get update, or correct the names",
+    );
+  const wanted = plan.stdout
+    .split("\n")
+    .flatMap((line) => /^'[^']+' (\S+)_(\S+)_\S+\.deb /.exec(line)?.slice(0, 3) ?? []);
+  const download = await options.exec.run([...install, "--download-only", ...options.packages], {
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+  });
+  if (download.code !== 0)
+    return fail(
+      "image_download",
+      `apt cannot download packages: ${lastLine(download.stderr)}`,
+      "check the network and the free space of the cache folder",
+    );
   const files: PackageFile[] = [];
   for (let i = 0; i + 2 < wanted.length; i += 3) {
-    const [line = '', name = '', version = ''] = wanted.slice(i, i + 3);
-    const file = /^'[^']+' (\S+) /.exec(line)?.[1] ?? '';
+    const [line = "", name = "", version = ""] = wanted.slice(i, i + 3);
+    const file = /^'[^']+' (\S+) /.exec(line)?.[1] ?? "";
     files.push({ name, version: decodeURIComponent(version), path: join(apt.value.archives, file) });
   }
   return succeed(files);
@@ -52,36 +66,49 @@ interface Apt {
 }
 
 async function prepareApt(options: ResolveOptions): Promise<Result<Apt>> {
-  const host = (await options.exec.run(['dpkg', '--print-architecture'])).stdout.trim();
-  if (host === '') return fail('image_needs_debian', 'images are built from Debian packages, and this machine has no dpkg', 'build on Debian or one of its kin');
-  const root = join(options.cacheDir, 'apt', options.architecture);
-  const archives = join(root, 'archives');
-  await mkdir(join(archives, 'partial'), { recursive: true });
+  const host = (await options.exec.run(["dpkg", "--print-architecture"])).stdout.trim();
+  if (host === "")
+    return fail(
+      "image_needs_debian",
+      "images are built from Debian packages, and this machine has no dpkg",
+      "build on Debian or one of its kin",
+    );
+  const root = join(options.cacheDir, "apt", options.architecture);
+  const archives = join(root, "archives");
+  await mkdir(join(archives, "partial"), { recursive: true });
   const status = installedSet(options);
-  const statusFile = join(root, `status-${createHash('sha256').update(status).digest('hex').slice(0, 16)}`);
+  const statusFile = join(root, `status-${createHash("sha256").update(status).digest("hex").slice(0, 16)}`);
   await writeFile(statusFile, status);
-  const aptOptions = [
-    ...['-o', `Dir::State::status=${statusFile}`],
-    ...['-o', `Dir::Cache::archives=${archives}`],
-    ...['-o', `APT::Architecture=${options.architecture}`],
-    ...['-o', `APT::Architectures=${options.architecture}`],
-    ...['-o', 'Debug::NoLocking=true'],
-    ...['-o', 'APT::Sandbox::User=root'],
+  const settings = [
+    `Dir::State::status=${statusFile}`,
+    `Dir::Cache::archives=${archives}`,
+    `APT::Architecture=${options.architecture}`,
+    `APT::Architectures=${options.architecture}`,
+    "Debug::NoLocking=true",
+    "APT::Sandbox::User=root",
     // Extraction runs no hooks; the machine's own must not run either.
-    ...['-o', 'DPkg::Post-Invoke=', '-o', 'APT::Update::Post-Invoke='],
+    "DPkg::Post-Invoke=",
+    "APT::Update::Post-Invoke=",
   ];
-  const usable = host === options.architecture && (await hasLists('/var/lib/apt/lists'));
+  const usable = host === options.architecture && (await hasLists("/var/lib/apt/lists"));
   if (!usable) {
-    const lists = join(root, 'lists');
-    await mkdir(join(lists, 'partial'), { recursive: true });
-    aptOptions.push('-o', `Dir::State::lists=${lists}`, '-o', `Dir::Cache=${join(root, 'cache')}`);
-    await mkdir(join(root, 'cache'), { recursive: true });
+    const lists = join(root, "lists");
+    await mkdir(join(lists, "partial"), { recursive: true });
+    settings.push(`Dir::State::lists=${lists}`, `Dir::Cache=${join(root, "cache")}`);
+    await mkdir(join(root, "cache"), { recursive: true });
     if (!(await hasLists(lists))) {
-      const update = await options.exec.run(['apt-get', ...aptOptions, 'update', '-qq'], { timeoutMs: DOWNLOAD_TIMEOUT_MS });
-      if (update.code !== 0) return fail('image_lists', `apt-get update: ${lastLine(update.stderr)}`, 'check the network and /etc/apt');
+      const update = await options.exec.run(["apt-get", ...optionsOf(settings), "update", "-qq"], {
+        timeoutMs: DOWNLOAD_TIMEOUT_MS,
+      });
+      if (update.code !== 0)
+        return fail("image_lists", `apt-get update: ${lastLine(update.stderr)}`, "check the network and /etc/apt");
     }
   }
-  return succeed({ options: aptOptions, archives });
+  return succeed({ options: optionsOf(settings), archives });
+}
+
+function optionsOf(settings: readonly string[]): readonly string[] {
+  return settings.flatMap((setting) => ["-o", setting]);
 }
 
 /** dpkg's status file for what is there, and for what the layer does without. */
@@ -90,13 +117,13 @@ function installedSet(options: ResolveOptions): string {
     `Package: ${name}\nStatus: install ok installed\nVersion: ${version}\nArchitecture: ${options.architecture}\nMulti-Arch: allowed\nMaintainer: none\nDescription: present\n`;
   return [
     ...options.present.map((file) => entry(file.name, file.version)),
-    ...options.without.map((name) => entry(name, '999')),
-  ].join('\n');
+    ...options.without.map((name) => entry(name, "999")),
+  ].join("\n");
 }
 
 async function hasLists(dir: string): Promise<boolean> {
   try {
-    return (await readdir(dir)).some((name) => name.includes('_Packages'));
+    return (await readdir(dir)).some((name) => name.includes("_Packages"));
   } catch {
     return false;
   }
@@ -104,14 +131,16 @@ async function hasLists(dir: string): Promise<boolean> {
 
 /** The `control` paragraphs of packages, as scanners look for them in images that have no dpkg. */
 export async function controlOf(exec: Exec, file: PackageFile): Promise<string> {
-  return (await exec.run(['dpkg-deb', '--field', file.path])).stdout;
+  return (await exec.run(["dpkg-deb", "--field", file.path])).stdout;
 }
 
 export async function hashFile(path: string): Promise<string> {
-  return createHash('sha256').update(await readFile(path)).digest('hex');
+  return createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
 }
 
 function lastLine(text: string): string {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return lines.filter((line) => line.startsWith('E:')).join('; ') || (lines.at(-1) ?? 'no message');
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.filter((line) => line.startsWith("E:")).join("; ") || (lines.at(-1) ?? "no message");
 }

@@ -1,12 +1,12 @@
-import { chmod, chown, copyFile, lstat, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join, normalize } from 'node:path';
-import type { Exec } from '#base/env/exec.ts';
-import { fail, succeed, type Result } from '#base/env/errors.ts';
-import { controlOf, type PackageFile } from './packages.ts';
-import type { Layer } from './recipe.ts';
+import { chmod, chown, copyFile, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import type { Exec } from "#base/env/exec.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { controlOf, type PackageFile } from "./packages.ts";
+import type { Layer } from "./recipe.ts";
 
 /** Where Debian merged /bin and its kin into /usr; packages may still name the old places. */
-const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
+const MERGED = ["bin", "sbin", "lib", "lib64"];
 
 export interface TreeOptions {
   readonly exec: Exec;
@@ -27,7 +27,7 @@ export interface Accounts {
 export async function layOut(layer: Layer, options: TreeOptions): Promise<Result<Accounts>> {
   const { root } = options;
   for (const name of MERGED) {
-    await mkdir(join(root, 'usr', name), { recursive: true });
+    await mkdir(join(root, "usr", name), { recursive: true });
     await symlink(`usr/${name}`, join(root, name));
   }
   for (const file of options.packages) {
@@ -42,7 +42,7 @@ export async function layOut(layer: Layer, options: TreeOptions): Promise<Result
   for (const entry of layer.files) {
     const path = inside(root, entry.path);
     await mkdir(dirname(path), { recursive: true });
-    if (entry.source === undefined) await writeFile(path, entry.content ?? '');
+    if (entry.source === undefined) await writeFile(path, entry.content ?? "");
     else await copyFile(entry.source, path);
     await own(path, entry, options);
   }
@@ -60,11 +60,25 @@ async function unpack(file: PackageFile, options: TreeOptions): Promise<Result<v
   try {
     // dpkg-deb writes the tar to its output; tar keeps our /bin → usr/bin links when a package brings a folder of that name.
     const child = await options.exec.run(
-      ['/bin/sh', '-ec', 'dpkg-deb --fsys-tarfile "$1" > "$2"; exec tar --extract --file "$2" --directory "$3" --keep-directory-symlink --preserve-permissions $4', 'sh', file.path, staging, options.root, options.privileged ? '--numeric-owner' : '--no-same-owner'],
+      [
+        "/bin/sh",
+        "-ec",
+        'dpkg-deb --fsys-tarfile "$1" > "$2"; exec tar --extract --file "$2" --directory "$3" --keep-directory-symlink --preserve-permissions $4',
+        "sh",
+        file.path,
+        staging,
+        options.root,
+        options.privileged ? "--numeric-owner" : "--no-same-owner",
+      ],
       { timeoutMs: 300_000 },
     );
-    if (child.code !== 0) return fail('image_unpack', `cannot unpack ${file.name} ${file.version}: ${child.stderr.trim()}`, 'remove it from the cache folder and try again');
-    const status = join(options.root, 'var/lib/dpkg/status.d', file.name);
+    if (child.code !== 0)
+      return fail(
+        "image_unpack",
+        `cannot unpack ${file.name} ${file.version}: ${child.stderr.trim()}`,
+        "remove it from the cache folder and try again",
+      );
+    const status = join(options.root, "var/lib/dpkg/status.d", file.name);
     await mkdir(dirname(status), { recursive: true });
     await writeFile(status, await controlOf(options.exec, file));
     return succeed(undefined);
@@ -76,33 +90,32 @@ async function unpack(file: PackageFile, options: TreeOptions): Promise<Result<v
 async function addUsers(layer: Layer, options: TreeOptions): Promise<Accounts> {
   const seen = await writtenAccounts(options);
   if (layer.users.length === 0) return seen;
-  const passwd = layer.users.map((user) => `${user.name}:x:${user.uid}:${user.gid}::${user.home}:${user.shell}\n`).join('');
-  const group = layer.users.map((user) => `${user.name}:x:${user.gid}:\n`).join('');
+  const passwd = layer.users
+    .map((user) => `${user.name}:x:${user.uid}:${user.gid}::${user.home}:${user.shell}\n`)
+    .join("");
+  const group = layer.users.map((user) => `${user.name}:x:${user.gid}:\n`).join("");
   const accounts = { passwd: seen.passwd + passwd, group: seen.group + group };
-  await mkdir(join(options.root, 'etc'), { recursive: true });
-  await writeFile(join(options.root, 'etc/passwd'), accounts.passwd);
-  await writeFile(join(options.root, 'etc/group'), accounts.group);
+  await mkdir(join(options.root, "etc"), { recursive: true });
+  await writeFile(join(options.root, "etc/passwd"), accounts.passwd);
+  await writeFile(join(options.root, "etc/group"), accounts.group);
   return accounts;
 }
 
 async function writtenAccounts(options: TreeOptions): Promise<Accounts> {
-  const read = async (name: string, otherwise: string): Promise<string> => {
-    const path = join(options.root, 'etc', name);
-    return (await exists(path)) ? await readFile(path, 'utf8') : otherwise;
+  const read = (name: string, otherwise: string): Promise<string> => {
+    const path = join(options.root, "etc", name);
+    return readFile(path, "utf8").catch(() => otherwise);
   };
-  return { passwd: await read('passwd', options.accounts.passwd), group: await read('group', options.accounts.group) };
+  return { passwd: await read("passwd", options.accounts.passwd), group: await read("group", options.accounts.group) };
 }
 
-async function own(path: string, entry: { mode: number; uid: number; gid: number }, options: TreeOptions): Promise<void> {
+async function own(
+  path: string,
+  entry: { mode: number; uid: number; gid: number },
+  options: TreeOptions,
+): Promise<void> {
   await chmod(path, entry.mode);
   if (options.privileged) await chown(path, entry.uid, entry.gid);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** A path of the image under `root`; `..` cannot climb out of it. */
