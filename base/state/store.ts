@@ -13,11 +13,16 @@ export interface Store {
   /** A snapshot read, of the newest or (history permitting) an older revision. */
   range(request: RangeRequest): Promise<RangeResult>;
   /**
+   * Every record under a prefix, in slices and in no particular order: how a view is built. Resolves with a revision;
+   * records written after it may be left out, so follow it with a watch from the next one.
+   */
+  scan(request: ScanRequest): Promise<number>;
+  /**
    * Every change at or after `fromRevision` under `prefix`, in order, one call per revision, with none left out.
    * `onRevision` must not throw. Ends with a reason when the history is compacted or the store closes.
    */
   watch(request: WatchRequest): Watch;
-  /** Forgets superseded records up to `revision`; reads and watches below it then fail with `compacted`. */
+  /** Forgets what was superseded before `revision`; reads and watches below it then fail with `compacted`. */
   compact(revision: number): Promise<void>;
   status(): StoreStatus;
   /** Settles what is in flight, then refuses. Idempotent. */
@@ -84,6 +89,12 @@ export interface RangeResult {
   readonly more: boolean;
 }
 
+export interface ScanRequest {
+  readonly prefix: string;
+  /** Must not throw. */
+  readonly onRecords: (records: readonly StoreRecord[]) => void;
+}
+
 export interface WatchRequest {
   readonly prefix: string;
   /** 0 or absent: only what comes after now. */
@@ -100,6 +111,7 @@ export interface RevisionChange {
 
 export type Change =
   | { readonly kind: "put"; readonly record: StoreRecord }
+  /** `previous` is undefined when the history no longer holds it. */
   | { readonly kind: "delete"; readonly key: string; readonly previous: StoreRecord | undefined };
 
 export type WatchEnd =
@@ -122,11 +134,17 @@ export interface StoreStatus {
   readonly transactionsInFlight: number;
 }
 
-/** A transaction may carry this many ops; larger writes are cut by the caller. */
+/** A transaction may carry this many ops; larger writes are cut by the caller. Above: `too_large`. */
 export const MAX_TXN_OPS = 10_000;
-/** Longest key and largest value. */
+/** Longest key and largest value. Above: `too_large`. */
 export const MAX_KEY_BYTES = 4096;
 export const MAX_VALUE_BYTES = 1_400_000;
+/** All keys and values of one transaction together. Above: `too_large`. */
+export const MAX_TXN_BYTES = 32 << 20;
+/** Transactions waiting for the disk. Above: `unavailable`, and nothing was written. */
+export const MAX_TXNS_IN_FLIGHT = 20_000;
+/** Revisions kept for watches and reads of the past; older ones are compacted away in the background. */
+export const HISTORY_REVISIONS = 10_000;
 
 export type StoreErrorCode =
   | "closed"
@@ -139,13 +157,14 @@ export type StoreErrorCode =
   | "future_revision"
   | "too_large"
   | "duplicate_key"
+  | "bad_key"
   | "unavailable";
 
 export class StoreError extends Error {
+  override readonly name = "StoreError";
   readonly code: StoreErrorCode;
   constructor(code: StoreErrorCode, message: string) {
     super(message);
-    this.name = "StoreError";
     this.code = code;
   }
 }

@@ -7,7 +7,12 @@ export interface Table<T> {
   readonly schemaVersion: number;
   readonly schema: v.GenericSchema<unknown, T>;
   /** Secondary indexes: name → the keys a value is found under. */
-  readonly indexes: Readonly<Record<string, (value: T, id: string) => readonly string[]>>;
+  readonly indexes: Readonly<Record<string, IndexKeys<T>["keysOf"]>>;
+}
+
+/** A method's type, so that a table of jobs is a table of something: its rows only ever come from itself. */
+interface IndexKeys<T> {
+  keysOf(value: T, id: string): readonly string[];
 }
 
 export function defineTable<T>(table: Table<T>): Table<T> {
