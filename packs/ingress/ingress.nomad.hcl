@@ -1,10 +1,15 @@
 # HAProxy, configured from the catalog: services whose tags ask for it (urlprefix-host/path) are reachable here.
+variable "port" {
+  type    = number
+  default = 8080
+}
+
 job "ingress" {
   type = "system"
 
   group "ingress" {
     network {
-      port "http" { static = 8080 }
+      port "http" { static = var.port }
     }
 
     task "haproxy" {
