@@ -1,0 +1,165 @@
+import type { Attribute, Block, Body, BodyItem, Label } from "./ast.ts";
+import { synchronize } from "./recover.ts";
+import {
+  accept,
+  complain,
+  describe,
+  endOfLast,
+  nested,
+  peek,
+  peekSecond,
+  take,
+  textOf,
+  unexpected,
+  type Parser,
+} from "./parser.ts";
+import type { Token } from "./token.ts";
+
+/** A whole file. */
+export function parseBody(parser: Parser): Body {
+  const items: BodyItem[] = [];
+  for (;;) {
+    parseItems(parser, items);
+    const token = peek(parser);
+    if (token.type === "end-of-file") return { kind: "body", items, start: 0, end: token.end };
+    complain(parser, token, {
+      message: 'this "}" closes nothing',
+      hint: "remove it, or look for a { that is missing above",
+    });
+    take(parser);
+    parser.recovering = false;
+  }
+}
+
+/** Reads items until a `}` or the end of the file. */
+function parseItems(parser: Parser, items: BodyItem[]): void {
+  for (;;) {
+    const token = peek(parser);
+    if (token.type === "end-of-file" || token.type === "}") return;
+    if (token.type === "newline") {
+      take(parser);
+      continue;
+    }
+    const start = parser.index;
+    const item = parseItem(parser);
+    if (item !== undefined) items.push(item);
+    if (!parser.recovering) endOfItem(parser);
+    if (parser.recovering) synchronize(parser, start);
+  }
+}
+
+function endOfItem(parser: Parser): void {
+  const token = peek(parser);
+  if (token.type === "newline" || token.type === "end-of-file" || token.type === "}") return;
+  const hint =
+    token.type === "," ? 'attributes of a block end with the line, without ","' : "put it on a line of its own";
+  unexpected(parser, { what: "the end of the line", hint });
+}
+
+function parseItem(parser: Parser): BodyItem | undefined {
+  const name = peek(parser);
+  if (name.type !== "identifier") {
+    const quoted = name.type === "quote-open" ? "names of attributes and blocks are written without quotes" : undefined;
+    unexpected(parser, { what: "an attribute or a block", ...(quoted === undefined ? {} : { hint: quoted }) });
+    return undefined;
+  }
+  take(parser);
+  const next = peek(parser);
+  if (next.type === "=") return parseAttribute(parser, name);
+  if (next.type === "{" || next.type === "quote-open" || next.type === "identifier") return parseBlock(parser, name);
+  const hint = next.type === ":" ? 'attributes are written with "=", not ":"' : undefined;
+  unexpected(parser, {
+    what: `"=" (an attribute), a label or "{" (a block) after ${describe(parser, name)}`,
+    ...(hint === undefined ? {} : { hint }),
+  });
+  return undefined;
+}
+
+function parseAttribute(parser: Parser, name: Token): Attribute {
+  take(parser);
+  if (peek(parser).type === "newline") {
+    unexpected(parser, {
+      what: `a value for ${describe(parser, name)}`,
+      hint: "the value starts on the same line as its =",
+    });
+  }
+  const value = parser.parseExpression(parser);
+  return {
+    kind: "attribute",
+    name: textOf(parser, name),
+    nameSpan: { start: name.start, end: name.end },
+    value,
+    start: name.start,
+    end: endOfLast(parser),
+  };
+}
+
+function parseBlock(parser: Parser, type: Token): Block | undefined {
+  const labels: Label[] = [];
+  for (;;) {
+    const token = peek(parser);
+    if (token.type === "{") break;
+    const label = parseLabel(parser);
+    if (label === undefined) return undefined;
+    labels.push(label);
+  }
+  const opening = take(parser);
+  const items: BodyItem[] = [];
+  const typeName = textOf(parser, type);
+  nested(
+    parser,
+    () => (peek(parser).type === "newline" ? parseItems(parser, items) : parseOneLine(parser, items)),
+    () => undefined,
+  );
+  if (!parser.recovering || peek(parser).type === "end-of-file") closeBlock(parser, { type, opening });
+  const body: Body = { kind: "body", items, start: opening.start, end: endOfLast(parser) };
+  const typeSpan = { start: type.start, end: type.end };
+  return { kind: "block", type: typeName, typeSpan, labels, body, start: type.start, end: body.end };
+}
+
+function closeBlock(parser: Parser, block: { readonly type: Token; readonly opening: Token }): void {
+  if (accept(parser, "}") !== undefined) return;
+  if (peek(parser).type !== "end-of-file") return unexpected(parser, { what: '"}"' });
+  const unclosed = parser.complaints.some((each) => each.code === "hcl_unclosed");
+  if (unclosed || parser.recovering) return;
+  const span = { start: block.type.start, end: block.opening.end };
+  const message = `the block ${describe(parser, block.type)} is never closed`;
+  parser.complaints.push({
+    code: "hcl_unclosed",
+    span,
+    message,
+    hint: 'a "}" is missing, here or in a block inside it',
+  });
+  parser.recovering = true;
+}
+
+/** `{ }` or `{ name = value }`. */
+function parseOneLine(parser: Parser, items: BodyItem[]): void {
+  if (peek(parser).type === "}" || peek(parser).type === "end-of-file") return;
+  if (peek(parser).type === "identifier" && peekSecond(parser).type !== "=") {
+    return unexpected(parser, { what: "an attribute", hint: "a block inside a block starts on a line of its own" });
+  }
+  const item = parseItem(parser);
+  if (item !== undefined) items.push(item);
+  if (peek(parser).type === "}" || parser.recovering) return;
+  unexpected(parser, { what: '"}"', hint: "a block on one line holds one attribute; put each on a line of its own" });
+}
+
+function parseLabel(parser: Parser): Label | undefined {
+  const token = peek(parser);
+  if (token.type === "identifier") {
+    take(parser);
+    return { value: textOf(parser, token), quoted: false, start: token.start, end: token.end };
+  }
+  if (token.type !== "quote-open") {
+    const equals = token.type === "=" ? "an attribute's name is one word; a block has no =" : undefined;
+    unexpected(parser, { what: 'a label or "{"', ...(equals === undefined ? {} : { hint: equals }) });
+    return undefined;
+  }
+  const value = parser.parseExpression(parser);
+  if (value.kind === "literal" && typeof value.value === "string") {
+    return { value: value.value, quoted: true, start: value.start, end: value.end };
+  }
+  complain(parser, value, { message: "a label must be plain text, without ${ } or operators" });
+  return undefined;
+}
