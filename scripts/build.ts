@@ -1,23 +1,32 @@
 import { parseArgs } from "node:util";
 import { bundleExecutableMain, bundleModule, laresRecipe, type Program } from "./build/bundle.ts";
+import { buildDeb, debContents, debianArchitecture } from "./build/deb.ts";
 import { buildExecutable } from "./build/executable.ts";
 import { thirdPartyNotices } from "./build/notices.ts";
 import { writeOutput } from "./build/output.ts";
-import { type Architecture, architectures, root } from "./build/place.ts";
+import { type Architecture, architectures, laresVersion, root } from "./build/place.ts";
 
-const TARGETS = ["mjs", ...architectures] as const;
+const TARGETS = ["mjs", ...architectures, "deb"] as const;
 type Target = (typeof TARGETS)[number];
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { out: { type: "string" } } });
 const dist = values.out ?? `${root}/dist`;
 const wanted = positionals.length === 0 ? TARGETS : positionals.map(parseTarget);
 
+const withDeb = wanted.includes("deb");
+// With no processor named, `deb` means a package for each; a package needs its executable.
+const named = architectures.filter((architecture) => wanted.includes(architecture));
+const executables = withDeb && named.length === 0 ? architectures : named;
+
 if (wanted.includes("mjs")) await buildModule();
-const executables = architectures.filter((architecture) => wanted.includes(architecture));
 if (executables.length > 0) {
   const program = await bundleExecutableMain(laresRecipe());
+  const notices = await thirdPartyNotices([program.metafile]);
   // One after the other: each holds Node's 120 MB in memory, and the emulated one is slow enough without company.
-  for (const architecture of executables) await buildOne(architecture, program);
+  for (const architecture of executables) {
+    await buildOne(architecture, program);
+    if (withDeb) await buildPackage(architecture, notices);
+  }
 }
 
 async function buildModule(): Promise<void> {
@@ -33,6 +42,13 @@ async function buildOne(architecture: Architecture, program: Program): Promise<v
   const started = performance.now();
   const name = `lares-linux-${architecture}`;
   report(name, await buildExecutable(`${dist}/${name}`, architecture, program), started);
+}
+
+async function buildPackage(architecture: Architecture, notices: string): Promise<void> {
+  const started = performance.now();
+  const name = `lares_${laresVersion}_${debianArchitecture[architecture]}.deb`;
+  const contents = debContents(`${dist}/lares-linux-${architecture}`, notices);
+  report(name, await buildDeb(`${dist}/${name}`, { architecture, contents, compression: 6 }), started);
 }
 
 function report(name: string, outcome: "made" | "kept", started: number): void {

@@ -13,7 +13,7 @@ const SERIALPORT = {
 
 /** What travels with the program beside its code. */
 export function collectAssets(): Assets {
-  const patterns = ["packs/**/*", "{base,daemons,drivers,ingress,cli,os-image}/**/*.hbs"];
+  const patterns = ["packs/**/*", "{base,daemons,drivers,ingress,cli,os-image}/**/*.{hbs,sh}"];
   const paths = globSync(patterns, { cwd: root, withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.name.endsWith(".md"))
     .map((entry) => `${entry.parentPath}/${entry.name}`.slice(root.length + 1));

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { dockerForTests } from "./test/docker.ts";
+import { readTap, type Tally } from "./test/tap.ts";
+
+const { values, positionals: files } = parseArgs({
+  allowPositionals: true,
+  options: { coverage: { type: "boolean", default: false } },
+});
+const root = new URL("..", import.meta.url).pathname;
+
+// Ctrl-C ends the runner, and then we still take down what we started; a second one is not needed.
+let running: ChildProcess | undefined;
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    interrupted = true;
+    running?.kill(signal);
+  });
+}
+
+const checks = files.length > 0 ? { passed: 0, failed: 0 } : runChecks();
+const docker = await dockerForTests();
+const tests = await runTests(docker.env).finally(async () => await docker.stop());
+const passed = checks.passed + tests.passed;
+const failed = checks.failed + tests.failed + (interrupted ? 1 : 0);
+if (interrupted) console.log("FAIL interrupted");
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+/** Types, lint, format and unused code count as one test each; the tidy rules are among the tests anyway. */
+function runChecks(): Tally {
+  const tally = { passed: 0, failed: 0 };
+  for (const name of ["types", "lint", "format", "unused"]) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [`${root}/scripts/check.ts`, name], {
+      encoding: "utf8",
+    });
+    tally[status === 0 ? "passed" : "failed"]++;
+    if (status !== 0) console.log(`FAIL check ${name}\n${stdout}${stderr}`);
+  }
+  return tally;
+}
+
+async function runTests(env: Record<string, string>): Promise<Tally> {
+  if (interrupted) return { passed: 0, failed: 0 };
+  const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, "--tap", ...files];
+  const c8 = [
+    `${root}/node_modules/c8/bin/c8.js`,
+    "--reporter=text-summary",
+    "--reporter=html",
+    "--exclude=test/**",
+    "--exclude=scripts/**",
+    process.execPath,
+  ];
+  const child = spawn(process.execPath, values.coverage ? [...c8, ...ava] : ava, {
+    cwd: root,
+    env: { ...process.env, ...env, FORCE_COLOR: "0" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  running = child;
+  const tap = readTap();
+  const closed = new Promise<number>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve(code ?? 1));
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const shown = tap.line(line);
+    if (shown !== undefined) console.log(shown);
+  }
+  const code = await closed;
+  const tally = tap.tally();
+  if (code !== 0 && tally.failed === 0) {
+    console.log(`FAIL the test runner ended with exit code ${code} although no test failed`);
+    return { ...tally, failed: 1 };
+  }
+  return tally;
+}
