@@ -1,0 +1,274 @@
+import * as v from "valibot";
+import { integer, list, text, textMap, texts } from "#base/protocol/schema.ts";
+
+const on = v.nullish(v.boolean(), true);
+const off = v.nullish(v.boolean(), false);
+const whole = (otherwise: number) => v.nullish(v.pipe(v.number(), v.integer()), otherwise);
+const word = (otherwise: string) => v.nullish(v.string(), otherwise);
+/** A block whose every key has a default. */
+function settings<S extends v.ObjectEntries>(entries: S) {
+  const schema = v.object(entries);
+  return v.pipe(
+    v.nullish(v.record(v.string(), v.unknown()), () => ({})),
+    schema,
+  );
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "off"] as const;
+
+/** Where each service listens; 0 switches it off. */
+const PortsSchema = settings({
+  http: whole(4646),
+  rpc: whole(4647),
+  /** The Consul API. */
+  consul: whole(8500),
+  dns: whole(8600),
+  /** The Vault API. */
+  vault: whole(8200),
+  gossip: whole(8301),
+});
+
+/** Addresses to bind to (an IP, an interface as `{{ GetInterfaceIP "eth0" }}` or several separated by spaces); empty: `bindAddress`. */
+const AddressesSchema = settings({ http: text, rpc: text, consul: text, dns: text, vault: text, gossip: text });
+
+/** What other nodes are told; empty: the bound address. */
+const AdvertiseSchema = settings({ http: text, rpc: text, gossip: text });
+
+const JoinSchema = settings({
+  retryJoin: texts,
+  startJoin: texts,
+  retryMax: whole(0),
+  retryIntervalMs: whole(30 * SECOND),
+});
+
+const ServerSchema = settings({
+  enabled: off,
+  bootstrapExpect: whole(1),
+  numSchedulers: v.nullish(v.number(), null),
+  enabledSchedulers: texts,
+  nodeGcThresholdMs: whole(24 * HOUR),
+  jobGcThresholdMs: whole(4 * HOUR),
+  jobGcIntervalMs: whole(5 * MINUTE),
+  evalGcThresholdMs: whole(HOUR),
+  batchEvalGcThresholdMs: whole(24 * HOUR),
+  deploymentGcThresholdMs: whole(HOUR),
+  heartbeatGraceMs: whole(10 * SECOND),
+  minHeartbeatTtlMs: whole(10 * SECOND),
+  maxHeartbeatsPerSecond: v.nullish(v.number(), 50),
+  failoverHeartbeatTtlMs: whole(5 * MINUTE),
+  jobDefaultPriority: whole(50),
+  jobMaxPriority: whole(100),
+  jobMaxCount: whole(50_000),
+  jobTrackedVersions: whole(6),
+  jobMaxSourceSize: whole(1_000_000),
+  encrypt: text,
+  serverJoin: JoinSchema,
+  /** `schedulerAlgorithm`, `memoryOversubscription` and `preemption` of a new cluster. */
+  defaultSchedulerConfig: settings({
+    schedulerAlgorithm: v.nullish(v.picklist(["binpack", "spread"]), "binpack"),
+    memoryOversubscriptionEnabled: off,
+    rejectJobRegistration: off,
+    pauseEvalBroker: off,
+    preemptionConfig: settings({
+      systemSchedulerEnabled: on,
+      sysbatchSchedulerEnabled: off,
+      batchSchedulerEnabled: off,
+      serviceSchedulerEnabled: off,
+    }),
+  }),
+});
+
+export const HostVolumeConfigSchema = v.object({ name: v.string(), path: text, readOnly: off });
+export const HostNetworkConfigSchema = v.object({ name: v.string(), cidr: text, interface: text, reservedPorts: text });
+
+const ClientSchema = settings({
+  enabled: off,
+  allocDir: text,
+  allocMountsDir: text,
+  stateDir: text,
+  hostVolumesDir: text,
+  nodeClass: text,
+  nodePool: word("default"),
+  servers: texts,
+  serverJoin: JoinSchema,
+  meta: textMap,
+  /** Free options: `driver.allowlist`, `env.denylist` … */
+  options: textMap,
+  hostVolumes: list(HostVolumeConfigSchema),
+  hostNetworks: list(HostNetworkConfigSchema),
+  /** Kept for the machine itself. CPU in MHz, memory and disk in MB; `reservedPorts` as `22,80,8500-8600`. */
+  reserved: settings({ cpu: integer, cores: text, memory: integer, disk: integer, reservedPorts: text }),
+  networkInterface: text,
+  networkSpeed: integer,
+  /** Overrides what is measured; 0: measured. */
+  cpuTotalCompute: integer,
+  memoryTotalMb: integer,
+  diskTotalMb: integer,
+  diskFreeMb: integer,
+  minDynamicPort: whole(20_000),
+  maxDynamicPort: whole(32_000),
+  maxKillTimeoutMs: whole(30 * SECOND),
+  maxDynamicHostVolumes: integer,
+  gcIntervalMs: whole(MINUTE),
+  gcDiskUsageThreshold: v.nullish(v.number(), 80),
+  gcInodeUsageThreshold: v.nullish(v.number(), 70),
+  gcMaxAllocs: whole(50),
+  gcParallelDestroys: whole(2),
+  gcVolumesOnNodeGc: off,
+  noHostUuid: on,
+  cniPath: word("/opt/cni/bin:/usr/lib/cni"),
+  cniConfigDir: word("/opt/cni/config"),
+  bridgeNetworkName: word("nomad"),
+  bridgeNetworkSubnet: word("172.26.64.0/20"),
+  bridgeNetworkSubnetIpv6: text,
+  bridgeNetworkHairpinMode: off,
+  bindWildcardDefaultHostNetwork: on,
+  nomadServiceDiscovery: on,
+  preferredAddressFamily: text,
+  template: settings({
+    functionDenylist: v.nullish(v.array(v.string()), () => ["plugin", "writeToFile"]),
+    disableFileSandbox: off,
+    maxStaleMs: whole(87_600 * HOUR),
+    blockQueryWaitMs: whole(5 * MINUTE),
+  }),
+  artifact: settings({
+    httpReadTimeoutMs: whole(30 * MINUTE),
+    httpMaxSize: word("100GB"),
+    gitTimeoutMs: whole(30 * MINUTE),
+    disableFilesystemIsolation: off,
+    decompressionSizeLimit: word("100GB"),
+    decompressionFileCountLimit: whole(4096),
+  }),
+});
+
+const TlsSchema = settings({
+  http: off,
+  rpc: off,
+  caFile: text,
+  certFile: text,
+  keyFile: text,
+  verifyServerHostname: off,
+  verifyHttpsClient: off,
+  tlsMinVersion: word("tls12"),
+  tlsCipherSuites: text,
+});
+
+const AclSchema = settings({
+  enabled: off,
+  tokenTtlMs: whole(30 * SECOND),
+  policyTtlMs: whole(30 * SECOND),
+  roleTtlMs: whole(30 * SECOND),
+  replicationToken: text,
+  tokenMinExpirationTtlMs: whole(MINUTE),
+  tokenMaxExpirationTtlMs: whole(24 * HOUR),
+});
+
+const TelemetrySchema = settings({
+  prometheusMetrics: off,
+  collectionIntervalMs: whole(SECOND),
+  inMemoryCollectionIntervalMs: whole(10 * SECOND),
+  inMemoryRetentionPeriodMs: whole(MINUTE),
+  publishAllocationMetrics: off,
+  publishNodeMetrics: off,
+  includeAllocMetadataInMetrics: off,
+  disableHostname: off,
+  useNodeName: off,
+  statsdAddress: text,
+  statsiteAddress: text,
+  datadogAddress: text,
+  datadogTags: texts,
+  prefixFilter: texts,
+});
+
+const LimitsSchema = settings({
+  httpMaxConnsPerClient: whole(100),
+  httpsHandshakeTimeoutMs: whole(5 * SECOND),
+  rpcMaxConnsPerClient: whole(100),
+  rpcHandshakeTimeoutMs: whole(5 * SECOND),
+  httpMaxBodyBytes: whole(8 * 1024 * 1024),
+  kvMaxValueSize: whole(512 * 1024),
+  txnMaxOps: whole(128),
+});
+
+const DiscoverySchema = settings({
+  enabled: on,
+  domain: word("consul."),
+  altDomain: text,
+  encrypt: text,
+  retryJoin: texts,
+  dns: settings({
+    nodeTtlMs: whole(0),
+    serviceTtlMs: textMap,
+    onlyPassing: off,
+    recursors: texts,
+    udpAnswerLimit: whole(3),
+    enableTruncate: on,
+    allowStale: on,
+  }),
+});
+
+const IngressSchema = settings({
+  enabled: off,
+  httpPort: whole(80),
+  httpsPort: whole(443),
+  /** Directory of `NAME.pem` files. */
+  certificates: text,
+  /** A template that replaces the built-in HAProxy configuration. */
+  template: text,
+  virtualIp: text,
+});
+
+const SecretsSchema = settings({ enabled: off, address: text });
+
+/**
+ * What an agent is told, complete: every key has a value. Key names in files are Nomad's (snake case;
+ * https://developer.hashicorp.com/nomad/docs/configuration) and some of our own. Durations in milliseconds, sizes in bytes.
+ */
+export const AgentConfigSchema = settings({
+  region: word("global"),
+  datacenter: word("dc1"),
+  /** Empty: the host's name. */
+  name: text,
+  /** Empty: the agent's default. */
+  dataDir: text,
+  pluginDir: text,
+  bindAddress: word("0.0.0.0"),
+  logLevel: v.nullish(v.picklist(LOG_LEVELS), "info"),
+  logJson: off,
+  logFile: text,
+  logRotateBytes: whole(0),
+  logRotateDurationMs: whole(24 * HOUR),
+  logRotateMaxFiles: whole(0),
+  enableSyslog: off,
+  syslogFacility: word("LOCAL0"),
+  enableDebug: off,
+  leaveOnInterrupt: off,
+  leaveOnTerminate: off,
+  disableUpdateCheck: on,
+  httpApiResponseHeaders: textMap,
+  addresses: AddressesSchema,
+  ports: PortsSchema,
+  advertise: AdvertiseSchema,
+  server: ServerSchema,
+  client: ClientSchema,
+  /** `plugin "docker" { config { … } }`: driver name → its configuration, which the driver checks. */
+  plugins: v.nullish(v.record(v.string(), v.record(v.string(), v.unknown())), () => ({})),
+  tls: TlsSchema,
+  acl: AclSchema,
+  telemetry: TelemetrySchema,
+  limits: LimitsSchema,
+  ui: settings({ enabled: on, label: textMap }),
+  discovery: DiscoverySchema,
+  ingress: IngressSchema,
+  secrets: SecretsSchema,
+});
+export type AgentConfig = v.InferOutput<typeof AgentConfigSchema>;
+
+/** The configuration of an agent that was told nothing. */
+export function defaultAgentConfig(): AgentConfig {
+  return v.parse(AgentConfigSchema, {});
+}
