@@ -21,8 +21,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 const checks = files.length > 0 ? { passed: 0, failed: 0 } : runChecks();
-const docker = await dockerForTests();
-const tests = await runTests(docker.env).finally(async () => await docker.stop());
+const tests = await runTestsBesideDocker();
 const passed = checks.passed + tests.passed;
 const failed = checks.failed + tests.failed + (interrupted ? 1 : 0);
 if (interrupted) console.log("FAIL interrupted");
@@ -40,6 +39,15 @@ function runChecks(): Tally {
     if (status !== 0) console.log(`FAIL check ${name}\n${stdout}${stderr}`);
   }
   return tally;
+}
+
+async function runTestsBesideDocker(): Promise<Tally> {
+  const docker = await dockerForTests();
+  try {
+    return await runTests(docker.env);
+  } finally {
+    await docker.stop();
+  }
 }
 
 async function runTests(env: Record<string, string>): Promise<Tally> {
