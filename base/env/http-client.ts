@@ -1,3 +1,5 @@
+import type { Stream } from "./net.ts";
+
 export interface HttpRequestOptions {
   /** `http://host:port/path?query` or `https://…`. With `socketPath` the host only fills the Host header. */
   readonly url: string;
@@ -36,7 +38,16 @@ export interface HttpResponse {
 /** Redirects are not followed. Rejects only when no response came: {@link HttpTransportError}. */
 export interface HttpClient {
   request(options: HttpRequestOptions): Promise<HttpResponse>;
+  /**
+   * For a request whose headers ask to switch protocols (`Connection: Upgrade`): the raw stream when the server agreed,
+   * its ordinary answer when not.
+   */
+  upgrade(options: HttpRequestOptions): Promise<HttpUpgrade>;
 }
+
+export type HttpUpgrade =
+  | { readonly kind: "upgraded"; readonly status: number; readonly stream: Stream }
+  | { readonly kind: "response"; readonly response: HttpResponse };
 
 /** `code` is the system's (`ECONNREFUSED`, `ENOENT`, `ETIMEDOUT`, `EPROTO`…) or `ABORTED`. */
 export class HttpTransportError extends Error {

@@ -15,6 +15,24 @@ export interface Log {
   child(name: string, fields?: LogFields): Log;
 }
 
+export interface LogEntry {
+  readonly timeMs: number;
+  readonly level: LogLevel;
+  /** Dotted name of the part that speaks; empty for the program itself. */
+  readonly name: string;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** Listening in on the program's log. */
+export interface LogFeed {
+  setLevel(level: LogLevel): void;
+  /** The newest entries, oldest first. */
+  recent(): readonly LogEntry[];
+  /** Calls `onEntry` for every entry of `level` and above, whatever the log's own level is. Returns what ends it. */
+  subscribe(level: LogLevel, onEntry: (entry: LogEntry) => void): () => void;
+}
+
 /** Swallows everything: for tests and for code that was handed no logger. */
 export const silentLog: Log = {
   enabled: () => false,

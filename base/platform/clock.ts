@@ -1,0 +1,17 @@
+import type { Clock, Timer } from "#base/env/clock.ts";
+
+/** Longest delay a Node timer takes; longer ones would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs: number, fire: () => void): Timer {
+    const handle = setTimeout(fire, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS));
+    handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+  soon(run: () => void): void {
+    setImmediate(run);
+  },
+};

@@ -1,0 +1,159 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Address } from "#base/env/net.ts";
+import type { Log } from "#base/env/log.ts";
+import type { Exchange, UpgradeExchange } from "#base/http/exchange.ts";
+import { ClientConnections } from "./client-connections.ts";
+import { refuseMalformed, refuseUpgrade } from "./http-refusals.ts";
+import { bindServer } from "./http-bind.ts";
+import type { ListenAt } from "./http-bind.ts";
+import { IncomingExchange } from "./incoming-exchange.ts";
+import { handOverUpgrade } from "./http-upgrade.ts";
+import { answerFailure, sendResponse } from "./outgoing-response.ts";
+
+/** What one listener lets a peer take. Times in milliseconds, sizes in bytes. */
+export interface HttpLimits {
+  /** Connections in all; more are closed as they arrive. Default 2048. */
+  readonly maxConnections: number;
+  /** Connections from one address, loopback included; more get a 429. 0: no limit. Default 256. Unix sockets are free of it. */
+  readonly maxConnectionsPerClient: number;
+  /** Default 16 KiB; more is a 431. */
+  readonly maxHeaderBytes: number;
+  /** Ceiling for every body; routes ask for less. Default 64 MiB; more is a 413. */
+  readonly maxBodyBytes: number;
+  /** From connecting (or the request before) until the headers are complete. Default 10 s. */
+  readonly headersTimeoutMs: number;
+  /** From the first byte of a request until the last of its body. Default 300 s. */
+  readonly requestTimeoutMs: number;
+  /** A kept connection without a request. Default 60 s. */
+  readonly keepAliveMs: number;
+  /** A client that takes nothing of an answer for so long is dropped. Default 60 s. */
+  readonly writeStallMs: number;
+  /** How often the two receive timeouts are looked at. Default 5 s. */
+  readonly checkEveryMs: number;
+}
+
+export interface HttpListenerOptions {
+  readonly at: ListenAt;
+  readonly exchange: Exchange;
+  readonly log: Log;
+  readonly limits?: Partial<HttpLimits>;
+  /** Without it a request to switch protocols is answered like any other. */
+  readonly upgrade?: UpgradeExchange;
+  readonly tls?: ListenerTls;
+}
+
+export interface ListenerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Certificates of clients are asked for and checked against these. */
+  readonly clientCa?: string;
+}
+
+export interface HttpListener {
+  /** With the port taken when 0 was asked; host is the path on a Unix socket. */
+  readonly address: Address;
+  /** Takes no more, aborts the requests' signals, waits `graceMs` (default 5000) for answers, then cuts what is left. */
+  close(graceMs?: number): Promise<void>;
+}
+
+const DEFAULT_LIMITS: HttpLimits = {
+  maxConnections: 2048,
+  maxConnectionsPerClient: 256,
+  maxHeaderBytes: 16 * 1024,
+  maxBodyBytes: 64 * 1024 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 300_000,
+  keepAliveMs: 60_000,
+  writeStallMs: 60_000,
+  checkEveryMs: 5000,
+};
+
+const CLOSE_GRACE_MS = 5000;
+/** A peer that vanished without a word is noticed by TCP's own probes after this and nine more tries. */
+const TCP_PROBE_AFTER_MS = 30_000;
+
+/** Rejects with a `CodedError` when the address cannot be had. */
+export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const live = new Set<IncomingExchange>();
+  const server = makeServer(options, limits);
+  const serve = (message: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void => {
+    const incoming = new IncomingExchange({ message, response, limits, awaitsContinue });
+    live.add(incoming);
+    void answer(incoming, { response, options, limits }).finally(() => live.delete(incoming));
+  };
+  server.on("request", (message, response) => serve(message, response, false));
+  // A client that asks first is told to go on when somebody reads the body, and spared the upload when nobody will.
+  server.on("checkContinue", (message: IncomingMessage, response: ServerResponse) => serve(message, response, true));
+  const { upgrade } = options;
+  if (upgrade !== undefined) {
+    server.on("upgrade", (message: IncomingMessage, socket, head: Buffer) => {
+      handOverUpgrade({ message, socket, head }, upgrade, options.log);
+    });
+  } else server.on("connect", (_message, socket) => refuseUpgrade(socket));
+  server.on("clientError", refuseMalformed);
+  const address = await bindServer(server, options.at);
+  return {
+    address,
+    close: (graceMs = CLOSE_GRACE_MS) => closeServer(server, live, graceMs),
+  };
+}
+
+function makeServer(options: HttpListenerOptions, limits: HttpLimits): Server {
+  const common = {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: limits.checkEveryMs,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
+    noDelay: true,
+  };
+  const { tls } = options;
+  const server =
+    tls === undefined
+      ? createServer(common)
+      : createTlsServer({
+          ...common,
+          cert: tls.cert,
+          key: tls.key,
+          minVersion: "TLSv1.2",
+          ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+        });
+  server.maxConnections = limits.maxConnections;
+  if (limits.maxConnectionsPerClient > 0 && !("socketPath" in options.at)) {
+    new ClientConnections(limits.maxConnectionsPerClient).guard(server);
+  }
+  return server;
+}
+
+interface Answering {
+  readonly response: ServerResponse;
+  readonly options: HttpListenerOptions;
+  readonly limits: HttpLimits;
+}
+
+async function answer(incoming: IncomingExchange, { response, options, limits }: Answering): Promise<void> {
+  try {
+    incoming.refuseDeclaredSize();
+    const made = await options.exchange(incoming);
+    await sendResponse(made, { incoming, response, limits });
+  } catch (thrown) {
+    await answerFailure(thrown, { incoming, response, limits, log: options.log });
+  }
+}
+
+function closeServer(server: Server, live: ReadonlySet<IncomingExchange>, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    for (const incoming of live) incoming.abort("the server stops");
+    server.closeIdleConnections();
+  });
+}

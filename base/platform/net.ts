@@ -1,0 +1,49 @@
+import { createSocket } from "node:dgram";
+import { hostname, networkInterfaces } from "node:os";
+import type { Address, DatagramSocket, InterfaceAddress, Net } from "#base/env/net.ts";
+import { addressOf, cannotListen, connectStream, listenStreams, plainHost } from "./streams.ts";
+
+export const systemNet: Net = {
+  listen: listenStreams,
+  connect: connectStream,
+  bind: bindDatagrams,
+  interfaces: listInterfaces,
+  hostname: () => hostname(),
+};
+
+function bindDatagrams(at: Address, onDatagram: (data: Uint8Array, from: Address) => void): Promise<DatagramSocket> {
+  const socket = createSocket(at.host.includes(":") ? "udp6" : "udp4");
+  let open = true;
+  socket.on("message", (data, from) => onDatagram(data, { host: plainHost(from.address), port: from.port }));
+  return new Promise((resolve, reject) => {
+    socket.once("error", (error) => reject(cannotListen(error, at)));
+    socket.bind({ address: at.host, port: at.port }, () => {
+      // A peer's ICMP answer to something we sent; datagrams promise nothing.
+      socket.on("error", () => {});
+      resolve({
+        address: addressOf(socket.address(), at),
+        send(data, to) {
+          if (open) socket.send(data, to.port, to.host, () => {});
+        },
+        close: () => {
+          if (!open) return Promise.resolve();
+          open = false;
+          return new Promise((closed) => socket.close(() => closed()));
+        },
+      });
+    });
+  });
+}
+
+function listInterfaces(): readonly InterfaceAddress[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    (addresses ?? []).map((each) => ({
+      name,
+      address: each.address,
+      family: each.family === "IPv4" ? (4 as const) : (6 as const),
+      cidr: each.cidr ?? `${each.address}/${each.family === "IPv4" ? 32 : 128}`,
+      mac: each.mac,
+      internal: each.internal,
+    })),
+  );
+}

@@ -1,0 +1,33 @@
+import type { ChildProcess } from "node:child_process";
+import { constants } from "node:os";
+import type { Exit } from "#base/env/exec.ts";
+
+/**
+ * Resolves once the program ended and its pipes are read to their end. A grandchild may hold them open for ever:
+ * then they are cut after `graceMs`.
+ */
+export function whenEnded(child: ChildProcess, graceMs: number): Promise<Exit> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => {
+      const exit = exitOf(code, signal);
+      const timer = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        resolve(exit);
+      }, graceMs);
+      timer.unref();
+      child.once("close", () => {
+        clearTimeout(timer);
+        resolve(exit);
+      });
+    });
+  });
+}
+
+/** How long output may still arrive after its program ended. */
+export const OUTPUT_GRACE_MS = 1000;
+
+/** How Node reports an end, in the form of {@link Exit}. */
+function exitOf(code: number | null, signal: NodeJS.Signals | null): Exit {
+  return { code: code ?? 0, signal: signal === null ? 0 : constants.signals[signal] };
+}
