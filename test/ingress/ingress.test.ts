@@ -1,13 +1,18 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
 import { compileHandlebars } from "#base/client/templates/handlebars.ts";
 import type { Instance } from "#base/client/templates/dependency.ts";
+import type { BlockingGet } from "#base/client/templates/watch.ts";
+import { createEnv } from "#base/platform/create-env.ts";
 import type { TemplateData } from "#base/client/templates/template.ts";
 import { buildConfig } from "#ingress/config.ts";
+import { startIngress } from "#ingress/controller.ts";
+import { Haproxy } from "#ingress/haproxy.ts";
 import { HAPROXY_TEMPLATE } from "#ingress/haproxy-template.ts";
 import { readTag } from "#ingress/tags.ts";
 
@@ -161,4 +166,150 @@ test("no tag, however hostile, breaks the configuration or adds a line to it", (
     { numRuns: 15 },
   );
   t.pass();
+});
+
+/** A catalog that answers blocking queries, as the HTTP API would. */
+class Catalog {
+  #index = 1;
+  #instances: readonly Instance[] = [];
+  #wake = new Set<() => void>();
+
+  set(instances: readonly Instance[]): void {
+    this.#index += 1;
+    this.#instances = instances;
+    for (const wake of this.#wake) wake();
+    this.#wake.clear();
+  }
+
+  get: BlockingGet = async ({ path, index, signal }) => {
+    while (index >= this.#index && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#wake.add(resolve);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    const name = /^\/v1\/health\/service\/([^?]*)/.exec(path)?.[1];
+    const data = dataOf(this.#instances);
+    const value =
+      name === undefined
+        ? data.services()
+        : data.service(name).map((one) => ({
+            Node: { Node: one.node, Address: "127.0.0.1" },
+            Service: { ID: one.id, Service: one.name, Tags: one.tags, Address: one.address, Port: one.port },
+          }));
+    return { index: this.#index, value };
+  };
+}
+
+async function site(text: string): Promise<{ readonly port: number; readonly server: Server }> {
+  const server = createServer((_request, response) => response.end(text));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return { port: address.port, server };
+}
+
+async function freePort(): Promise<number> {
+  const { port, server } = await site("");
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const ask = async (port: number, path: string): Promise<string> => {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close" } });
+    return `${response.status} ${(await response.text()).trim()}`;
+  } catch (error) {
+    return String(error);
+  }
+};
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+test("a real HAProxy follows the catalog: routes come and go, reloads lose no request, a death is mended, nothing stays", async (t) => {
+  const env = createEnv({ logToStderr: false });
+  const dir = mkdtempSync(join(tmpdir(), "lares-ingress-"));
+  const sites = await Promise.all([site("one"), site("two"), site("three")]);
+  const served = (at: number, tags: readonly string[]): Instance => ({
+    ...instance(`s${at}`, at, tags),
+    port: sites[at]?.port ?? 0,
+  });
+  const catalog = new Catalog();
+  const port = await freePort();
+  const haproxyProgram = await env.exec.find("haproxy");
+  t.truthy(haproxyProgram, "HAProxy is needed (apt-get install haproxy)");
+  const ingress = startIngress({
+    env,
+    get: catalog.get,
+    haproxyProgram: haproxyProgram ?? "",
+    dir,
+    host: "127.0.0.1",
+    port,
+  });
+  const masters = (): readonly string[] =>
+    spawnSync("pgrep", ["-f", `${dir}/haproxy.cfg`], { encoding: "utf8" })
+      .stdout.split("\n")
+      .filter((pid) => pid !== "");
+  try {
+    catalog.set([served(0, ["urlprefix-/"])]);
+    await until("the first route", async () => (await ask(port, "/x")) === "200 one");
+    catalog.set([served(0, ["urlprefix-/"]), served(1, ["urlprefix-/two strip=/two"])]);
+    await until("the second route", async () => (await ask(port, "/two/y")) === "200 two");
+
+    const seen = new Set<string>();
+    let stop = false;
+    const load = Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (!stop) seen.add(await ask(port, "/"));
+      }),
+    );
+    for (let round = 0; round < 6; round++) {
+      catalog.set([served(0, ["urlprefix-/"]), served(2, [`urlprefix-/round${round}`])]);
+      await until("the changed route", async () => (await ask(port, `/round${round}`)) === "200 three");
+    }
+    stop = true;
+    await load;
+    t.deepEqual([...seen], ["200 one"], "no request failed while HAProxy reloaded");
+
+    catalog.set([served(2, ["v1"])]);
+    await until("nothing exposed", async () => (await ask(port, "/")).startsWith("404 No route"));
+    catalog.set([served(2, ["urlprefix-/", "urlprefix-/broken\npath"])]);
+    await until("a broken tag harms nothing else", async () => (await ask(port, "/")) === "200 three");
+
+    for (const pid of masters()) process.kill(Number(pid), "SIGKILL");
+    await until("HAProxy comes back", async () => (await ask(port, "/")) === "200 three");
+  } finally {
+    await ingress.stop();
+    for (const { server } of sites) server.close();
+    env.close();
+  }
+  t.deepEqual(masters(), [], "no HAProxy is left");
+  rmSync(dir, { recursive: true });
+});
+
+test("a configuration HAProxy refuses leaves the last good one serving", async (t) => {
+  const env = createEnv({ logToStderr: false });
+  const dir = mkdtempSync(join(tmpdir(), "lares-ingress-"));
+  const port = await freePort();
+  const haproxy = new Haproxy({ env, program: (await env.exec.find("haproxy")) ?? "", dir });
+  const good = `defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nfrontend f\n bind 127.0.0.1:${port}\n http-request return status 200 content-type text/plain string good\n`;
+  try {
+    t.deepEqual(await haproxy.apply(good), { ok: true, value: "started" });
+    await until("it serves", async () => (await ask(port, "/")) === "200 good");
+    const refused = await haproxy.apply(`${good} bindd\n`);
+    t.false(refused.ok);
+    if (!refused.ok) t.regex(refused.error.message, /refused the new configuration.*bindd/s);
+    t.is(await ask(port, "/"), "200 good");
+    t.regex(readFileSync(haproxy.configPath, "utf8"), /string good\n$/);
+  } finally {
+    await haproxy.stop();
+    env.close();
+    rmSync(dir, { recursive: true });
+  }
 });
