@@ -41,7 +41,7 @@ async function buildModule(): Promise<void> {
 async function buildOne(architecture: Architecture, program: Program): Promise<void> {
   const started = performance.now();
   const name = `lares-linux-${architecture}`;
-  report(name, await buildExecutable(`${dist}/${name}`, architecture, program), started);
+  report(name, await buildExecutable(`${dist}/${name}`, { architecture, program, codeCache: true }), started);
 }
 
 async function buildPackage(architecture: Architecture, notices: string): Promise<void> {

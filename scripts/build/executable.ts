@@ -14,27 +14,32 @@ const run = promisify(execFile);
 /** Flags of the runtime inside the executable. */
 const EXEC_ARGV = ["--disable-warning=ExperimentalWarning"];
 
+export type ExecutableOptions = {
+  architecture: Architecture;
+  program: Program;
+  /** Starts some 60 ms faster; costs a run of the processor's own Node, emulated if need be. */
+  codeCache: boolean;
+};
+
 /**
  * `lares-linux-<arch>`: the pinned Node, stripped, with the program, its code cache and its assets inside
  * (https://nodejs.org/api/single-executable-applications.html). A code cache is made by the engine that will read it, so
  * the other processor's Node runs under QEMU for that.
  */
-export async function buildExecutable(
-  path: string,
-  architecture: Architecture,
-  program: Program,
-): Promise<"made" | "kept"> {
+export async function buildExecutable(path: string, options: ExecutableOptions): Promise<"made" | "kept"> {
+  const { architecture, program, codeCache } = options;
   const assets = new Map([...program.assets].filter(([name]) => !isForeign(name, architecture)));
   assets.set("lares.map", program.map);
   const recipe = readFileSync(new URL(import.meta.url), "utf8");
-  const inputs = hashInputs([recipe, nodeVersion, architecture, program.code, ...[...assets].flat()]);
-  return makeOnce(path, inputs, (partial) => build(partial, architecture, { code: program.code, assets }));
+  const settings = JSON.stringify([nodeVersion, architecture, codeCache]);
+  const inputs = hashInputs([recipe, settings, program.code, ...[...assets].flat()]);
+  return makeOnce(path, inputs, (partial) => build(partial, options, assets));
 }
 
 async function build(
   output: string,
-  architecture: Architecture,
-  { code, assets }: { code: Uint8Array; assets: ReadonlyMap<string, Uint8Array> },
+  { architecture, program, codeCache }: ExecutableOptions,
+  assets: ReadonlyMap<string, Uint8Array>,
 ): Promise<void> {
   // In the output's own folder: renaming within one file system is atomic.
   mkdirSync(posix.dirname(output), { recursive: true });
@@ -42,7 +47,7 @@ async function build(
   try {
     const node = await findNode(architecture);
     writeFileSync(`${work}/node`, stripExecutable(readFileSync(node)), { mode: 0o755 });
-    writeFileSync(`${work}/lares.cjs`, code);
+    writeFileSync(`${work}/lares.cjs`, program.code);
     const assetFiles = [...assets].map(([name, bytes], index): [string, string] => {
       writeFileSync(`${work}/asset-${index}`, pack(bytes));
       return [name, `${work}/asset-${index}`];
@@ -54,14 +59,15 @@ async function build(
       executable: `${work}/node`,
       output: `${work}/lares`,
       disableExperimentalSEAWarning: true,
-      useCodeCache: true,
+      useCodeCache: codeCache,
       execArgv: EXEC_ARGV,
       execArgvExtension: "env",
       assets: Object.fromEntries(assetFiles),
     };
     writeFileSync(`${work}/sea.json`, JSON.stringify(config));
-    const [program, ...args] = [...emulate(architecture), node, "--build-sea", `${work}/sea.json`];
-    await run(program, args, { cwd: work });
+    // Without a code cache any Node can put the pieces together.
+    const builder: readonly string[] = codeCache ? [...emulate(architecture), node] : [process.execPath];
+    await run("env", [...builder, "--build-sea", `${work}/sea.json`], { cwd: work });
     chmodSync(`${work}/lares`, 0o755);
     renameSync(`${work}/lares`, output);
   } finally {

@@ -1,0 +1,209 @@
+import { execFile, execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { promisify } from "node:util";
+import test, { type ExecutionContext } from "ava";
+import fc from "fast-check";
+import packageJson from "../../../package.json" with { type: "json" };
+import { bundleExecutableMain, bundleModule, laresRecipe } from "../../../scripts/build/bundle.ts";
+import { buildDeb, debContents } from "../../../scripts/build/deb.ts";
+import { buildExecutable } from "../../../scripts/build/executable.ts";
+import { emulate, findNode } from "../../../scripts/build/node-binary.ts";
+import { thirdPartyNotices } from "../../../scripts/build/notices.ts";
+import { hashInputs, makeOnce, writeOutput } from "../../../scripts/build/output.ts";
+import { type Architecture, architectures, root } from "../../../scripts/build/place.ts";
+import { stripExecutable } from "../../../scripts/build/strip.ts";
+
+const run = promisify(execFile);
+const temp = mkdtempSync(`${tmpdir()}/lares-build-test-`);
+test.after.always(() => rmSync(temp, { recursive: true, force: true }));
+
+const probe = {
+  entry: "test/scripts/build/fixtures/probe.ts",
+  workers: ["test/scripts/build/fixtures/echo-worker.ts"],
+};
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** What the probe must say in every shape; stack frames below `probe.ts` are the runtime's own. */
+async function checkProbe(t: ExecutionContext, command: readonly string[], shape: string): Promise<void> {
+  const [program = "", ...first] = command;
+  const ask = async (...args: string[]) => (await run(program, [...first, ...args])).stdout.trim();
+  t.is(await ask("shape"), shape);
+  t.regex(
+    await ask("stack"),
+    /^RangeError: planted\nwith a second line\n {4}at inner \(test\/scripts\/build\/fixtures\/probe\.ts:\d+:\d+\)\n {4}at outer \(test/,
+  );
+  t.is(await ask("worker", "hello"), 'echo hello {"two":2}');
+  t.regex(
+    await ask("worker", "crash"),
+    /^TypeError: planted in the worker\n {4}at failInWorker \(test\/.*echo-worker\.ts:\d+:\d+\)/,
+  );
+  t.regex(await ask("serial"), /cannot open \/dev\/absent/, "the native binding answers");
+  t.is(await ask("asset", "base/absent"), "undefined");
+  t.regex(await ask("asset", "cli/setup/install-packages.sh"), /^#!\/bin\/sh\n/);
+  t.true((await ask("list", "cli/setup/")).split("\n").includes("cli/setup/install-packages.sh"));
+}
+
+test("lares.mjs has the same bytes each time, and nothing of this machine in it", async (t) => {
+  const [one, two] = [await bundleModule(laresRecipe()), await bundleModule(laresRecipe())];
+  t.is(sha256(one.code), sha256(two.code));
+  t.is(sha256(one.map), sha256(two.map));
+  const text = Buffer.from(one.code).toString();
+  t.false(text.includes(root));
+  t.false(Buffer.from(one.map).toString().includes(root));
+  t.regex(text, /\/\/# sourceMappingURL=lares\.mjs\.map\n$/);
+  t.true(one.assets.has("native/serialport-x64.node") && one.assets.has("native/serialport-arm64.node"));
+  writeOutput(`${temp}/lares.mjs`, one.code, 0o755);
+  writeOutput(`${temp}/lares.mjs.map`, one.map);
+  const { stdout } = await run(process.execPath, [`${temp}/lares.mjs`, "version"]);
+  t.true(stdout.includes(packageJson.version), stdout);
+});
+
+test("the bundle finds its files, worker, binding and sources", async (t) => {
+  const { code, map } = await bundleModule(probe);
+  writeOutput(`${temp}/probe/lares.mjs`, code, 0o755);
+  writeOutput(`${temp}/probe/lares.mjs.map`, map);
+  await t.throwsAsync(run(process.execPath, [`${temp}/probe/lares.mjs`, "uncaught"]), {
+    message: /at inner \(test\/scripts\/build\/fixtures\/probe\.ts/,
+  });
+  // The map is named after the file it was built as; another name must not break the program, only the mapping.
+  await run(process.execPath, [`${temp}/probe/lares.mjs`, "stack"]);
+  await checkProbe(t, [process.execPath, `${temp}/probe/lares.mjs`], "bundle");
+  rmSync(`${temp}/probe/lares.mjs.map`);
+  const { stdout } = await run(process.execPath, [`${temp}/probe/lares.mjs`, "stack"]);
+  t.regex(stdout, /at inner \(file:.*lares\.mjs:\d+:\d+\)/, "a map left behind costs only the mapping");
+});
+
+for (const architecture of architectures) {
+  test(`an executable for ${architecture} finds its files, worker, binding and sources`, async (t) => {
+    const path = `${temp}/probe-${architecture}`;
+    const program = await bundleExecutableMain(probe);
+    t.is(await buildExecutable(path, { architecture, program, codeCache: false }), "made");
+    t.is(await buildExecutable(path, { architecture, program, codeCache: false }), "kept");
+    await checkProbe(t, [...emulate(architecture), path], "executable");
+  });
+
+  test.serial(`lares-linux-${architecture} runs, and is small enough`, async (t) => {
+    const path = await builtLares(architecture);
+    const [program = "", ...args] = [...emulate(architecture), path, "version"];
+    const { stdout } = await run(program, args);
+    t.true(stdout.includes(packageJson.version), stdout);
+    t.true(readFileSync(path).length <= 130e6);
+  });
+}
+
+/** Shared with `npm run build`: made only when an input changed. */
+async function builtLares(architecture: Architecture): Promise<string> {
+  const path = `${root}/dist/lares-linux-${architecture}`;
+  await buildExecutable(path, { architecture, program: await bundleExecutableMain(laresRecipe()), codeCache: true });
+  return path;
+}
+
+test("the notices name every package inside, with its licence, and Node", async (t) => {
+  const { metafile } = await bundleModule(probe);
+  const notices = await thirdPartyNotices([metafile]);
+  for (const name of ["@serialport/bindings-cpp", "serialport", "valibot", "Node.js 26.10.0"]) {
+    t.regex(notices, new RegExp(`^${name.replaceAll("/", "\\/")}`, "m"));
+  }
+  t.false(notices.includes("esbuild "), "tools are not inside");
+  t.false(/carries no licence text/.test(notices), notices.match(/.*carries no licence text.*/)?.[0]);
+});
+
+test("stripping keeps a program running and refuses what is no program", async (t) => {
+  const whole = readFileSync(await findNode("x64"));
+  const stripped = stripExecutable(whole);
+  t.true(stripped.length < whole.length * 0.9);
+  writeFileSync(`${temp}/stripped`, stripped, { mode: 0o755 });
+  if (process.arch === "x64") t.is(execFileSync(`${temp}/stripped`, ["-p", "6 * 7"], { encoding: "utf8" }), "42\n");
+  t.true(stripExecutable(stripped).equals(stripped), "nothing is left to strip");
+  t.throws(() => stripExecutable(Buffer.from("#!/bin/sh\n")), { message: /not a 64-bit little-endian ELF/ });
+});
+
+test("an output is made again exactly when its inputs change, and never seen half written", async (t) => {
+  const path = `${temp}/once/output`;
+  const make = (text: string) => (partial: string) => Promise.resolve(writeFileSync(partial, text));
+  t.is(await makeOnce(path, "1", make("one")), "made");
+  t.is(await makeOnce(path, "1", make("never")), "kept");
+  t.is(await makeOnce(path, "2", make("two")), "made");
+  await t.throwsAsync(makeOnce(path, "3", () => Promise.reject(new Error("disk full"))));
+  t.is(readFileSync(path, "utf8"), "two");
+  t.is(await makeOnce(path, "2", make("never")), "kept");
+});
+
+test("different inputs have different hashes, wherever one ends and the next begins", (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.string()), fc.array(fc.string()), (a, b) => {
+      t.is(hashInputs(a) === hashInputs(b), JSON.stringify(a) === JSON.stringify(b));
+    }),
+  );
+  t.not(hashInputs(["ab", "c"]), hashInputs(["a", "bc"]));
+});
+
+test("the .deb installs, keeps an edited configuration, and purges to nothing", async (t) => {
+  const executable = `${temp}/deb/lares`;
+  writeOutput(executable, "#!/bin/sh\necho lares\n", 0o755);
+  const debOptions = { architecture: "x64", contents: debContents(executable, "notices"), compression: 1 } as const;
+  const deb = `${temp}/deb/lares.deb`;
+  await buildDeb(deb, debOptions);
+  const again = `${temp}/deb/again.deb`;
+  await buildDeb(again, debOptions);
+  t.is(sha256(readFileSync(deb)), sha256(readFileSync(again)), "same files, same package");
+  const field = async (name: string) => (await run("dpkg-deb", ["--field", deb, name])).stdout.trim();
+  t.is(await field("Version"), packageJson.version);
+  t.is(await field("Architecture"), "amd64");
+  t.regex(await field("Depends"), /libatomic1.*libc6 \(>= 2\.28\)/);
+
+  const target = `${temp}/deb/root`;
+  for (const folder of ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers", "var/lib/lares/data"]) {
+    mkdirSync(`${target}/${folder}`, { recursive: true });
+  }
+  for (const file of ["status", "available"]) writeFileSync(`${target}/var/lib/dpkg/${file}`, "");
+  // The real dpkg on a root of its own; maintainer scripts run outside it and are told where it is.
+  const options = [
+    `--root=${target}`,
+    "--force-script-chrootless",
+    "--force-depends",
+    "--force-not-root",
+    "--force-architecture",
+    `--log=${target}/log`,
+  ];
+  const dpkg = (...args: string[]) =>
+    run("dpkg", [...options, ...args], { env: { ...process.env, DPKG_FORCE: "confold" } });
+  await dpkg("--install", deb);
+  t.is((await run(`${target}/usr/bin/lares`)).stdout, "lares\n");
+  t.true(existsSync(`${target}/usr/lib/systemd/system/lares.service`));
+  t.false(existsSync(`${target}/etc/systemd/system/multi-user.target.wants/lares.service`), "nothing starts by itself");
+
+  const config = `${target}/etc/lares/lares.hcl`;
+  writeFileSync(config, `${readFileSync(config, "utf8")}# edited\n`);
+  await dpkg("--install", deb);
+  t.regex(readFileSync(config, "utf8"), /# edited\n$/, "an upgrade keeps what the user wrote");
+  await dpkg("--remove", "lares");
+  t.false(existsSync(`${target}/usr/bin/lares`));
+  t.true(existsSync(config), "removal keeps configuration and data");
+  t.true(existsSync(`${target}/var/lib/lares/data`));
+  await dpkg("--purge", "lares");
+  const left = execFileSync(
+    "find",
+    [
+      target,
+      "-path",
+      `${target}/var/lib/dpkg`,
+      "-prune",
+      "-o",
+      "-type",
+      "f",
+      "-print",
+      "-o",
+      "-name",
+      "lares",
+      "-print",
+    ],
+    { encoding: "utf8" },
+  );
+  t.deepEqual(
+    left.split("\n").filter((line) => line !== "" && line !== `${target}/log`),
+    [],
+  );
+});
