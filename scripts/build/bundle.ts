@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { build, type BuildOptions, type Metafile } from "esbuild";
 import { type Assets, collectAssets, listWorkers, pack } from "./embedded-assets.ts";
 import { bundledAddons, bundledVersion } from "./plugins.ts";
-import { root } from "./place.ts";
+import { nodeVersion, root } from "./place.ts";
 
 export type Bundle = { code: Uint8Array; map: Uint8Array; metafile: Metafile };
 
@@ -15,24 +15,36 @@ export function laresRecipe(): Recipe {
   return { entry: "cli/main.ts", workers: listWorkers() };
 }
 
-/** `lares.mjs`: an ES module that carries its assets inside and finds its map beside itself. */
+/**
+ * `lares.mjs`: one file with its assets inside; its map lies beside it. The code is the executables' CommonJS inside an ES
+ * module, so that nothing newer than what old runtimes know is linked before the version check has spoken.
+ */
 export async function bundleModule(recipe: Recipe): Promise<Program> {
   const assets = await allAssets(recipe);
   const embedded = Object.fromEntries([...assets].map(([path, bytes]) => [path, pack(bytes).toString("base64")]));
   const bundle = await bundleEntry("lares.mjs", programEntry(recipe), {
-    format: "esm",
-    define: { __dirname: '"/"', __filename: '"/lares.mjs"' },
-    banner: {
-      js: [
-        "#!/usr/bin/env -S node --disable-warning=ExperimentalWarning",
-        'import { createRequire as laresCreateRequire } from "node:module";',
-        "const require = laresCreateRequire(import.meta.url);",
-        `const LARES_EMBEDDED = ${JSON.stringify(embedded)};`,
-      ].join("\n"),
-    },
+    format: "cjs",
+    define: { "import.meta.url": "laresUrl", __dirname: '"/"', __filename: '"/lares.mjs"' },
+    banner: { js: moduleHead(embedded) },
     footer: { js: "//# sourceMappingURL=lares.mjs.map" },
   });
   return { ...bundle, assets };
+}
+
+function moduleHead(embedded: Record<string, string>): string {
+  const major = Number.parseInt(nodeVersion, 10);
+  const advice = `lares.mjs needs Node ${major} or later; lares-linux-x64 and lares-linux-arm64 have it inside. This is Node `;
+  return [
+    "#!/usr/bin/env -S node --disable-warning=ExperimentalWarning",
+    'import { createRequire as laresCreateRequire } from "node:module";',
+    `if (Number.parseInt(process.versions.node, 10) < ${major}) {`,
+    `  console.error(${JSON.stringify(advice)} + process.version);`,
+    "  process.exit(1);",
+    "}",
+    "const laresUrl = import.meta.url;",
+    "const require = laresCreateRequire(laresUrl);",
+    `const LARES_EMBEDDED = ${JSON.stringify(embedded)};`,
+  ].join("\n");
 }
 
 /** Main program of the executables: CommonJS, because only that can have a code cache; its assets stay outside the code. */

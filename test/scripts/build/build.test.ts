@@ -60,6 +60,14 @@ test("lares.mjs has the same bytes each time, and nothing of this machine in it"
   t.true(stdout.includes(packageJson.version), stdout);
 });
 
+test("lares.mjs says what it needs when an older Node runs it", async (t) => {
+  const { code } = await bundleModule(probe);
+  // The oldest runtime at hand is this one; the check only reads the version.
+  const asOld = Buffer.from(code).toString().replace("process.versions.node", '"20.20.2"');
+  writeOutput(`${temp}/old/lares.mjs`, asOld);
+  await t.throwsAsync(run(process.execPath, [`${temp}/old/lares.mjs`]), { code: 1, message: /needs Node 26 or later/ });
+});
+
 test("the bundle finds its files, worker, binding and sources", async (t) => {
   const { code, map } = await bundleModule(probe);
   writeOutput(`${temp}/probe/lares.mjs`, code, 0o755);
