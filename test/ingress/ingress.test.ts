@@ -172,7 +172,7 @@ test("no tag, however hostile, breaks the configuration or adds a line to it", (
 class Catalog {
   #index = 1;
   #instances: readonly Instance[] = [];
-  #wake = new Set<() => void>();
+  readonly #wake = new Set<() => void>();
 
   set(instances: readonly Instance[]): void {
     this.#index += 1;

@@ -1,0 +1,53 @@
+import type { Command, Flag } from "./command/command.ts";
+
+const on = (summary: string): Flag => ({ kind: "switch", summary });
+
+const JSON_FLAG: Readonly<Record<string, Flag>> = { json: on("Print JSON") };
+
+/** Every command. Help, completion and parsing derive from these rows. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "version",
+    summary: "Print the version",
+    operands: "",
+    flags: JSON_FLAG,
+    load: async () => (await import("./version.ts")).version,
+  },
+  {
+    name: "completion",
+    summary: "Print the completion script of a shell: bash, zsh or fish",
+    operands: "SHELL",
+    flags: {},
+    load: async () => (await import("./completion.ts")).completion,
+  },
+  {
+    name: "completion words",
+    summary: "Print the words that may follow",
+    operands: "-- WORDS",
+    flags: {},
+    hidden: true,
+    load: async () => (await import("./completion.ts")).completionWords,
+  },
+  {
+    name: "role",
+    summary: "Run one role of the cluster as a task",
+    operands: "NAME",
+    flags: {},
+    hidden: true,
+    load: async () => (await import("./role.ts")).role,
+  },
+  {
+    name: "doctor",
+    summary: "Say what this machine lacks, and the remedy",
+    operands: "",
+    flags: JSON_FLAG,
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  {
+    name: "setup",
+    summary: "Install what this machine lacks (Debian, as root); starts no daemon",
+    operands: "",
+    flags: { "dry-run": on("Only say what would be done") },
+    load: async () => (await import("./setup.ts")).setup,
+  },
+];

@@ -1,0 +1,13 @@
+import packageJson from "../package.json" with { type: "json" };
+import type { RunCommand } from "./command/command.ts";
+
+export const VERSION = packageJson.version;
+
+export const version: RunCommand = ({ flags, output }) => {
+  if (flags.on("json"))
+    output.line(
+      JSON.stringify({ version: VERSION, node: process.versions.node, platform: process.platform, arch: process.arch }),
+    );
+  else output.line(`Lares v${VERSION}`);
+  return Promise.resolve(0);
+};
