@@ -5,7 +5,7 @@ const HOUSES = ["base", "daemons"];
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "base/env": [],
   "base/protocol": ["base/env"],
-  "base/language": ["base/env"],
+  "base/language": ["base/env", "base/protocol"],
   "base/state": ["base/env", "base/protocol", "base/language"],
   "base/http": ["base/env", "base/protocol", "base/language"],
   "base/client": ["base/env", "base/protocol", "base/language"],
