@@ -9,7 +9,7 @@ export type TapReader = {
 
 const RESULT = /^(?<not>not )?ok \d+(?: - )?(?<name>.*?)(?<directive> # (?:SKIP|TODO).*)?$/i;
 
-/** Counts results; a skipped or unfinished test counts as failed. Of a failed test all lines up to the next result are shown. */
+/** Counts results; a skipped or unfinished test counts as failed. Of a failed test the lines to the end of its details are shown. */
 export function readTap(): TapReader {
   const tally: Tally = { passed: 0, failed: 0 };
   let showing = false;
@@ -18,8 +18,10 @@ export function readTap(): TapReader {
       const result = RESULT.exec(text)?.groups;
       if (result === undefined) {
         if (/^(TAP version|1\.\.\d|# (tests|pass|fail|skip|todo) )/.test(text) || text.trim() === "") return undefined;
-        // Comments are the log of the test before, and shown with it.
-        return showing || text.startsWith("Bail out!") ? text : undefined;
+        if (!showing) return text.startsWith("Bail out!") ? text : undefined;
+        // The end of the failure's details; what follows is output of other tests.
+        if (text === "  ...") showing = false;
+        return text;
       }
       const ok = result["not"] === undefined && result["directive"] === undefined;
       tally[ok ? "passed" : "failed"]++;

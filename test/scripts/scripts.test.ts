@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import test from "ava";
 import fc from "fast-check";
-import { readTap } from "../../scripts/test/tap.ts";
+import { readTap } from "#scripts/test/tap.ts";
 
 const run = promisify(execFile);
 const root = new URL("../..", import.meta.url).pathname;
@@ -52,8 +52,10 @@ test("npm packages and Debian packages that are missing are named, with the comm
   };
   writeFileSync(`${tree}/cli/setup/packages.json`, JSON.stringify(packages));
   for (const path of [temp, tree]) chmodSync(path, 0o755);
-  const asNobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
-  const prepare = (...groups: string[]) => run(process.execPath, [`${tree}/scripts/prepare.mjs`, ...groups], asNobody);
+  // Nobody may not even read the pinned Node in root's home, so root starts it and then steps down.
+  const stepDown = "if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534); }";
+  const prepare = (...groups: string[]) =>
+    run(process.execPath, ["-e", `${stepDown} import("${tree}/scripts/prepare.mjs")`, "prepare", ...groups]);
   const { stderr } = await prepare("run");
   t.regex(stderr, /lares-absent: the test\n.*sudo apt-get install --no-install-recommends lares-absent\n$/s);
   t.false(stderr.includes("base-files"));
