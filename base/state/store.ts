@@ -145,6 +145,8 @@ export const MAX_TXN_BYTES = 32 << 20;
 export const MAX_TXNS_IN_FLIGHT = 20_000;
 /** Revisions kept for watches and reads of the past; older ones are compacted away in the background. */
 export const HISTORY_REVISIONS = 10_000;
+/** Superseded records kept for the same; a burst of large transactions shortens the history to this. */
+export const HISTORY_ROWS = 500_000;
 
 export type StoreErrorCode =
   | "closed"

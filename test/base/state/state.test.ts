@@ -1,10 +1,13 @@
 import test from "ava";
+import fc from "fast-check";
 import * as v from "valibot";
+import { conformance } from "#base/state/conformance/conformance.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { absent, decodeRow, encodeRow, put, remove, unchanged } from "#base/state/codec.ts";
 import { INDEX_OFFSET_KEY, withIndexOffset } from "#base/state/index-offset.ts";
 import { defineTable } from "#base/state/table.ts";
 import { followView } from "#base/state/view.ts";
+import { runAgainstModel, steps } from "./model.ts";
 
 const PetSchema = v.object({ Name: v.string(), Kind: v.nullish(v.string(), "cat") });
 type Pet = v.InferOutput<typeof PetSchema>;
@@ -79,4 +82,19 @@ test("an offset kept in the store lifts every index", async (t) => {
   t.deepEqual([tom.createIndex, tom.modifyIndex, view.index], [1002, 1002, 1002]);
   t.true((await store.txn({ compare: [unchanged(pets, tom)], then: [remove(pets, "a", "1")] })).ok);
   t.is(view.table(pets).lastIndex, 1003);
+});
+
+for (const { name, run } of conformance) {
+  test(`memory: ${name}`, async (t) => {
+    await run(new MemoryStore());
+    t.pass();
+  });
+}
+
+test("memory: any history of calls gives what the model gives", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(steps, (history) => runAgainstModel(history, { store: new MemoryStore() })),
+    { numRuns: 300 },
+  );
+  t.pass();
 });
