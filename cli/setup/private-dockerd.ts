@@ -20,7 +20,7 @@ export type PrivateDockerd = {
   socket: string;
   pid: number;
   /** Stops the daemon with its containers and takes away its mounts, bridge and firewall table; images stay in `dataFolder`. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 };
 
 /** What a daemon leaves on the machine while it runs, written before it starts so that a crash can be cleaned up after. */

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { posix } from "node:path";
 import { promisify } from "node:util";
+import { completionScript } from "#cli/command/completion.ts";
 import { hashInputs, makeOnce } from "./output.ts";
 import { type Architecture, laresVersion, root } from "./place.ts";
 
@@ -72,6 +73,9 @@ export function debContents(executable: string, notices: string): DebContents {
   return new Map<string, Content>([
     ["usr/bin/lares", { copyOf: executable }],
     ["usr/lib/systemd/system/lares.service", { bytes: readDebianFile("lares.service") }],
+    ["usr/share/bash-completion/completions/lares", { bytes: completionScript("bash") }],
+    ["usr/share/zsh/vendor-completions/_lares", { bytes: completionScript("zsh") }],
+    ["usr/share/fish/vendor_completions.d/lares.fish", { bytes: completionScript("fish") }],
     ["etc/lares/lares.hcl", { bytes: readDebianFile("lares.hcl") }],
     [`${doc}/copyright`, { bytes: readFileSync(`${root}/LICENSE`, "utf8") }],
     [`${doc}/THIRD-PARTY-NOTICES`, { bytes: notices }],

@@ -183,6 +183,7 @@ test("the .deb installs, keeps an edited configuration, and purges to nothing", 
   t.true(existsSync(`${target}/usr/lib/systemd/system/lares.service`));
   t.false(existsSync(`${target}/etc/systemd/system/multi-user.target.wants/lares.service`), "nothing starts by itself");
 
+  t.regex(readFileSync(`${target}/usr/share/bash-completion/completions/lares`, "utf8"), /complete .*lares/);
   const config = `${target}/etc/lares/lares.hcl`;
   writeFileSync(config, `${readFileSync(config, "utf8")}# edited\n`);
   await dpkg("--install", deb);
