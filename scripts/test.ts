@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { dockerForTests } from "./test/docker.ts";
@@ -9,6 +10,7 @@ const { values, positionals: files } = parseArgs({
   options: { coverage: { type: "boolean", default: false } },
 });
 const root = new URL("..", import.meta.url).pathname;
+const COVERAGE_DATA = `${root}coverage/data`;
 
 // Ctrl-C ends the runner, and then we still take down what we started; a second one is not needed.
 let running: ChildProcess | undefined;
@@ -22,6 +24,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 const checks = files.length > 0 ? { passed: 0, failed: 0 } : runChecks();
 const tests = await runTestsBesideDocker();
+if (values.coverage) reportCoverage();
 const passed = checks.passed + tests.passed;
 const failed = checks.failed + tests.failed + (interrupted ? 1 : 0);
 if (interrupted) console.log("FAIL interrupted");
@@ -41,6 +44,17 @@ function runChecks(): Tally {
   return tally;
 }
 
+/** What the engine recorded in every process of the tests, as a page in `coverage/` and a summary here. */
+function reportCoverage(): void {
+  const report = ["report", `--temp-directory=${COVERAGE_DATA}`, "--reporter=html", "--reporter=text-summary"];
+  const rooms = ["--exclude=test/**", "--exclude=scripts/**", "--exclude=bench/**"];
+  spawnSync(process.execPath, [`${root}/node_modules/c8/bin/c8.js`, ...report, ...rooms], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  rmSync(COVERAGE_DATA, { recursive: true, force: true });
+}
+
 async function runTestsBesideDocker(): Promise<Tally> {
   const docker = await dockerForTests();
   try {
@@ -53,17 +67,9 @@ async function runTestsBesideDocker(): Promise<Tally> {
 async function runTests(env: Record<string, string>): Promise<Tally> {
   if (interrupted) return { passed: 0, failed: 0 };
   const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, "--tap", ...files];
-  const c8 = [
-    `${root}/node_modules/c8/bin/c8.js`,
-    "--reporter=text-summary",
-    "--reporter=html",
-    "--exclude=test/**",
-    "--exclude=scripts/**",
-    process.execPath,
-  ];
-  const child = spawn(process.execPath, values.coverage ? [...c8, ...ava] : ava, {
+  const child = spawn(process.execPath, ava, {
     cwd: root,
-    env: { ...process.env, ...env, FORCE_COLOR: "0" },
+    env: { ...process.env, ...env, ...(values.coverage ? { NODE_V8_COVERAGE: COVERAGE_DATA } : {}), FORCE_COLOR: "0" },
     stdio: ["ignore", "pipe", "inherit"],
   });
   running = child;
