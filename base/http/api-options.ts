@@ -1,0 +1,27 @@
+import type { Env } from "#base/env/env.ts";
+import type { AccessPolicy } from "./access.ts";
+import type { BlockingReads } from "./blocking.ts";
+import type { Consistency } from "./consistency.ts";
+import type { Dialect } from "./dialect.ts";
+import type { HttpError } from "./http-error.ts";
+import type { CompileFilter } from "./list-shape.ts";
+import type { Route } from "./route.ts";
+
+export interface ApiOptions {
+  readonly routes: readonly Route[];
+  readonly dialect: Dialect;
+  readonly env: Pick<Env, "clock" | "random" | "log">;
+  readonly blocking: BlockingReads;
+  /** Default: open. */
+  readonly access?: AccessPolicy;
+  /** Default: one server. */
+  readonly consistency?: Consistency;
+  /** Without it `filter=` is refused. */
+  readonly compileFilter?: CompileFilter;
+  /** Sent with every answer (Nomad's and Consul's `http_api_response_headers`). */
+  readonly responseHeaders?: Readonly<Record<string, string>>;
+  /** Sites whose pages may write, besides our own; `*`: all. */
+  readonly allowedOrigins?: readonly string[];
+  /** Turns what a handler threw into an answer, where it is no {@link HttpError}. Undefined: a 500. */
+  readonly explain?: (thrown: unknown) => HttpError | undefined;
+}

@@ -1,0 +1,141 @@
+import { CodedError, messageOf } from "#base/env/errors.ts";
+import { openAccess } from "./access.ts";
+import type { ApiOptions } from "./api-options.ts";
+import { limitBody, type BodySpec } from "./body.ts";
+import { isForeignWrite } from "./cross-site.ts";
+import { tokenOf } from "./dialect.ts";
+import { BodyTooLarge, type Exchange, type ExchangeRequest, type ExchangeResponse } from "./exchange.ts";
+import { HttpError } from "./http-error.ts";
+import { listKeys, parseQuery } from "./query.ts";
+import { renderError } from "./render.ts";
+import { renderReply, type Answering } from "./reply.ts";
+import type { Method, Route, RouteRequest } from "./route.ts";
+import { Router } from "./router.ts";
+import { parseTarget, type Target } from "./target.ts";
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** A handler of requests from a table of routes. Never rejects: whatever goes wrong is answered. */
+export function createApi(options: ApiOptions): Exchange {
+  const router = new Router(options.routes);
+  const lists = new Map(options.routes.map((row) => [row, row.query === undefined ? undefined : listKeys(row.query)]));
+  const serving: Serving = { options, router, listsOf: (row) => lists.get(row) ?? new Set() };
+  return async (request) => {
+    const startMs = options.env.clock.monotonicMs();
+    const response = await answer(serving, request).catch((thrown: unknown) => failed(serving, request, thrown));
+    const extra = options.responseHeaders;
+    logAnswer(options, request, { status: response.status, startMs });
+    return extra === undefined ? response : { ...response, headers: { ...extra, ...response.headers } };
+  };
+}
+
+interface Serving {
+  readonly options: ApiOptions;
+  readonly router: Router;
+  listsOf(row: Route): ReadonlySet<string>;
+}
+
+async function answer(serving: Serving, exchange: ExchangeRequest): Promise<ExchangeResponse> {
+  const { options, router } = serving;
+  const target = parseTarget(exchange.url);
+  const match = router.match(exchange.method, target.segments);
+  if (match.kind === "missing") {
+    throw new HttpError(404, `no endpoint ${exchange.method} ${target.path}; /v1/openapi.json lists what there is`);
+  }
+  if (match.kind === "method") return otherMethod(exchange.method, match.allow);
+  if (isForeignWrite(exchange, options.allowedOrigins ?? [])) {
+    throw new HttpError(403, "a page of another site may not write here: send the request without Origin, or allow it");
+  }
+  const { row, params } = match;
+  const token = tokenOf(options.dialect, exchange.headers, target.query);
+  const request = new Request(exchange, { method: match.method, target, params, token });
+  const verdict = await (options.access ?? openAccess)(row.access, request);
+  if (!verdict.allowed) throw new HttpError(403, verdict.message);
+  request.query = row.query === undefined ? {} : parseQuery(row.query, serving.listsOf(row), target.query);
+  request.body = row.body === undefined ? undefined : await readBody(row, row.body, exchange);
+  const answering: Answering = { api: options, row, request };
+  return renderReply(await row.handle(request), answering);
+}
+
+class Request implements RouteRequest {
+  readonly method: Method;
+  readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly rawQuery: ReadonlyMap<string, readonly string[]>;
+  readonly token: string;
+  query: unknown;
+  body: unknown;
+  readonly #exchange: ExchangeRequest;
+
+  constructor(
+    exchange: ExchangeRequest,
+    known: {
+      readonly method: Method;
+      readonly target: Target;
+      readonly params: Readonly<Record<string, string>>;
+      readonly token: string;
+    },
+  ) {
+    this.#exchange = exchange;
+    this.method = known.method;
+    this.path = known.target.path;
+    this.rawQuery = known.target.query;
+    this.params = known.params;
+    this.token = known.token;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.#exchange.headers;
+  }
+
+  get remote(): RouteRequest["remote"] {
+    return this.#exchange.remote;
+  }
+
+  /** Made by the listener when somebody asks for it. */
+  get signal(): AbortSignal {
+    return this.#exchange.signal;
+  }
+}
+
+async function readBody(row: Route, spec: BodySpec<unknown>, exchange: ExchangeRequest): Promise<unknown> {
+  const maxBytes = row.maxBodyBytes ?? MAX_BODY_BYTES;
+  return await spec.read(limitBody(exchange.body, { maxBytes, declared: exchange.headers["content-length"] }));
+}
+
+function otherMethod(method: string, allow: readonly string[]): ExchangeResponse {
+  const headers = { Allow: allow.join(", ") };
+  if (method === "OPTIONS") return { status: 204, headers, body: "" };
+  return renderError(
+    new HttpError(405, `method ${method} not allowed; this endpoint takes ${allow.join(", ")}`, headers),
+  );
+}
+
+function failed(serving: Serving, request: ExchangeRequest, thrown: unknown): ExchangeResponse {
+  if (thrown instanceof HttpError) return renderError(thrown);
+  if (thrown instanceof BodyTooLarge) return renderError(new HttpError(413, `${thrown.message}; ${thrown.hint ?? ""}`));
+  if (thrown instanceof CodedError && thrown.code === "ABORTED") return renderError(new HttpError(400, thrown.message));
+  const explained = serving.options.explain?.(thrown);
+  if (explained !== undefined) return renderError(explained);
+  serving.options.env.log.error("request failed", {
+    method: request.method,
+    path: pathOf(request),
+    error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown),
+  });
+  return renderError(new HttpError(500, messageOf(thrown)));
+}
+
+function logAnswer(
+  { env }: ApiOptions,
+  request: ExchangeRequest,
+  { status, startMs }: { readonly status: number; readonly startMs: number },
+): void {
+  if (!env.log.enabled("debug")) return;
+  const tookMs = Math.round((env.clock.monotonicMs() - startMs) * 1000) / 1000;
+  env.log.debug("request", { method: request.method, path: pathOf(request), status, tookMs });
+}
+
+/** Without the query, which may hold a token. */
+function pathOf(request: ExchangeRequest): string {
+  return request.url.split("?", 1)[0] ?? "";
+}

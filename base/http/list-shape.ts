@@ -1,0 +1,80 @@
+import type { Result } from "#base/env/errors.ts";
+import { HttpError } from "./http-error.ts";
+import type { Route } from "./route.ts";
+
+/** Compiles a filter expression; the predicate must not throw. */
+export type CompileFilter = (expression: string) => Result<(item: unknown) => boolean>;
+
+export interface Shaped {
+  readonly value: unknown;
+  /** Where the next page starts; undefined on the last. */
+  readonly nextToken: string | undefined;
+}
+
+export const MAX_FILTER_LENGTH = 10_000;
+
+/** Applies `filter`, `reverse`, `next_token` and `per_page` to what a row answers. Throws an {@link HttpError} 400. */
+export function shapeList(
+  row: Pick<Route, "filter" | "pageKey">,
+  value: unknown,
+  request: { readonly query: ReadonlyMap<string, readonly string[]>; readonly compile: CompileFilter | undefined },
+): Shaped {
+  const expression = request.query.get("filter")?.[0] ?? "";
+  const kept =
+    expression === "" || row.filter === undefined ? value : keep(value, predicateOf(expression, request.compile));
+  if (row.pageKey === undefined || !Array.isArray(kept)) return { value: kept, nextToken: undefined };
+  return pageOf(kept, row.pageKey, request.query);
+}
+
+function predicateOf(expression: string, compile: CompileFilter | undefined): (item: unknown) => boolean {
+  if (compile === undefined) throw new HttpError(400, "filter expressions are not available on this endpoint");
+  if (expression.length > MAX_FILTER_LENGTH) {
+    throw new HttpError(400, `the filter is longer than ${MAX_FILTER_LENGTH} characters`);
+  }
+  const compiled = compile(expression);
+  if (!compiled.ok) throw new HttpError(400, `failed to read filter expression: ${compiled.error.message}`);
+  return compiled.value;
+}
+
+/** Items of a list; entries of an object by their value. */
+function keep(value: unknown, matches: (item: unknown) => boolean): unknown {
+  if (Array.isArray(value)) return value.filter((item) => matches(item));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => matches(item)));
+}
+
+function pageOf(
+  list: readonly unknown[],
+  keyOf: (item: unknown) => string,
+  query: ReadonlyMap<string, readonly string[]>,
+): Shaped {
+  const reverse = query.get("reverse")?.[0];
+  const isReverse = reverse !== undefined && reverse !== "false" && reverse !== "0";
+  const ordered = isReverse ? list.toReversed() : list;
+  const token = query.get("next_token")?.[0] ?? "";
+  const start = token === "" ? 0 : startOf(ordered, { keyOf, token, isReverse });
+  const perPage = perPageOf(query.get("per_page")?.[0] ?? "");
+  if (perPage === 0) return { value: start === 0 ? ordered : ordered.slice(start), nextToken: undefined };
+  const next = ordered[start + perPage];
+  return {
+    value: ordered.slice(start, start + perPage),
+    nextToken: start + perPage < ordered.length ? keyOf(next) : undefined,
+  };
+}
+
+/** The first item at or behind the token, which may name an item that is gone. */
+function startOf(
+  list: readonly unknown[],
+  at: { readonly keyOf: (item: unknown) => string; readonly token: string; readonly isReverse: boolean },
+): number {
+  const found = list.findIndex((item) => (at.isReverse ? at.keyOf(item) <= at.token : at.keyOf(item) >= at.token));
+  return found < 0 ? list.length : found;
+}
+
+function perPageOf(text: string): number {
+  if (text === "") return 0;
+  if (!/^\d{1,9}$/.test(text)) {
+    throw new HttpError(400, `invalid per_page ${JSON.stringify(text)}: expected a whole number`);
+  }
+  return Number(text);
+}

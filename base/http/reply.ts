@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import type { ApiOptions } from "./api-options.ts";
+import { readLocal, waitOf } from "./blocking.ts";
+import { consistencyOf, singleServer } from "./consistency.ts";
+import type { ExchangeResponse } from "./exchange.ts";
+import { HttpError } from "./http-error.ts";
+import { shapeList } from "./list-shape.ts";
+import { jsonText, renderBody, type Headers } from "./render.ts";
+import type { LocalAnswer, LocalReply, Reply, Route, RouteRequest, StateAnswer } from "./route.ts";
+
+export interface Answering {
+  readonly api: ApiOptions;
+  readonly row: Route;
+  readonly request: RouteRequest;
+}
+
+/** Turns what a handler answers into bytes. Rejects with an {@link HttpError}, or what the handler's `read` throws. */
+export function renderReply(reply: Reply, answering: Answering): Promise<ExchangeResponse> | ExchangeResponse {
+  switch (reply.kind) {
+    case "state":
+      return answerState(reply.read, answering);
+    case "local":
+      return answerLocal(reply, answering);
+    case "json":
+      return renderValue(reply.value, { ...answering, status: reply.status ?? 200, headers: headOf(reply, answering) });
+    case "bytes": {
+      const headers = { ...typed(reply.contentType), ...headOf(reply, answering) };
+      return rendered(reply.body, { ...answering, status: reply.status ?? 200, headers });
+    }
+    case "empty":
+      return { status: reply.status, headers: headOf(reply, answering), body: "" };
+    case "stream": {
+      const headers = { ...typed(reply.contentType), ...headOf(reply, answering) };
+      const body = answering.request.method === "HEAD" ? "" : reply.body;
+      return { status: reply.status ?? 200, headers, body };
+    }
+    default:
+      return reply satisfies never;
+  }
+}
+
+interface Rendering extends Answering {
+  readonly status: number;
+  readonly headers: Headers;
+}
+
+async function answerState(read: () => StateAnswer, answering: Answering): Promise<ExchangeResponse> {
+  const { api, row, request } = answering;
+  const mode = consistencyOf(request.rawQuery);
+  const wait = waitOf(api.dialect, request.rawQuery);
+  if (mode !== "stale") await (api.consistency ?? singleServer).barrier(mode);
+  const answer =
+    wait.index === undefined
+      ? read()
+      : await api.blocking.run({
+          index: Number(wait.index),
+          waitMs: wait.waitMs,
+          tables: row.tables,
+          signal: request.signal,
+          read,
+        });
+  const headers = { ...freshnessHeaders(answering, mode), ...answer.headers };
+  headers[api.dialect.indexHeader] = String(Math.max(1, answer.index));
+  if (answer.value === undefined) throw new HttpError(404, answer.missing ?? "not found", headers);
+  if (answer.contentType === undefined) return renderValue(answer.value, { ...answering, status: 200, headers });
+  return rendered(rawBody(answer.value), {
+    ...answering,
+    status: 200,
+    headers: { ...typed(answer.contentType), ...headers },
+  });
+}
+
+async function answerLocal(reply: LocalReply, answering: Answering): Promise<ExchangeResponse> {
+  const { api, request } = answering;
+  const { clock, random } = api.env;
+  const wait = waitOf(api.dialect, request.rawQuery);
+  const signal = request.signal;
+  const answer = await readLocal(reply, { clock, random, wait, signal, hashOf });
+  const headers: Headers = { ...answer.headers };
+  if (answer.index !== undefined) headers[api.dialect.indexHeader] = answer.index;
+  const hashHeader = api.dialect.contentHashHeader;
+  if (hashHeader !== undefined && answer.index === undefined) headers[hashHeader] = hashOf(answer);
+  if (answer.value === undefined) throw new HttpError(404, answer.missing ?? "not found", headers);
+  return renderValue(answer.value, { ...answering, status: 200, headers });
+}
+
+/** Sixteen hex digits of what would be sent. */
+function hashOf(answer: LocalAnswer): string {
+  return createHash("sha256").update(jsonText(answer.value, false)).digest("hex").slice(0, 16);
+}
+
+function freshnessHeaders({ api }: Answering, mode: string): Headers {
+  const { dialect, consistency = singleServer } = api;
+  const { knownLeader, lastContactMs } = consistency.freshness();
+  const headers: Headers = {
+    [dialect.knownLeaderHeader]: String(knownLeader),
+    [dialect.lastContactHeader]: String(Math.round(lastContactMs)),
+  };
+  // Consul calls its default mode "leader" here.
+  if (dialect.consistencyHeader !== undefined)
+    headers[dialect.consistencyHeader] = mode === "default" ? "leader" : mode;
+  return headers;
+}
+
+function renderValue(value: unknown, rendering: Rendering): ExchangeResponse {
+  const { api, row, request, headers } = rendering;
+  const query = request.rawQuery;
+  const shaped = shapeList(row, value, { query, compile: api.compileFilter });
+  if (shaped.nextToken !== undefined) headers[api.dialect.nextTokenHeader] = shaped.nextToken;
+  headers["Content-Type"] ??= "application/json";
+  const pretty = query.get("pretty")?.[0];
+  return rendered(jsonText(shaped.value, pretty !== undefined && pretty !== "false"), rendering);
+}
+
+function rendered(body: string | Uint8Array, { api, request, status, headers }: Rendering): ExchangeResponse {
+  return renderBody(body, { status, headers, accepts: request.headers["accept-encoding"], clock: api.env.clock });
+}
+
+function rawBody(value: unknown): string | Uint8Array {
+  return typeof value === "string" || value instanceof Uint8Array ? value : jsonText(value, false);
+}
+
+function headOf(
+  reply: { readonly headers?: Readonly<Record<string, string>>; readonly index?: number },
+  { api }: Answering,
+): Headers {
+  const headers: Headers = { ...reply.headers };
+  if (reply.index !== undefined) headers[api.dialect.indexHeader] = String(Math.max(1, reply.index));
+  return headers;
+}
+
+/** What a browser must not take for something else. */
+function typed(contentType: string): Headers {
+  return { "Content-Type": contentType, "X-Content-Type-Options": "nosniff" };
+}
