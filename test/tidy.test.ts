@@ -102,7 +102,7 @@ const plants: readonly (readonly [path: string, text: string, rule: string | und
   ["base/state/a.ts", "export let count = 0;", "module-state"],
   ["base/state/a.ts", "const seen = new Map<string, number>();", "module-state"],
   ["base/state/a.ts", 'const names = new Map([["a", 1]]);', undefined],
-  ["base/state/a.ts", "const seen = new WeakMap();", "module-state"],
+  ["base/state/a.ts", "const lines = new WeakMap();", undefined],
   ["base/state/a.ts", "export const queue: string[] = [];", "module-state"],
   ["base/state/a.ts", "export const none: readonly string[] = [];", undefined],
   ["base/state/a.ts", "export const none: ReadonlyMap<string, number> = new Map();", undefined],

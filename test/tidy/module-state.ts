@@ -37,7 +37,10 @@ function problemsOf(statement: Node): string[] {
   return (statement["declarations"] as Node[]).flatMap((each) => (isEmptyContainer(each) ? [stateMessage(each)] : []));
 }
 
-/** An empty container at module level can only be there to be filled later, unless its type says it is read-only. */
+/**
+ * An empty container at module level can only be there to be filled later, unless its type says it is read-only. A WeakMap
+ * stays free: what it remembers belongs to a key that the caller owns, so it cannot tie two nodes of one process together.
+ */
 function isEmptyContainer(declarator: Node): boolean {
   const { init, id } = declarator;
   if (!isNode(init) || isReadonly(id)) return false;
@@ -45,7 +48,7 @@ function isEmptyContainer(declarator: Node): boolean {
   if (init.type === "ObjectExpression") return (init["properties"] as unknown[]).length === 0;
   const callee = isNode(init["callee"]) ? String(init["callee"]["name"]) : "";
   if (init.type !== "NewExpression") return false;
-  return callee.startsWith("Weak") || (/^(Map|Set)$/.test(callee) && (init["arguments"] as unknown[]).length === 0);
+  return /^(Map|Set)$/.test(callee) && (init["arguments"] as unknown[]).length === 0;
 }
 
 function isReadonly(id: unknown): boolean {
