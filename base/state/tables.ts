@@ -81,7 +81,7 @@ export const catalogNodes = defineTable<CatalogNode>({
   name: "catalog-nodes",
   schemaVersion: 1,
   schema: CatalogNodeSchema,
-  indexes: {},
+  indexes: { dns: (node) => [node.Node.toLowerCase()], address: (node) => [node.Address] },
 });
 
 /** id: `<node name>/<service id>`. */
@@ -89,7 +89,12 @@ export const catalogServices = defineTable<CatalogService>({
   name: "catalog-services",
   schemaVersion: 1,
   schema: CatalogServiceSchema,
-  indexes: { service: (service) => [service.Service], node: (service) => [service.Node] },
+  indexes: {
+    service: (service) => [service.Service],
+    node: (service) => [service.Node],
+    dns: (service) => [service.Service.toLowerCase()],
+    address: (service) => (service.Address === "" ? [] : [service.Address]),
+  },
 });
 
 /** id: `<node name>/<check id>`. */

@@ -1,0 +1,33 @@
+import { CodedError } from "#base/env/errors.ts";
+import type { AgentServiceDefinition, CheckStatus } from "#base/protocol/catalog.ts";
+import type { CatalogSync } from "./catalog-sync.ts";
+import type { LocalState } from "./local-state.ts";
+
+/** How running tasks register their services with this node's agent; what the scheduler's client asks for. */
+export interface TaskServices {
+  /** Adds or replaces, starts the checks, resolves when the catalog has it (or could not be written for now). Rejects on bad definitions. */
+  register(definition: AgentServiceDefinition): Promise<void>;
+  deregister(serviceId: string): Promise<void>;
+  registered(idPrefix: string): readonly string[];
+  onStatus(listener: (serviceId: string, status: CheckStatus) => void): () => void;
+}
+
+export function createTaskServices(state: LocalState, sync: CatalogSync): TaskServices {
+  return {
+    async register(definition) {
+      const done = state.registerService(definition, { origin: "task" });
+      if (!done.ok) throw new CodedError(done.error.code, done.error.message, done.error.hint);
+      await sync.settled();
+    },
+    async deregister(serviceId) {
+      // Also when it is not known here: a row of an earlier life goes the same way.
+      if (!state.deregisterService(serviceId)) sync.markInstance(serviceId);
+      await sync.settled();
+    },
+    registered(idPrefix) {
+      const ids = new Set([...state.services.keys(), ...sync.catalogued()]);
+      return [...ids].filter((id) => id.startsWith(idPrefix));
+    },
+    onStatus: (listener) => state.onStatus(listener),
+  };
+}
