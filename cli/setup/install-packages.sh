@@ -46,7 +46,7 @@ for package in $(comm -13 "$before" "$after"); do
   for file in $(dpkg -L "$package"); do
     case $file in
       /etc/init.d/*)
-        [ -x "$file" ] && update-rc.d "${file##*/}" disable >/dev/null 2>&1 || true
+        if [ -x "$file" ]; then update-rc.d "${file##*/}" disable >/dev/null 2>&1 || true; fi
         ;;
       */systemd/system/*.service | */systemd/system/*.socket)
         if command -v systemctl >/dev/null && grep -qs '^\[Install\]' "$file"; then
