@@ -18,6 +18,8 @@ export interface ApiOptions {
   readonly consistency?: Consistency;
   /** Without it `filter=` is refused. */
   readonly compileFilter?: CompileFilter;
+  /** Serves the OpenAPI document of the routes at `/v1/openapi.json`. */
+  readonly document?: { readonly title: string; readonly version: string; readonly description: string };
   /** Sent with every answer (Nomad's and Consul's `http_api_response_headers`). */
   readonly responseHeaders?: Readonly<Record<string, string>>;
   /** Sites whose pages may write, besides our own; `*`: all. */

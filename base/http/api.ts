@@ -6,10 +6,11 @@ import { isForeignWrite } from "./cross-site.ts";
 import { tokenOf } from "./dialect.ts";
 import { BodyTooLarge, type Exchange, type ExchangeRequest, type ExchangeResponse } from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
+import { openApi } from "./openapi.ts";
 import { listKeys, parseQuery } from "./query.ts";
 import { renderError } from "./render.ts";
 import { renderReply, type Answering } from "./reply.ts";
-import type { Method, Route, RouteRequest } from "./route.ts";
+import { route, type Method, type Route, type RouteRequest } from "./route.ts";
 import { Router } from "./router.ts";
 import { parseTarget, type Target } from "./target.ts";
 
@@ -17,8 +18,9 @@ const MAX_BODY_BYTES = 1024 * 1024;
 
 /** A handler of requests from a table of routes. Never rejects: whatever goes wrong is answered. */
 export function createApi(options: ApiOptions): Exchange {
-  const router = new Router(options.routes);
-  const lists = new Map(options.routes.map((row) => [row, row.query === undefined ? undefined : listKeys(row.query)]));
+  const rows = [...options.routes, ...documentRoutes(options)];
+  const router = new Router(rows);
+  const lists = new Map(rows.map((row) => [row, row.query === undefined ? undefined : listKeys(row.query)]));
   const serving: Serving = { options, router, listsOf: (row) => lists.get(row) ?? new Set() };
   return async (request) => {
     const startMs = options.env.clock.monotonicMs();
@@ -27,6 +29,18 @@ export function createApi(options: ApiOptions): Exchange {
     logAnswer(options, request, { status: response.status, startMs });
     return extra === undefined ? response : { ...response, headers: { ...extra, ...response.headers } };
   };
+}
+
+function documentRoutes({ document, routes, dialect }: ApiOptions): readonly Route[] {
+  if (document === undefined) return [];
+  const row: Route = route({
+    method: "GET",
+    path: "/v1/openapi.json",
+    summary: "This document",
+    access: { kind: "public" },
+    handle: () => ({ kind: "json", value: openApi([...routes, row], { ...document, dialect }) }),
+  });
+  return [row];
 }
 
 interface Serving {

@@ -73,3 +73,10 @@ export function isSchema(value: unknown): value is v.GenericSchema {
 function kindOf(schema: v.GenericSchema): string {
   return "wrapped" in schema && isSchema(schema.wrapped) ? kindOf(schema.wrapped) : schema.type;
 }
+
+/** What these pieces take, for the API document: their schemas alone would say text. */
+export function queryTypeOf(schema: v.GenericSchema): Readonly<Record<string, unknown>> | undefined {
+  if (schema === queryFlag) return { type: "boolean", default: false };
+  if (schema === queryInteger) return { type: "integer" };
+  return schema === queryDurationMs ? { type: "string", description: "A duration such as 30s or 5m" } : undefined;
+}

@@ -1,4 +1,5 @@
 import { gunzipSync } from "node:zlib";
+import { Validator } from "@seriousme/openapi-schema-validator";
 import test from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
@@ -357,6 +358,48 @@ test("a handler that fails is a 500 with its reason, and the next request is ser
     Buffer.from((await api(requestOf({ method: "PUT", url: "/echo", text: "x" }))).body as Uint8Array).toString(),
     "x",
   );
+});
+
+test("the table prints a valid OpenAPI document, where shared shapes have names", async (t) => {
+  const world = await makeState(t);
+  const Toy = v.object({ Size: v.pipe(v.number(), v.integer(), v.minValue(1)), Kind: v.picklist(["ball", "bone"]) });
+  const Owner = v.object({
+    Toy: v.nullish(Toy),
+    Toys: v.array(Toy),
+    Names: v.record(v.string(), v.nullable(v.string())),
+  });
+  const api = apiOf(world, {
+    routes: [
+      ...petRoutes(world),
+      route({
+        method: "PUT",
+        path: "/v1/owner/+name/toys",
+        summary: "Gives toys",
+        access: open,
+        body: jsonBody(Owner),
+        response: v.array(Toy),
+        handle: () => ({ kind: "empty", status: 204 }),
+      }),
+    ],
+    document: { title: "Pets", version: "1.0.0", description: "Pets and what they play with" },
+  });
+  const text = textOf(await api(requestOf({ url: "/v1/openapi.json" })));
+  const document = JSON.parse(text);
+  const checked = await new Validator().validate(document);
+  t.deepEqual([checked.valid, checked.errors ?? []], [true, []]);
+  t.deepEqual(Object.keys(document.paths), ["/v1/pets", "/v1/pet/{name}", "/v1/owner/{name}/toys", "/v1/openapi.json"]);
+  t.deepEqual(document.components.schemas.Toy, {
+    type: "object",
+    properties: { Size: { type: "integer", minimum: 1 }, Kind: { enum: ["ball", "bone"] } },
+    required: ["Size", "Kind"],
+  });
+  for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
+    t.true(name! in document.components.schemas);
+  for (const [, name] of text.matchAll(/"#\/components\/parameters\/(\w+)"/g)) {
+    t.true(name! in document.components.parameters);
+  }
+  const put = document.paths["/v1/pets"].put.parameters as { name: string; schema: unknown }[];
+  t.deepEqual(put.find(({ name }) => name === "loud")?.schema, { type: "boolean", default: false });
 });
 
 test("any request is answered", async (t) => {
