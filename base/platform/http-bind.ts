@@ -2,6 +2,7 @@ import { chmodSync, chownSync, lstatSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { connect } from "node:net";
 import type { Address } from "#base/env/net.ts";
+import { socketName } from "./socket-path.ts";
 import { addressOf, cannotListen } from "./streams.ts";
 import { CodedError } from "#base/env/errors.ts";
 
@@ -20,7 +21,10 @@ export async function bindServer(server: Server, at: ListenAt): Promise<Address>
   const { socketPath } = at;
   await removeStale(socketPath);
   const asked = { host: socketPath, port: 0 };
-  await listening(server, () => listenPrivately(server, socketPath), asked);
+  const socket = socketName(socketPath);
+  await listening(server, () => listenPrivately(server, socket.name), asked).finally(socket.release);
+  // Node takes the file away by the name it was given, which may mean nothing any more.
+  server.once("close", () => rmSync(socketPath, { force: true }));
   if (at.uid !== undefined || at.gid !== undefined) chownSync(socketPath, at.uid ?? -1, at.gid ?? -1);
   chmodSync(socketPath, at.mode ?? SOCKET_MODE);
   return asked;
@@ -56,11 +60,13 @@ async function removeStale(path: string): Promise<void> {
     throw new CodedError("EEXIST", `cannot listen on ${path}: a file that is no socket is there`, "move it away");
   }
   const answered = await new Promise<boolean>((resolve) => {
-    const probe = connect(path, () => {
+    const socket = socketName(path);
+    const probe = connect(socket.name, () => {
       probe.destroy();
       resolve(true);
     });
     probe.on("error", () => resolve(false));
+    probe.on("close", socket.release);
   });
   if (answered) throw new CodedError("EADDRINUSE", `cannot listen on ${path}: another program serves it`);
   rmSync(path, { force: true });

@@ -7,6 +7,7 @@ import { messageOf } from "#base/env/errors.ts";
 import { HttpTransportError } from "#base/env/http-client.ts";
 import type { HttpClient, HttpRequestOptions, HttpUpgrade } from "#base/env/http-client.ts";
 import { responseOf } from "./http-response.ts";
+import { socketName } from "./socket-path.ts";
 import { streamOf } from "./streams.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -78,18 +79,21 @@ function open(agents: Agents | undefined, options: HttpRequestOptions): ClientRe
     const url = new URL(options.url);
     const tls = url.protocol === "https:";
     if (!tls && url.protocol !== "http:") throw new Error(`'${url.protocol}' is neither http: nor https:`);
+    const socket = options.socketPath === undefined ? undefined : socketName(options.socketPath);
     const upgrading = Object.keys(options.headers ?? {}).some((name) => name.toLowerCase() === "upgrade");
     const common: RequestOptions = {
       method: options.method ?? "GET",
       path: `${url.pathname}${url.search}`,
       headers: { ...options.headers },
       agent: upgrading || agents === undefined ? false : tls ? agents.tls : agents.plain,
-      ...(options.socketPath === undefined
+      ...(socket === undefined
         ? { hostname: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? undefined : url.port }
-        : { socketPath: options.socketPath, setHost: true, host: url.host }),
+        : { socketPath: socket.name, setHost: true, host: url.host }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     };
-    return tls ? tlsRequest({ ...common, ...tlsOptions(options) }) : plainRequest(common);
+    const call = tls ? tlsRequest({ ...common, ...tlsOptions(options) }) : plainRequest(common);
+    if (socket !== undefined) call.once("close", socket.release);
+    return call;
   } catch (thrown) {
     throw new HttpTransportError("EINVAL", `cannot request '${options.url}': ${messageOf(thrown)}`);
   }

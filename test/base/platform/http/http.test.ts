@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import http from "node:http";
 import type net from "node:net";
@@ -381,3 +381,17 @@ test("http client: a kept connection the server has closed is not the caller's p
 function sleepHere(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+test("a socket's path may be longer than the system's 107 bytes", async (t) => {
+  const folder = join(t.context.folder, "a".repeat(60), "b".repeat(60));
+  mkdirSync(folder, { recursive: true });
+  const socketPath = join(folder, "api.sock");
+  const listener = await listenHttp({ at: { socketPath }, log: silentLog, exchange: hello });
+  for (let i = 0; i < 3; i++) {
+    const response = await env.http.request({ url: "http://lares/x", socketPath });
+    t.is(response.status, 200);
+    await response.text();
+  }
+  await listener.close();
+  t.false(existsSync(socketPath), "nothing is left");
+});
