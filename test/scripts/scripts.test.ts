@@ -29,6 +29,12 @@ test("scripts/node runs the pinned Node, found through a link too, and passes th
   await t.throwsAsync(run(`${root}scripts/node`, ["-e", "process.exit(7)"]), { code: 7 });
 });
 
+test("the system's programs come before those of npm's packages, which npm puts first", async (t) => {
+  const env = { PATH: "/some/node_modules/.bin:/usr/bin:/bin:/node_modules/.bin" };
+  const { stdout } = await run(`${root}scripts/node`, ["-p", "process.env.PATH"], { env });
+  t.regex(stdout, /^[^:]*\/node-linux-\w+\/bin:\/usr\/bin:\/bin\n$/);
+});
+
 test("scripts/node passes signals through, because it becomes Node", async (t) => {
   const child = spawn(`${root}scripts/node`, [
     "-e",
