@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { flag, integer, list, optionalInteger, text, texts } from "./schema.ts";
+import { flag, integer, list, optionalInteger, text, textMap, texts } from "./schema.ts";
 import { AffinitySchema, ConstraintSchema } from "./policies.ts";
 
 /** A port of a group. `Value` is the host's port (0: choose one), `To` the task's (0: the same; -1: the chosen one). */
@@ -23,6 +23,7 @@ export const NetworkResourceSchema = v.object({
   Hostname: text,
   MBits: integer,
   DNS: v.nullish(NetworkDnsSchema, null),
+  CNI: v.nullish(v.object({ Args: textMap }), null),
   ReservedPorts: list(PortSchema),
   DynamicPorts: list(PortSchema),
 });

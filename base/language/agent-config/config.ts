@@ -18,7 +18,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "off"] as const;
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 
 /** Where each service listens; 0 switches it off. */
 const PortsSchema = settings({

@@ -1,0 +1,30 @@
+import type { Complaint } from "../diagnostic.ts";
+import type { HclFunction } from "../functions/function.ts";
+import type { SourceText } from "../source.ts";
+import { evaluate } from "./evaluate.ts";
+import type { Scope } from "./scope.ts";
+import type { Value } from "./value.ts";
+
+export interface RootOptions {
+  readonly source: SourceText;
+  readonly complain: (complaint: Complaint) => void;
+  readonly functions: ReadonlyMap<string, HclFunction>;
+  readonly variables?: ReadonlyMap<string, Value>;
+  readonly deferUnknown?: boolean;
+}
+
+/** The outermost scope of a file. */
+export function rootScope(options: RootOptions): Scope {
+  const { source, complain, functions, variables = new Map<string, Value>(), deferUnknown = false } = options;
+  return {
+    source,
+    complain,
+    functions,
+    variables,
+    deferUnknown,
+    bound: undefined,
+    item: undefined,
+    budget: { steps: 0 },
+    evaluate,
+  };
+}

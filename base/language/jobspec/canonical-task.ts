@@ -1,0 +1,69 @@
+import type { Job, TaskGroup } from "#base/protocol/job.ts";
+import type { RestartPolicy, ScalingPolicy } from "#base/protocol/policies.ts";
+import type { Resources } from "#base/protocol/resources.ts";
+import type { Task } from "#base/protocol/task.ts";
+import { canonicalService } from "./canonical-service.ts";
+import {
+  DEFAULT_CPU_MHZ,
+  DEFAULT_KILL_TIMEOUT_NS,
+  DEFAULT_LOG_FILE_MB,
+  DEFAULT_LOG_FILES,
+  DEFAULT_MEMORY_MB,
+} from "./defaults.ts";
+import { overlay } from "./overlay.ts";
+
+export interface TaskPlace {
+  readonly job: Job;
+  readonly group: TaskGroup;
+  /** The group's, complete. */
+  readonly restart: RestartPolicy;
+}
+
+export function canonicalTask(task: Task, place: TaskPlace): Task {
+  return {
+    ...task,
+    RestartPolicy: overlay(task.RestartPolicy, place.restart),
+    Resources: resources(task.Resources),
+    KillTimeout: task.KillTimeout ?? DEFAULT_KILL_TIMEOUT_NS,
+    LogConfig: {
+      ...task.LogConfig,
+      MaxFiles: task.LogConfig.MaxFiles ?? DEFAULT_LOG_FILES,
+      MaxFileSizeMB: task.LogConfig.MaxFileSizeMB ?? DEFAULT_LOG_FILE_MB,
+    },
+    Services: task.Services.map((service) =>
+      canonicalService(
+        { ...service, TaskName: service.TaskName === "" ? task.Name : service.TaskName },
+        { job: place.job, group: place.group, owner: task.Name },
+      ),
+    ),
+    ScalingPolicies: task.ScalingPolicies.map(scaling),
+    Templates: task.Templates.map((template) => ({
+      ...template,
+      // Signals are written with or without their prefix, in either case.
+      ChangeSignal: template.ChangeSignal.toUpperCase(),
+    })),
+    VolumeMounts: task.VolumeMounts.map((mount) => ({
+      ...mount,
+      PropagationMode: mount.PropagationMode === "" ? "private" : mount.PropagationMode,
+    })),
+  };
+}
+
+/** Whoever asks for whole cores asks for no share. */
+function resources(given: Resources): Resources {
+  const cores = given.Cores ?? 0;
+  return {
+    ...given,
+    CPU: given.CPU ?? (cores > 0 ? 0 : DEFAULT_CPU_MHZ),
+    Cores: cores,
+    MemoryMB: given.MemoryMB ?? DEFAULT_MEMORY_MB,
+    MemoryMaxMB: given.MemoryMaxMB ?? 0,
+    DiskMB: given.DiskMB ?? 0,
+  };
+}
+
+const SCALED: Readonly<Record<string, string>> = { cpu: "vertical_cpu", mem: "vertical_mem" };
+
+function scaling(policy: ScalingPolicy): ScalingPolicy {
+  return { ...policy, Type: SCALED[policy.Type] ?? policy.Type };
+}

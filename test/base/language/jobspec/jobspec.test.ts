@@ -1,0 +1,433 @@
+import test from "ava";
+import fc from "fast-check";
+import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
+import type { VariableInput } from "#base/language/hcl/evaluate/variables.ts";
+import { complaints, job, read, REDIS } from "./jobs.ts";
+
+const SECOND = 1e9;
+
+test("the redis job reads exactly", (t) => {
+  const found = job(REDIS);
+  t.is(found.ID, "redis-cache");
+  const group = found.TaskGroups[0];
+  t.is(found.TaskGroups.length, 1);
+  t.like(group, { Name: "cache", Count: 2 });
+  t.deepEqual(group?.Networks[0]?.ReservedPorts, [
+    { Label: "db", Value: 6379, To: 0, HostNetwork: "", IgnoreCollision: false },
+  ]);
+  t.deepEqual(group?.Networks[0]?.DynamicPorts, []);
+  const task = group?.Tasks[0];
+  t.like(task, { Name: "redis", Driver: "docker", Config: { image: "redis:latest", ports: ["db"] } });
+  t.like(task?.Services[0], { Name: "fun-redis", PortLabel: "db", Provider: "consul" });
+  t.like(task?.Services[0]?.Checks[0], { Type: "tcp", Interval: 10 * SECOND, Timeout: 2 * SECOND });
+});
+
+const BIG = `
+variable "image" {
+  type    = string
+  default = "nginx"
+  validation {
+    condition     = length(var.image) > 2
+    error_message = "an image's name has more than two letters"
+  }
+}
+variable "ports" {
+  type    = map(number)
+  default = { http = 8080, https = "8443" }
+}
+variables { tier = "gold" }
+locals {
+  full = "\${var.image}:\${local.tag}"
+  tag  = "1.27"
+}
+job "web" {
+  id          = "web-1"
+  name        = "The web"
+  datacenters = ["dc*", "eu"]
+  priority    = 70
+  meta        = { tier = var.tier, n = 1 }
+  constraint {
+    attribute = "\${attr.kernel.name}"
+    value     = "linux"
+  }
+  constraint { distinct_hosts = true }
+  constraint {
+    distinct_property = "\${meta.rack}"
+    value             = 2
+  }
+  constraint {
+    attribute = attr.nomad.version
+    version   = ">= 1.6"
+  }
+  affinity {
+    attribute = "\${node.datacenter}"
+    value     = "eu"
+    weight    = -20
+  }
+  spread {
+    attribute = "\${node.datacenter}"
+    target "eu" { percent = 70 }
+    target "us" { percent = 30 }
+  }
+  update {
+    max_parallel = 2
+    canary       = 1
+    auto_revert  = true
+  }
+  vault { policies = ["p"] }
+  ui {
+    description = "d"
+    link {
+      label = "docs"
+      url   = "https://example.org"
+    }
+  }
+  group "g" {
+    max_client_disconnect = "1h"
+    network {
+      mode = "bridge"
+      dns { servers = ["1.1.1.1"] }
+      dynamic "port" {
+        for_each = var.ports
+        labels   = [port.key]
+        content { to = port.value }
+      }
+    }
+    volume "data" {
+      type   = "host"
+      source = "d1"
+    }
+    update { max_parallel = 3 }
+    restart { attempts = 9 }
+    scaling {
+      min = 2
+      max = 5
+      policy { cooldown = "1m" }
+    }
+    service {
+      port = 8080
+      tags = ["a", "urlprefix-/x"]
+      meta { k = "v" }
+      check {
+        type     = "http"
+        path     = "/"
+        interval = "5s"
+        timeout  = "1s"
+        header { Host = ["x", "y"] }
+        check_restart {
+          limit = 3
+          grace = "90s"
+        }
+      }
+    }
+    task "t" {
+      driver       = "docker"
+      kill_timeout = "20s"
+      env {
+        URL = "http://\${NOMAD_ADDR_http}/$\${literal}"
+        N   = 3
+      }
+      config {
+        image = local.full
+        mount {
+          type = "bind"
+          source = "a"
+        }
+        mount { type = "tmpfs" }
+        logging {
+          type = "json"
+          config { max = 3 }
+        }
+        labels = { a = "b" }
+      }
+      template {
+        data        = <<-EOT
+          {{ range services }}
+            x {{ . }}
+          {{ end }}
+        EOT
+        destination = "local/x"
+        change_mode = "signal"
+        change_signal = "sighup"
+        splay       = "3s"
+        wait {
+          min = "2s"
+          max = "4s"
+        }
+      }
+      artifact {
+        source  = "https://example.org/a.tgz"
+        options { checksum = "md5:x" }
+      }
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+      }
+      identity {
+        env = true
+        ttl = "1h"
+      }
+      identity {
+        name = "extra"
+        aud  = ["x"]
+      }
+      resources {
+        cpu    = 500
+        memory = 128
+        device "nvidia/gpu" { count = 2 }
+      }
+      lifecycle {
+        hook    = "prestart"
+        sidecar = true
+      }
+      logs { max_file_size = 3 }
+      action "hello" { command = "/bin/echo" }
+    }
+  }
+  task "alone" {
+    driver = "raw_exec"
+    config { command = "/bin/true" }
+  }
+}
+`;
+
+test("every block lands in its field", (t) => {
+  const found = job(BIG);
+  t.like(found, {
+    ID: "web-1",
+    Name: "The web",
+    Datacenters: ["dc*", "eu"],
+    Priority: 70,
+    Meta: { tier: "gold", n: "1" },
+  });
+  t.deepEqual(found.Constraints, [
+    { LTarget: "${attr.kernel.name}", RTarget: "linux", Operand: "=" },
+    { LTarget: "", RTarget: "true", Operand: "distinct_hosts" },
+    { LTarget: "${meta.rack}", RTarget: "2", Operand: "distinct_property" },
+    { LTarget: "${attr.nomad.version}", RTarget: ">= 1.6", Operand: "version" },
+  ]);
+  t.is(found.Affinities[0]?.Weight, -20);
+  t.deepEqual(found.Spreads[0]?.SpreadTarget, [
+    { Value: "eu", Percent: 70 },
+    { Value: "us", Percent: 30 },
+  ]);
+  t.deepEqual(found.UI, { Description: "d", Links: [{ Label: "docs", Url: "https://example.org" }] });
+  t.deepEqual(
+    found.TaskGroups.map((g) => g.Name),
+    ["g", "alone"],
+  );
+  const [group, alone] = found.TaskGroups;
+  t.is(alone?.Tasks[0]?.Driver, "raw_exec");
+  t.deepEqual(
+    group?.Networks[0]?.DynamicPorts.map((p) => [p.Label, p.To]),
+    [
+      ["http", 8080],
+      ["https", 8443],
+    ],
+  );
+  t.like(group?.Volumes["data"], { Name: "data", Type: "host", Source: "d1" });
+  t.is(group?.Disconnect?.LostAfter, 3600 * SECOND);
+  t.like(group?.Scaling, { Min: 2, Max: 5, Policy: { cooldown: "1m" } });
+  t.like(group?.Services[0], { PortLabel: "8080", Meta: { k: "v" } });
+  t.deepEqual(group?.Services[0]?.Checks[0]?.Header, { Host: ["x", "y"] });
+  t.is(group?.Services[0]?.Checks[0]?.CheckRestart?.Grace, 90 * SECOND);
+  const task = group?.Tasks[0];
+  t.deepEqual(task?.Config, {
+    image: "nginx:1.27",
+    labels: { a: "b" },
+    mount: [{ type: "bind", source: "a" }, { type: "tmpfs" }],
+    logging: [{ type: "json", config: [{ max: 3 }] }],
+  });
+  t.deepEqual(task?.Env, { URL: "http://${NOMAD_ADDR_http}/${literal}", N: "3" });
+  t.is(task?.Templates[0]?.EmbeddedTmpl, "{{ range services }}\n  x {{ . }}\n{{ end }}\n");
+  t.deepEqual(task?.Templates[0]?.Wait, { Min: 2 * SECOND, Max: 4 * SECOND });
+  t.deepEqual(task?.Artifacts[0]?.GetterOptions, { checksum: "md5:x" });
+  t.is(task?.Identity?.Env, true);
+  t.deepEqual(
+    task?.Identities.map((i) => i.Name),
+    ["extra"],
+  );
+  t.like(task?.Resources, { CPU: 500, MemoryMB: 128 });
+  t.like(task?.Resources.Devices[0], { Name: "nvidia/gpu", Count: 2 });
+  t.deepEqual(task?.Lifecycle, { Hook: "prestart", Sidecar: true });
+  t.deepEqual(task?.Vault, { Policies: ["p"] });
+  t.is(task?.Actions[0]?.Name, "hello");
+  t.is(task?.KillTimeout, 20 * SECOND);
+});
+
+test("variables: flags win over files, files over the environment, all over defaults", (t) => {
+  const text =
+    'variable "a" {\n default = "d"\n}\nvariable "n" {\n type = list(number)\n default = []\n}\njob "j" {\n meta = { a = var.a, n = jsonencode(var.n) }\n}\n';
+  const inputs: VariableInput[] = [
+    { kind: "text", from: "environment", name: "a", text: "env" },
+    { kind: "text", from: "environment", name: "unrelated", text: "x" },
+    { kind: "file", source: { name: "v.hcl", text: 'a = "file"\nn = [1, 2]\n' } },
+    { kind: "text", from: "flag", name: "n", text: "[3]" },
+  ];
+  t.deepEqual(job(text).Meta, { a: "d", n: "[]" });
+  t.deepEqual(job(text, { variables: inputs.slice(0, 2) }).Meta, { a: "env", n: "[]" });
+  t.deepEqual(job(text, { variables: inputs }).Meta, { a: "file", n: "[3]" });
+  const unknown: VariableInput = { kind: "text", from: "flag", name: "b", text: "x" };
+  t.deepEqual(complaints(text, { variables: [unknown] }), ['1 the variable "b" is not declared (known here: a, n)']);
+  const bad: VariableInput = { kind: "text", from: "flag", name: "n", text: "[1" };
+  t.regex(complaints(text, { variables: [bad] })[0] ?? "", /expected "," or "\]"/);
+});
+
+const MISTAKES: readonly (readonly [source: string, ...expected: string[]])[] = [
+  ['job "x" {\n  datacentres = ["a"]\n}', '2 unknown attribute "datacentres" in job (did you mean "datacenters"?)'],
+  ['job "x" {\n  gruop "g" {}\n}', '2 unknown block "gruop" in job (did you mean "group"?)'],
+  ['job "x" {\n  type = batch\n}', '2 type: the name "batch" is not known (for text write "batch")'],
+  ['job "x" {\n  group "g" { count = "many" }\n}', '2 count: expected a whole number, found the string "many"'],
+  ['job "x" {\n  group {}\n}', '2 this group block has no name (write: group "name" { … })'],
+  ['job "x" {\n  priority = 1\n  priority = 2\n}', "3 priority is given twice; the first is on line 2"],
+  ['job "x" {\n  update {}\n  update {}\n}', "3 update is given twice; the first is on line 2"],
+  ['job "x" {\n  update = {}\n}', '2 "update" is a block of job, not an attribute (write: update { … })'],
+  ['job "x" {\n  datacenters { }\n}', '2 "datacenters" is an attribute of job, not a block (write: datacenters = …)'],
+  ['job "x" {\n  update "u" {}\n}', "2 a update block has no label (write: update { … })"],
+  [
+    'job "x" {\n  meta { a = [1] }\n}',
+    '2 meta: "a": expected a string, found a list (use jsonencode(value) to store it as text)',
+  ],
+  [
+    'job "x" {\n  update { stagger = "5" }\n}',
+    '2 stagger: "5" is no duration (the unit is missing: did you mean "5s"? a duration is a number with a unit, for example "30s", "5m", "1h30m" or "250ms")',
+  ],
+  ["", '1 the file holds no job (expected exactly one: job "name" { … })'],
+  ['job "a" {}\njob "b" {}', '2 the file holds 2 jobs (expected exactly one: job "name" { … })'],
+  [
+    'jobb "a" {}',
+    '1 unknown block "jobb" in a job file (did you mean "job"?)',
+    '1 the file holds no job (expected exactly one: job "name" { … })',
+  ],
+  [
+    'variable "v" {}\njob "x" {}',
+    '1 the variable "v" has no value (give one: -var v=…, a -var-file, NOMAD_VAR_v, or a default)',
+  ],
+  [
+    'variable "v" {\n  type = strin\n}\njob "x" {}',
+    "2 this is no type; expected string, number, bool, any, list(…), set(…), map(…), tuple([…]) or object({…})",
+  ],
+  [
+    'variable "v" {\n  default = "x"\n  validation {\n    condition = length(var.v) > 2\n    error_message = "too short"\n  }\n}\njob "x" {}',
+    '4 the value of "v" is not valid: too short',
+  ],
+  [
+    'locals {\n  a = local.b\n  b = local.a\n}\njob "x" {}',
+    '2 the local value "a" depends on itself',
+    '3 there is no local value "a"',
+  ],
+  [
+    'job "x" {\n  multiregion {}\n}',
+    '2 "multiregion" is not supported in job (one cluster is one region here; register the job in each)',
+  ],
+];
+
+for (const [source, ...expected] of MISTAKES) {
+  test(`mistake ${JSON.stringify(source.slice(0, 60))}`, (t) => {
+    const found = complaints(source);
+    t.deepEqual(found.slice(0, expected.length), expected);
+  });
+}
+
+test("defaults: a service job", (t) => {
+  const found = canonicalize(job(REDIS));
+  t.like(found, {
+    Name: "redis-cache",
+    Region: "global",
+    Namespace: "default",
+    Type: "service",
+    Priority: 50,
+    Datacenters: ["*"],
+    NodePool: "default",
+  });
+  const group = found.TaskGroups[0];
+  t.deepEqual(group?.RestartPolicy, {
+    Attempts: 2,
+    Interval: 1800 * SECOND,
+    Delay: 15 * SECOND,
+    Mode: "fail",
+    RenderTemplates: false,
+  });
+  t.like(group?.ReschedulePolicy, {
+    Unlimited: true,
+    Delay: 30 * SECOND,
+    DelayFunction: "exponential",
+    MaxDelay: 3600 * SECOND,
+  });
+  t.like(group?.Update, {
+    MaxParallel: 1,
+    MinHealthyTime: 10 * SECOND,
+    HealthyDeadline: 300 * SECOND,
+    ProgressDeadline: 600 * SECOND,
+  });
+  t.is(group?.EphemeralDisk?.SizeMB, 300);
+  t.is(group?.Networks[0]?.Mode, "host");
+  t.is(group?.Networks[0]?.ReservedPorts[0]?.HostNetwork, "default");
+  const task = group?.Tasks[0];
+  t.like(task?.Resources, { CPU: 100, MemoryMB: 300 });
+  t.like(task?.LogConfig, { MaxFiles: 10, MaxFileSizeMB: 10 });
+  t.is(task?.KillTimeout, 5 * SECOND);
+  t.is(task?.Services[0]?.TaskName, "redis");
+  t.like(task?.Services[0]?.Checks[0], { Name: 'service: "fun-redis" check', PortLabel: "db" });
+});
+
+test("defaults by type, and what a group says wins over the job", (t) => {
+  const text = (type: string) =>
+    `job "j" {\n type = "${type}"\n update {\n  canary = 2\n }\n group "g" {\n  update {\n   max_parallel = 5\n  }\n  reschedule {\n   attempts = 3\n   interval = "1h"\n  }\n  service {}\n  task "t" {\n   driver = "mock"\n   service {}\n   resources {\n    cores = 2\n   }\n  }\n }\n}`;
+  const service = canonicalize(job(text("service"))).TaskGroups[0];
+  t.like(service?.Update, { MaxParallel: 5, Canary: 2, HealthCheck: "checks" });
+  t.like(service?.ReschedulePolicy, { Attempts: 3, Unlimited: false });
+  t.is(service?.Services[0]?.Name, "j-g-group");
+  t.is(service?.Tasks[0]?.Services[0]?.Name, "j-g-t");
+  t.is(service?.Tasks[0]?.Resources.CPU, 0);
+  const batch = canonicalize(job(text("batch"))).TaskGroups[0];
+  t.is(batch?.Update, null);
+  t.like(batch?.RestartPolicy, { Attempts: 3, Interval: 86400 * SECOND });
+  t.is(canonicalize(job(text("system"))).TaskGroups[0]?.ReschedulePolicy, null);
+});
+
+test("defaults are filled in once: a second time changes nothing", (t) => {
+  for (const text of [REDIS, BIG]) {
+    const once = canonicalize(job(text));
+    t.deepEqual(canonicalize(once), once);
+  }
+});
+
+test("any edit of a job file is read without a throw", (t) => {
+  const pieces = [
+    "{",
+    "}",
+    '"',
+    "=",
+    "[",
+    "]",
+    "${",
+    "\n",
+    "null",
+    "1",
+    "job",
+    "count",
+    "var.x",
+    "dynamic",
+    "for_each",
+    "network",
+    "meta",
+    "\0",
+  ];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(REDIS, BIG),
+      fc.array(fc.tuple(fc.nat(4000), fc.nat(12), fc.constantFrom(...pieces)), { maxLength: 6 }),
+      (text, edits) => {
+        let changed = text;
+        for (const [at, cut, put] of edits)
+          changed = changed.slice(0, at % text.length) + put + changed.slice((at % text.length) + cut);
+        const result = read(changed);
+        if (result.ok) canonicalize(result.job);
+        else if (result.diagnostics.length === 0) throw new Error("failed without saying why");
+      },
+    ),
+    { numRuns: 1500 },
+  );
+  t.pass();
+});
