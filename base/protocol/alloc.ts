@@ -40,6 +40,8 @@ export const AllocSchema = v.object({
   Metrics: block(AllocMetricSchema),
   DesiredStatus: v.picklist(["run", "stop", "evict"]),
   DesiredDescription: text,
+  /** The servers gave its node up before the client could report an end: its status is `lost`. */
+  Lost: flag,
   /** Stop but keep the disk, restart in place, or move: set by drains and by users. */
   DesiredTransition: v.nullish(
     v.object({ Migrate: flag, Reschedule: flag, ForceReschedule: flag, NoShutdownDelay: flag }),

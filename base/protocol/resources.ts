@@ -50,7 +50,14 @@ export const ResourcesSchema = v.object({
 export type Resources = v.InferOutput<typeof ResourcesSchema>;
 
 /** A port an allocation was given: reachable at HostIP:Value, seen inside the task as To. */
-export const PortMappingSchema = v.object({ Label: text, Value: integer, To: integer, HostIP: text });
+export const PortMappingSchema = v.object({
+  Label: text,
+  Value: integer,
+  To: integer,
+  HostIP: text,
+  /** Others may listen there too (`ignore_collision`). */
+  IgnoreCollision: v.optional(v.boolean()),
+});
 export type PortMapping = v.InferOutput<typeof PortMappingSchema>;
 
 export const AllocatedTaskResourcesSchema = v.object({

@@ -9,9 +9,11 @@ import {
 } from "#base/protocol/catalog.ts";
 import { DeploymentSchema, type Deployment } from "#base/protocol/deployment.ts";
 import { EvaluationSchema, type Evaluation } from "#base/protocol/evaluation.ts";
+import { JobSubmissionSchema, type JobSubmission } from "#base/protocol/job-submission.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { KvEntrySchema, type KvEntry } from "#base/protocol/kv.ts";
 import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/protocol/node.ts";
+import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
 import { defineTable } from "./table.ts";
 
 /** The newest specification of each job. id: job id. */
@@ -23,6 +25,22 @@ export const jobVersions = defineTable<Job>({
   schemaVersion: 1,
   schema: JobSchema,
   indexes: { job: (job) => [`${job.Namespace}/${job.ID}`] },
+});
+
+/** The text each kept version was submitted as. id: as in {@link jobVersions}. */
+export const jobSubmissions = defineTable<JobSubmission>({
+  name: "job-submissions",
+  schemaVersion: 1,
+  schema: JobSubmissionSchema,
+  indexes: {},
+});
+
+/** One row, id `current`. */
+export const schedulerConfigurations = defineTable<SchedulerConfiguration>({
+  name: "scheduler-configuration",
+  schemaVersion: 1,
+  schema: SchedulerConfigurationSchema,
+  indexes: {},
 });
 
 /** id: evaluation id. */

@@ -1,0 +1,185 @@
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import type { Evaluation } from "#base/protocol/evaluation.ts";
+import type { Job } from "#base/protocol/job.ts";
+import type { Row } from "#base/state/table.ts";
+import { absent, put, remove, unchanged } from "#base/state/codec.ts";
+import type { Compare, Op } from "#base/state/store.ts";
+import { jobs, jobSubmissions, jobVersions } from "#base/state/tables.ts";
+import type { JobSubmission } from "#base/protocol/job-submission.ts";
+import { jobVersionId } from "./cluster-state.ts";
+import { sameSpecification } from "./job-specification.ts";
+import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
+
+/** Versions of a job that are kept; the oldest unstable go first. */
+export const MAX_JOB_VERSIONS = 6;
+/** A write that lost a race against another of the same job is made again this often. */
+const WRITE_ATTEMPTS = 5;
+
+export interface RegisterOptions {
+  /** Only if the stored job is at this JobModifyIndex; 0: only if there is none. */
+  readonly checkIndex?: number;
+  readonly submission?: JobSubmission;
+  readonly preserveCounts?: boolean;
+  readonly evalPriority?: number;
+  readonly trigger?: Evaluation["TriggeredBy"] & ("job-register" | "job-scaling" | "periodic-job");
+}
+
+export interface JobAnswer {
+  /** Empty where nothing is to be scheduled (periodic and parameterized jobs). */
+  readonly evalId: string;
+  readonly index: number;
+  readonly jobModifyIndex: number;
+}
+
+/** What users do to jobs: each a transaction of the job, its version and an evaluation. */
+export class JobEndpoint {
+  readonly #context: ServerContext;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  /** `job` is canonical and valid. An unchanged job keeps its version and is evaluated again. */
+  register(job: Job, options: RegisterOptions = {}): Promise<Result<JobAnswer>> {
+    return this.#retry(job.Namespace, job.ID, async (existing) => {
+      const refused = checkIndex(existing, options.checkIndex);
+      if (refused !== undefined) return fail("check_index", refused);
+      const wanted = options.preserveCounts === true ? withCounts(job, existing?.value) : job;
+      return this.#write(existing, { wanted, options });
+    });
+  }
+
+  /** Stops a job; `purge` also forgets it. */
+  deregister(
+    namespace: string,
+    id: string,
+    options: { readonly purge: boolean; readonly evalPriority?: number },
+  ): Promise<Result<JobAnswer>> {
+    return this.#retry(namespace, id, async (existing) => {
+      if (existing === undefined) {
+        const evaluation = this.#evaluation(
+          { ID: id, Namespace: namespace, Type: "service", Priority: null },
+          "job-deregister",
+          options.evalPriority,
+        );
+        return this.#commit([], [putEval(evaluation)], evaluation.ID);
+      }
+      const evaluation = this.#evaluation(existing.value, "job-deregister", options.evalPriority);
+      if (options.purge) {
+        const submissions = this.#context.state
+          .jobVersions(namespace, id)
+          .map(({ value }) => remove(jobSubmissions, namespace, jobVersionId(id, value.Version)));
+        const ops = [remove(jobs, namespace, id), ...submissions, putEval(evaluation)];
+        return this.#commit([unchanged(jobs, existing)], ops, evaluation.ID);
+      }
+      const stopped = { ...existing.value, Stop: true, SubmitTime: nowNsOf(this.#context) };
+      return this.#write(existing, { wanted: stopped, options: { trigger: "job-register" }, evaluation });
+    });
+  }
+
+  /** Looks at the job again; `forceReschedule` also retries what its policy gave up. */
+  async evaluate(namespace: string, id: string, reschedule: readonly Op[] = []): Promise<Result<JobAnswer>> {
+    const existing = this.#context.state.job(namespace, id);
+    if (existing === undefined) return fail("not_found", "job not found");
+    if (isTemplate(existing.value)) return fail("not_evaluable", "can't evaluate periodic or parameterized job");
+    const evaluation = this.#evaluation(existing.value, "job-register");
+    const done = await this.#commit([], [...reschedule, putEval(evaluation)], evaluation.ID);
+    if (!done.ok) return done;
+    return succeed({ ...done.value, jobModifyIndex: existing.modifyIndex });
+  }
+
+  async #write(
+    existing: Row<Job> | undefined,
+    what: { readonly wanted: Job; readonly options: RegisterOptions; readonly evaluation?: Evaluation },
+  ): Promise<Result<JobAnswer>> {
+    const { wanted, options } = what;
+    const same = existing !== undefined && sameSpecification(existing.value, wanted);
+    const version = existing === undefined ? 0 : existing.value.Version + (same ? 0 : 1);
+    const job: Job = { ...wanted, Version: version, Stable: false, SubmitTime: nowNsOf(this.#context) };
+    const compare = existing === undefined ? absent(jobs, job.Namespace, job.ID) : unchanged(jobs, existing);
+    const ops: Op[] = [];
+    if (!same) {
+      const versionKey = { namespace: job.Namespace, id: jobVersionId(job.ID, version) };
+      ops.push(put(jobs, { namespace: job.Namespace, id: job.ID }, job), put(jobVersions, versionKey, job));
+      if (options.submission !== undefined) ops.push(put(jobSubmissions, versionKey, options.submission));
+      ops.push(...this.#forgetOld(job));
+    }
+    const trigger = options.trigger ?? "job-register";
+    const evaluation = what.evaluation ?? this.#evaluation(job, trigger, options.evalPriority);
+    const scheduled = what.evaluation !== undefined || !isTemplate(job);
+    if (scheduled) ops.push(putEval(evaluation));
+    if (ops.length === 0) {
+      return succeed({ evalId: "", index: existing?.modifyIndex ?? 0, jobModifyIndex: existing?.modifyIndex ?? 0 });
+    }
+    const done = await this.#commit([compare], ops, scheduled ? evaluation.ID : "");
+    if (!done.ok || !same) return done;
+    return succeed({ ...done.value, jobModifyIndex: existing.modifyIndex });
+  }
+
+  #forgetOld(job: Job): Op[] {
+    const { state } = this.#context;
+    const old = state.jobVersions(job.Namespace, job.ID).filter(({ value }) => value.Version !== job.Version);
+    const running = new Set(state.jobAllocs(job.Namespace, job.ID).map(({ alloc }) => alloc.JobVersion));
+    const surplus = old.length + 1 - MAX_JOB_VERSIONS;
+    const lastStable = old.findLast(({ value }) => value.Stable)?.value.Version;
+    return old
+      .filter(({ value }) => !running.has(value.Version) && value.Version !== lastStable)
+      .slice(0, Math.max(0, surplus))
+      .flatMap(({ id }) => [remove(jobVersions, job.Namespace, id), remove(jobSubmissions, job.Namespace, id)]);
+  }
+
+  #evaluation(
+    job: Pick<Job, "ID" | "Namespace" | "Type" | "Priority">,
+    trigger: "job-register" | "job-deregister" | "job-scaling" | "periodic-job",
+    evalPriority = 0,
+  ): Evaluation {
+    const Priority = evalPriority > 0 ? evalPriority : job.Priority;
+    return evalFor(this.#context, { namespace: job.Namespace, job: { ...job, Priority }, trigger });
+  }
+
+  async #commit(compare: readonly Compare[], then: readonly Op[], evalId: string): Promise<Result<JobAnswer>> {
+    const result = await this.#context.store.txn({ compare, then });
+    if (!result.ok) return fail("conflict", "the job was changed at the same time");
+    const index = await readable(this.#context, result.revision);
+    return succeed({ evalId, index, jobModifyIndex: index });
+  }
+
+  /** Two writers of one job: the loser looks again at what is there now. */
+  async #retry(
+    namespace: string,
+    id: string,
+    attempt: (existing: Row<Job> | undefined) => Promise<Result<JobAnswer>>,
+  ): Promise<Result<JobAnswer>> {
+    const { state, store } = this.#context;
+    let result = await attempt(state.job(namespace, id));
+    for (let i = 1; i < WRITE_ATTEMPTS && !result.ok && result.error.code === "conflict"; i++) {
+      await readable(this.#context, store.status().revision);
+      result = await attempt(state.job(namespace, id));
+    }
+    return result;
+  }
+}
+
+/** Periodic and parameterized jobs only make other jobs. */
+export function isTemplate(job: Job): boolean {
+  return job.Periodic !== null || (job.ParameterizedJob !== null && !job.Dispatched);
+}
+
+function checkIndex(existing: Row<Job> | undefined, wanted: number | undefined): string | undefined {
+  if (wanted === undefined) return undefined;
+  if (existing === undefined) {
+    return wanted === 0 ? undefined : "Enforcing job modify index " + `${wanted}: job does not exist`;
+  }
+  if (wanted === 0) return "Enforcing job modify index 0: job already exists";
+  if (existing.modifyIndex === wanted) return undefined;
+  return `Enforcing job modify index ${wanted}: job exists with conflicting job modify index: ${existing.modifyIndex}`;
+}
+
+function withCounts(job: Job, existing: Job | undefined): Job {
+  if (existing === undefined) return job;
+  const counts = new Map(existing.TaskGroups.map((group) => [group.Name, group.Count]));
+  return {
+    ...job,
+    TaskGroups: job.TaskGroups.map((group) => ({ ...group, Count: counts.get(group.Name) ?? group.Count })),
+  };
+}

@@ -1,0 +1,79 @@
+import { CodedError } from "#base/env/errors.ts";
+import type { AllocReport } from "#base/protocol/alloc.ts";
+import type { Node } from "#base/protocol/node.ts";
+import type { Evaluation } from "#base/protocol/evaluation.ts";
+import { put } from "#base/state/codec.ts";
+import type { Op } from "#base/state/store.ts";
+import { allocReports, allocs } from "#base/state/tables.ts";
+import type { AllocsReply, AllocsRequest, ClientAlloc, HeartbeatReply, ServerLink } from "../link.ts";
+import type { NodeEndpoint } from "./node-endpoint.ts";
+import type { NodeWatch } from "./node-watch.ts";
+import { evalFor, putEval, readable, type ServerContext } from "./server-context.ts";
+
+export interface LocalLinkDeps {
+  readonly context: ServerContext;
+  readonly nodes: NodeEndpoint;
+  /** Renews the node's heartbeat; returns the TTL. */
+  readonly renew: (nodeId: string) => number;
+  readonly watch: NodeWatch;
+}
+
+/** The client's side of the servers, called in the same process. */
+export function createLocalLink(deps: LocalLinkDeps): ServerLink {
+  return {
+    register: (node) => register(deps, node),
+    heartbeat: (nodeId) => heartbeat(deps, nodeId),
+    allocs: (request) => allocsOf(deps, request),
+    report: (reports) => report(deps.context, reports),
+  };
+}
+
+async function register(deps: LocalLinkDeps, node: Node): Promise<HeartbeatReply> {
+  const answer = await deps.nodes.register(node);
+  if (!answer.ok) throw new CodedError(answer.error.code, answer.error.message, answer.error.hint);
+  return { status: "ready", ttlMs: deps.renew(node.ID) };
+}
+
+async function heartbeat(deps: LocalLinkDeps, nodeId: string): Promise<HeartbeatReply> {
+  const { state } = deps.context;
+  const status = state.nodeState(nodeId)?.value.Status;
+  if (status === undefined) throw new CodedError("unknown_node", `node ${nodeId} is not registered`, "register it");
+  const ttlMs = deps.renew(nodeId);
+  if (status !== "ready") await deps.nodes.setStatus(nodeId, "ready", "node heartbeats again");
+  return { status: state.nodeState(nodeId)?.value.Status ?? "ready", ttlMs };
+}
+
+async function allocsOf({ context, watch }: LocalLinkDeps, request: AllocsRequest): Promise<AllocsReply> {
+  await watch.changed(request);
+  const { state } = context;
+  const found: ClientAlloc[] = [];
+  for (const row of state.view.table(allocs).by("node", request.nodeId)) {
+    const alloc = row.value;
+    const job = state.jobVersion(alloc.Namespace, alloc.JobID, alloc.JobVersion)?.value;
+    if (job !== undefined) found.push({ alloc, job, modifyIndex: row.modifyIndex });
+  }
+  return { index: state.index, allocs: found };
+}
+
+/** Reports, and evaluations for the jobs of what failed, in one revision. */
+async function report(context: ServerContext, reports: readonly AllocReport[]): Promise<void> {
+  const { state, writer } = context;
+  const ops: Op[] = [];
+  const failed = new Map<string, Evaluation>();
+  for (const each of reports) {
+    const row = state.allocById(each.AllocID);
+    // Collected, or never placed there: nobody asks for it any more.
+    if (row === undefined || row.value.NodeID !== each.NodeID) continue;
+    ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, each));
+    const before = state.known(row).report?.ClientStatus;
+    if (each.ClientStatus !== "failed" || before === "failed" || row.value.DesiredStatus !== "run") continue;
+    const job = state.job(row.namespace, row.value.JobID)?.value;
+    if (job === undefined || job.Stop || job.Type === "system" || job.Type === "sysbatch") continue;
+    failed.set(
+      `${row.namespace}/${job.ID}`,
+      evalFor(context, { namespace: row.namespace, job, trigger: "alloc-failure" }),
+    );
+  }
+  for (const evaluation of failed.values()) ops.push(putEval(evaluation));
+  await readable(context, await writer.write(ops));
+}

@@ -1,0 +1,140 @@
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import type { Node, NodeEligibility, NodeState, NodeStatus } from "#base/protocol/node.ts";
+import type { Evaluation, EvalTrigger } from "#base/protocol/evaluation.ts";
+import { put, remove } from "#base/state/codec.ts";
+import type { Op } from "#base/state/store.ts";
+import { jobs, nodes, nodeStates } from "#base/state/tables.ts";
+import { isTerminal } from "./alloc-state.ts";
+import { computeClass } from "./place/node-class.ts";
+import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
+
+export interface NodeAnswer {
+  readonly index: number;
+  readonly evalIds: readonly string[];
+}
+
+/** What the servers write about nodes. Every change that matters to jobs comes with evaluations of them. */
+export class NodeEndpoint {
+  readonly #context: ServerContext;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  /** What a node says of itself; writes nothing when that is known already. */
+  async register(reported: Node): Promise<Result<NodeAnswer>> {
+    const { state } = this.#context;
+    const known = state.node(reported.ID)?.value;
+    if (known !== undefined && known.SecretID !== reported.SecretID) {
+      return fail("node_secret", `node ${reported.ID} is registered with another secret`, "give the node a new ID");
+    }
+    const node = { ...reported, ComputedClass: computeClass({ ...reported, ComputedClass: "" }) };
+    const before = state.nodeState(node.ID)?.value;
+    const ops: Op[] = [];
+    const changed = known === undefined || JSON.stringify(known) !== JSON.stringify(node);
+    if (changed) ops.push(put(nodes, at(node.ID), node));
+    const now = before?.Status === "ready" ? before : this.#state(before, "ready", "node is ready");
+    if (now !== before) ops.push(put(nodeStates, at(node.ID), now));
+    const classChanged = known !== undefined && known.ComputedClass !== node.ComputedClass;
+    const wake = now !== before || classChanged;
+    return succeed(await this.#write(ops, wake ? this.#evalsFor(node.ID, "node-update") : []));
+  }
+
+  async setStatus(nodeId: string, status: NodeStatus, description: string): Promise<NodeAnswer | undefined> {
+    const before = this.#context.state.nodeState(nodeId)?.value;
+    if (before === undefined || before.Status === status) return undefined;
+    const ops = [put(nodeStates, at(nodeId), this.#state(before, status, description))];
+    return this.#write(ops, this.#evalsFor(nodeId, "node-update"));
+  }
+
+  async setEligibility(nodeId: string, eligibility: NodeEligibility): Promise<Result<NodeAnswer>> {
+    const before = this.#context.state.nodeState(nodeId)?.value;
+    if (before === undefined) return fail("not_found", "node not found");
+    if (before.DrainStrategy !== null && eligibility === "eligible") {
+      return fail("draining", "can not set node's scheduling eligibility to eligible while it is draining");
+    }
+    if (before.SchedulingEligibility === eligibility) return succeed(await this.#write([], []));
+    const ops = [put(nodeStates, at(nodeId), { ...before, SchedulingEligibility: eligibility })];
+    return succeed(await this.#write(ops, eligibility === "eligible" ? this.#evalsFor(nodeId, "node-update") : []));
+  }
+
+  /** Starts a drain, or ends one (`strategy` null), leaving the node eligible or not. */
+  async setDrain(
+    nodeId: string,
+    strategy: NodeState["DrainStrategy"],
+    options: { readonly markEligible: boolean; readonly meta: Readonly<Record<string, string>> },
+  ): Promise<Result<NodeAnswer>> {
+    const before = this.#context.state.nodeState(nodeId)?.value;
+    if (before === undefined) return fail("not_found", "node not found");
+    const nowText = new Date(this.#context.env.clock.nowMs()).toISOString();
+    const LastDrain = {
+      StartedAt: strategy?.StartedAt ?? before.DrainStrategy?.StartedAt ?? nowText,
+      UpdatedAt: nowText,
+      Status: strategy === null ? "canceled" : "draining",
+      AccessorID: "",
+      Meta: options.meta,
+    };
+    const after: NodeState = {
+      ...before,
+      DrainStrategy: strategy,
+      SchedulingEligibility: strategy === null && options.markEligible ? "eligible" : "ineligible",
+      LastDrain: strategy === null && before.DrainStrategy === null ? before.LastDrain : LastDrain,
+    };
+    return succeed(await this.#write([put(nodeStates, at(nodeId), after)], this.#evalsFor(nodeId, "node-drain")));
+  }
+
+  /** Evaluates all jobs that run, or may run, on the node. */
+  async evaluate(nodeId: string): Promise<Result<NodeAnswer>> {
+    if (this.#context.state.node(nodeId) === undefined) return fail("not_found", "node not found");
+    return succeed(await this.#write([], this.#evalsFor(nodeId, "node-update")));
+  }
+
+  /** Forgets the node; what ran there is replaced elsewhere. */
+  async purge(nodeId: string): Promise<Result<NodeAnswer>> {
+    if (this.#context.state.node(nodeId) === undefined) return fail("not_found", "node not found");
+    const ops = [remove(nodes, GLOBAL, nodeId), remove(nodeStates, GLOBAL, nodeId)];
+    return succeed(await this.#write(ops, this.#evalsFor(nodeId, "node-update")));
+  }
+
+  async #write(ops: readonly Op[], evaluations: readonly Evaluation[]): Promise<NodeAnswer> {
+    const { writer, state } = this.#context;
+    const all = [...ops, ...evaluations.map(putEval)];
+    const index = all.length === 0 ? state.index : await writer.write(all);
+    return { index: await readable(this.#context, index), evalIds: evaluations.map(({ ID }) => ID) };
+  }
+
+  #state(before: NodeState | undefined, status: NodeStatus, description: string): NodeState {
+    return {
+      SchedulingEligibility: "eligible",
+      DrainStrategy: null,
+      LastDrain: null,
+      ...before,
+      Status: status,
+      StatusDescription: description,
+      StatusUpdatedAt: Math.floor(nowNsOf(this.#context) / 1e9),
+    };
+  }
+
+  /** Jobs with something on the node, and all system jobs: they may want to be there, or elsewhere. */
+  #evalsFor(nodeId: string, trigger: EvalTrigger): Evaluation[] {
+    const { state } = this.#context;
+    const affected = new Map<string, { namespace: string; id: string }>();
+    const add = (namespace: string, id: string): void => void affected.set(`${namespace}/${id}`, { namespace, id });
+    for (const known of state.nodeAllocs(nodeId)) {
+      if (!isTerminal(known)) add(known.alloc.Namespace, known.alloc.JobID);
+    }
+    for (const { namespace, id, value } of state.view.table(jobs).list()) {
+      if (!value.Stop && (value.Type === "system" || value.Type === "sysbatch")) add(namespace, id);
+    }
+    return [...affected.values()].map(({ namespace, id }) => {
+      const job = state.job(namespace, id)?.value ?? { ID: id, Type: "service", Priority: null };
+      const NodeModifyIndex = state.nodeState(nodeId)?.modifyIndex ?? 0;
+      return evalFor(this.#context, { namespace, job, trigger, fields: { NodeID: nodeId, NodeModifyIndex } });
+    });
+  }
+}
+
+function at(id: string): { namespace: string; id: string } {
+  return { namespace: GLOBAL, id };
+}

@@ -1,0 +1,61 @@
+import type { TaskGroup } from "#base/protocol/job.ts";
+import { peak } from "./usage.ts";
+
+/** Used where a job says nothing. https://developer.hashicorp.com/nomad/docs/job-specification/resources */
+export const DEFAULT_CPU_MHZ = 100;
+export const DEFAULT_MEMORY_MB = 300;
+export const DEFAULT_DISK_MB = 300;
+
+export interface PortAsk {
+  readonly label: string;
+  /** The host's port; 0: choose one. */
+  readonly port: number;
+  /** The task's port; 0: the same as the host's; -1: the one that was chosen. */
+  readonly to: number;
+  readonly hostNetwork: string;
+  readonly ignoreCollision: boolean;
+}
+
+/** What one allocation of a group wants of a node. */
+export interface Ask {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly disk: number;
+  /** Whole cores, over all tasks; their MHz come on top of `cpu`. */
+  readonly cores: number;
+  readonly staticPorts: readonly PortAsk[];
+  readonly dynamicPorts: readonly PortAsk[];
+  readonly networkMode: string;
+  readonly drivers: readonly string[];
+  readonly devices: readonly string[];
+}
+
+export function askOf(group: TaskGroup): Ask {
+  const ports = group.Networks.flatMap((network) =>
+    [...network.ReservedPorts, ...network.DynamicPorts].map((port): PortAsk => ({
+      label: port.Label,
+      port: port.Value,
+      to: port.To,
+      hostNetwork: port.HostNetwork === "" ? "default" : port.HostNetwork,
+      ignoreCollision: port.IgnoreCollision,
+    })),
+  );
+  const size = peak(
+    group.Tasks.map(({ Resources, Lifecycle }) => ({
+      cpu: (Resources.Cores ?? 0) > 0 ? 0 : (Resources.CPU ?? DEFAULT_CPU_MHZ),
+      memory: Resources.MemoryMB ?? DEFAULT_MEMORY_MB,
+      hook: Lifecycle?.Hook ?? "",
+      sidecar: Lifecycle?.Sidecar ?? false,
+    })),
+  );
+  return {
+    ...size,
+    disk: group.EphemeralDisk?.SizeMB ?? DEFAULT_DISK_MB,
+    cores: group.Tasks.reduce((sum, task) => sum + (task.Resources.Cores ?? 0), 0),
+    staticPorts: ports.filter(({ port }) => port > 0),
+    dynamicPorts: ports.filter(({ port }) => port === 0),
+    networkMode: group.Networks[0]?.Mode ?? "",
+    drivers: [...new Set(group.Tasks.map((task) => task.Driver))],
+    devices: group.Tasks.flatMap((task) => task.Resources.Devices.map((device) => device.Name)),
+  };
+}

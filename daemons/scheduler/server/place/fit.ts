@@ -1,0 +1,39 @@
+import type { Ask } from "./ask.ts";
+import type { NodeTable } from "./node-table.ts";
+import type { PortSpace } from "./port-space.ts";
+
+/**
+ * Undefined when one more allocation fits beside what the node holds; otherwise the dimension that does not, in the
+ * words people know from `job status` ("memory", "network: reserved port collision db=6379").
+ */
+export function exhausted(table: NodeTable, slot: number, ask: Ask): string | undefined {
+  if (room(table.memoryTotal, table.memoryUsed, slot) < ask.memory) return "memory";
+  if (room(table.cpuTotal, table.cpuUsed, slot) < ask.cpu) return "cpu";
+  if (room(table.diskTotal, table.diskUsed, slot) < ask.disk) return "disk";
+  if (ask.cores > 0 && freeCores(table, slot).length < ask.cores) return "cores";
+  const ports = table.at(slot)?.ports;
+  return ports === undefined || ask.staticPorts.length === 0 ? undefined : portCollision(ports, ask);
+}
+
+/** Cores nobody reserved, lowest first. */
+export function freeCores(table: NodeTable, slot: number): number[] {
+  const entry = table.at(slot);
+  if (entry?.node === undefined) return [];
+  const reserved = new Set(entry.node.ReservedResources.Cpu.ReservedCpuCores);
+  return entry.node.NodeResources.Cpu.ReservableCpuCores.filter(
+    (core) => !reserved.has(core) && !entry.usedCores.has(core),
+  );
+}
+
+function room(total: Float64Array, used: Float64Array, slot: number): number {
+  return (total[slot] ?? 0) - (used[slot] ?? 0);
+}
+
+function portCollision(ports: PortSpace, ask: Ask): string | undefined {
+  for (const { label, port, hostNetwork, ignoreCollision } of ask.staticPorts) {
+    if (ignoreCollision) continue;
+    const hostIp = ports.addressOf(hostNetwork) ?? "";
+    if (!ports.isFree(hostIp, port)) return `network: reserved port collision ${label}=${port}`;
+  }
+  return undefined;
+}

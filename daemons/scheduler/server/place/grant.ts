@@ -1,0 +1,69 @@
+import type { Random } from "#base/env/random.ts";
+import type { TaskGroup } from "#base/protocol/job.ts";
+import type { AllocatedResources, AllocatedTaskResources, PortMapping } from "#base/protocol/resources.ts";
+import { DEFAULT_CPU_MHZ, DEFAULT_MEMORY_MB, type Ask, type PortAsk } from "./ask.ts";
+import { freeCores } from "./fit.ts";
+import type { NodeTable } from "./node-table.ts";
+import type { PortSpace } from "./port-space.ts";
+
+export interface GrantRequest {
+  readonly table: NodeTable;
+  readonly slot: number;
+  readonly group: TaskGroup;
+  readonly ask: Ask;
+  readonly random: Random;
+}
+
+/** Names the very ports and cores an allocation gets on a node it fits; undefined when no dynamic port is left. */
+export function grant({ table, slot, group, ask, random }: GrantRequest): AllocatedResources | undefined {
+  const entry = table.at(slot);
+  if (entry === undefined) return undefined;
+  const ports = grantPorts(entry.ports, ask, random);
+  if (ports === undefined) return undefined;
+  const cores = ask.cores > 0 ? freeCores(table, slot) : [];
+  const cpu = entry.node?.NodeResources.Cpu;
+  const coreMhz = cpu === undefined || cpu.TotalCpuCores === 0 ? 0 : Math.floor(cpu.CpuShares / cpu.TotalCpuCores);
+  const tasks: Record<string, AllocatedTaskResources> = {};
+  const lifecycles: AllocatedResources["TaskLifecycles"] = {};
+  for (const { Name, Resources, Lifecycle } of group.Tasks) {
+    const reserved = cores.splice(0, Resources.Cores ?? 0);
+    tasks[Name] = {
+      Cpu: {
+        CpuShares: reserved.length > 0 ? reserved.length * coreMhz : (Resources.CPU ?? DEFAULT_CPU_MHZ),
+        ReservedCores: reserved,
+      },
+      Memory: { MemoryMB: Resources.MemoryMB ?? DEFAULT_MEMORY_MB, MemoryMaxMB: Resources.MemoryMaxMB ?? 0 },
+      Networks: [],
+      Devices: [],
+    };
+    if (Lifecycle !== null) lifecycles[Name] = Lifecycle;
+  }
+  return { Tasks: tasks, TaskLifecycles: lifecycles, Shared: { DiskMB: ask.disk, Networks: [], Ports: ports } };
+}
+
+function grantPorts(space: PortSpace, ask: Ask, random: Random): PortMapping[] | undefined {
+  if (ask.staticPorts.length + ask.dynamicPorts.length === 0) return [];
+  const taken = new Set<number>();
+  const ports: PortMapping[] = [];
+  for (const port of ask.staticPorts) {
+    taken.add(port.port);
+    ports.push(mapping(port, port.port, space));
+  }
+  for (const port of ask.dynamicPorts) {
+    const found = space.findDynamic(space.addressOf(port.hostNetwork) ?? "", random.float(), taken);
+    if (found === undefined) return undefined;
+    taken.add(found);
+    ports.push(mapping(port, found, space));
+  }
+  return ports;
+}
+
+function mapping(port: PortAsk, value: number, space: PortSpace): PortMapping {
+  return {
+    Label: port.label,
+    Value: value,
+    To: port.to === -1 ? value : port.to,
+    HostIP: space.addressOf(port.hostNetwork) ?? "",
+    ...(port.ignoreCollision ? { IgnoreCollision: true } : {}),
+  };
+}

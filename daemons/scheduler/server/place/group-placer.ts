@@ -1,0 +1,270 @@
+import type { Random } from "#base/env/random.ts";
+import type { AllocMetric } from "#base/protocol/alloc.ts";
+import type { Job, TaskGroup } from "#base/protocol/job.ts";
+import type { AllocatedResources } from "#base/protocol/resources.ts";
+import { affinityScorer } from "./affinity.ts";
+import { askOf, type Ask } from "./ask.ts";
+import { DistinctRules } from "./distinct.ts";
+import { exhausted } from "./fit.ts";
+import { grant } from "./grant.ts";
+import { countIn, newMetric, type MetricDraft } from "./metric.ts";
+import type { NodeEntry, NodeTable } from "./node-table.ts";
+import { antiAffinityScore, fitScoreAt, type SchedulerAlgorithm } from "./score.ts";
+import { screen } from "./screen.ts";
+import { SlotHeap } from "./slot-heap.ts";
+import { SpreadCounts } from "./spread.ts";
+import { usageOf } from "./usage.ts";
+
+/** Placements of one group whose record lists the best nodes; later ones of the same plan name only their own. */
+export const DETAILED_SCORES = 32;
+const SCORES_LISTED = 5;
+/** Nodes are kept apart by how many scores their mean is taken over: fit, anti-affinity, affinity. */
+const MAX_SCORES = 3;
+const RESCHEDULE_PENALTY = -1;
+
+export interface GroupPlacerOptions {
+  readonly table: NodeTable;
+  readonly job: Job;
+  readonly group: TaskGroup;
+  readonly algorithm: SchedulerAlgorithm;
+  readonly random: Random;
+  /** The job's allocations that stay: node id and group of each. */
+  readonly staying: readonly { readonly nodeId: string; readonly group: string }[];
+}
+
+export interface PlaceRequest {
+  readonly allocId: string;
+  /** Nodes to avoid: where the allocation failed before. */
+  readonly penaltyNodes: ReadonlySet<string>;
+  /** Taken if it fits, whatever its score: where the allocation's data lies. */
+  readonly preferredNode?: string;
+}
+
+export interface Placed {
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly resources: AllocatedResources;
+  readonly metric: AllocMetric;
+}
+
+/**
+ * Places allocations of one group, each on the best of all feasible nodes. Between two placements only the chosen
+ * node's own score changes (and, with spreads, those of whole buckets alike), so nodes are scored once and kept in
+ * heaps; the exact best costs log N.
+ */
+export class GroupPlacer {
+  readonly #options: GroupPlacerOptions;
+  readonly #ask: Ask;
+  readonly #screened: readonly number[];
+  readonly #screening: MetricDraft;
+  readonly #distinct: DistinctRules;
+  readonly #spread: SpreadCounts;
+  readonly #affinity: (entry: NodeEntry) => number;
+  readonly #counts: Uint32Array;
+  readonly #sums: Float64Array;
+  readonly #parts: Uint8Array;
+  readonly #heaps = new Map<number, SlotHeap>();
+  #placed = 0;
+
+  constructor(options: GroupPlacerOptions) {
+    const { table, job, group } = options;
+    this.#options = options;
+    this.#ask = askOf(group);
+    this.#screening = newMetric();
+    this.#screened = screen({ table, job, group, ask: this.#ask }, this.#screening);
+    this.#distinct = new DistinctRules(job, group);
+    this.#spread = new SpreadCounts(job, group);
+    this.#affinity = affinityScorer(job, group);
+    this.#counts = new Uint32Array(table.end);
+    this.#sums = new Float64Array(table.end);
+    this.#parts = new Uint8Array(table.end);
+    this.#countStaying();
+    for (const slot of this.#screened) this.#enter(slot);
+  }
+
+  /** Puts one allocation on a node and holds its resources in the table; undefined: nothing fits ({@link failure}). */
+  place(request: PlaceRequest): Placed | undefined {
+    const { table, group, random } = this.#options;
+    for (;;) {
+      const slot = this.#choose(request);
+      const entry = slot === undefined ? undefined : table.at(slot);
+      if (slot === undefined || entry?.node === undefined) return undefined;
+      const resources = grant({ table, slot, group, ask: this.#ask, random });
+      if (resources === undefined) {
+        this.#leave(slot, entry);
+        continue;
+      }
+      const metric = this.#explain(slot, request);
+      this.#leave(slot, entry);
+      table.hold(request.allocId, entry.id, usageOf(resources));
+      this.#distinct.add(entry.node, true);
+      this.#spread.count(this.#spread.bucketOf(entry.node), 1);
+      this.#counts[slot] = (this.#counts[slot] ?? 0) + 1;
+      this.#placed += 1;
+      this.#enter(slot);
+      return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric };
+    }
+  }
+
+  /** By class of nodes: whether the group may run there at all. What a blocked evaluation waits for. */
+  classEligibility(): Record<string, boolean> {
+    const { table } = this.#options;
+    const eligible: Record<string, boolean> = {};
+    for (let slot = 0; slot < table.end; slot++) {
+      const entry = table.at(slot);
+      if (entry?.node !== undefined) eligible[entry.computedClass] ??= false;
+    }
+    for (const slot of this.#screened) {
+      const entry = table.at(slot);
+      if (entry !== undefined) eligible[entry.computedClass] = true;
+    }
+    return eligible;
+  }
+
+  /** Why the last {@link place} found nothing: every screened node with what it lacks now. */
+  failure(): MetricDraft {
+    const metric = structuredClone(this.#screening);
+    const { table } = this.#options;
+    for (const slot of this.#screened) {
+      const node = table.at(slot)?.node;
+      if (node === undefined) continue;
+      const broken = this.#distinct.active ? this.#distinct.broken(node) : undefined;
+      if (broken !== undefined) {
+        metric.NodesFiltered += 1;
+        countIn(metric.ConstraintFiltered, broken);
+        continue;
+      }
+      metric.NodesExhausted += 1;
+      if (node.NodeClass !== "") countIn(metric.ClassExhausted, node.NodeClass);
+      countIn(metric.DimensionExhausted, exhausted(table, slot, this.#ask) ?? "network: dynamic port selection failed");
+    }
+    return metric;
+  }
+
+  #countStaying(): void {
+    const { table, group, staying } = this.#options;
+    for (const other of staying) {
+      const slot = table.slotOf(other.nodeId);
+      const node = slot === undefined ? undefined : table.at(slot)?.node;
+      if (slot === undefined || node === undefined) continue;
+      const own = other.group === group.Name;
+      this.#distinct.add(node, own);
+      if (!own) continue;
+      this.#counts[slot] = (this.#counts[slot] ?? 0) + 1;
+      this.#spread.count(this.#spread.bucketOf(node), 1);
+    }
+  }
+
+  /** Scores a node as it is now and puts it among the candidates, if one more fits. */
+  #enter(slot: number): void {
+    const { table, group, algorithm } = this.#options;
+    const entry = table.at(slot);
+    if (entry?.node === undefined || exhausted(table, slot, this.#ask) !== undefined) return;
+    if (this.#distinct.active && this.#distinct.broken(entry.node) !== undefined) return;
+    const anti = antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1);
+    const affinity = this.#affinity(entry);
+    this.#sums[slot] = fitScoreAt(table, slot, { ask: this.#ask, algorithm }) + anti + affinity;
+    this.#parts[slot] = 1 + (anti === 0 ? 0 : 1) + (affinity === 0 ? 0 : 1);
+    const key = this.#heapKey(slot, entry);
+    let heap = this.#heaps.get(key);
+    if (heap === undefined) {
+      heap = new SlotHeap(this.#sums);
+      this.#heaps.set(key, heap);
+    }
+    heap.push(slot);
+  }
+
+  #leave(slot: number, entry: NodeEntry): void {
+    this.#heaps.get(this.#heapKey(slot, entry))?.remove(slot);
+  }
+
+  #heapKey(slot: number, { node }: NodeEntry): number {
+    const bucket = node === undefined ? 0 : this.#spread.bucketOf(node);
+    return bucket * (MAX_SCORES + 1) + (this.#parts[slot] ?? 0);
+  }
+
+  #choose(request: PlaceRequest): number | undefined {
+    const preferred = request.preferredNode === undefined ? undefined : this.#candidate(request.preferredNode);
+    if (preferred !== undefined) return preferred;
+    let best: number | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (const [key, heap] of this.#heaps) {
+      const slot = this.#topOf(heap, request);
+      // A property shared by several nodes may have been used up since this one entered.
+      if (slot === undefined) continue;
+      const score = this.#mean(slot, key, 0);
+      if (score > bestScore || (score === bestScore && slot < (best ?? slot + 1))) [best, bestScore] = [slot, score];
+    }
+    for (const nodeId of request.penaltyNodes) {
+      const slot = this.#candidate(nodeId);
+      const entry = slot === undefined ? undefined : this.#options.table.at(slot);
+      if (slot === undefined || entry === undefined) continue;
+      const score = this.#mean(slot, this.#heapKey(slot, entry), RESCHEDULE_PENALTY);
+      if (score > bestScore) [best, bestScore] = [slot, score];
+    }
+    return best;
+  }
+
+  /** The best of a heap that still may be used and is not to be avoided; drops those that broke a rule meanwhile. */
+  #topOf(heap: SlotHeap, { penaltyNodes }: PlaceRequest): number | undefined {
+    if (penaltyNodes.size === 0 && !this.#distinct.active) return heap.top;
+    const dropped: number[] = [];
+    let top: number | undefined;
+    for (const slot of heap.ranked()) {
+      const entry = this.#options.table.at(slot);
+      if (entry?.node === undefined || this.#distinct.broken(entry.node) !== undefined) dropped.push(slot);
+      else if (!penaltyNodes.has(entry.id)) {
+        top = slot;
+        break;
+      }
+    }
+    for (const slot of dropped) heap.remove(slot);
+    return top;
+  }
+
+  #candidate(nodeId: string): number | undefined {
+    const { table } = this.#options;
+    const slot = table.slotOf(nodeId);
+    const node = slot === undefined ? undefined : table.at(slot)?.node;
+    if (slot === undefined || node === undefined || !this.#screened.includes(slot)) return undefined;
+    if (exhausted(table, slot, this.#ask) !== undefined || this.#distinct.broken(node) !== undefined) return undefined;
+    return slot;
+  }
+
+  #mean(slot: number, key: number, penalty: number): number {
+    const spread = this.#spread.score(Math.floor(key / (MAX_SCORES + 1)));
+    const parts = (this.#parts[slot] ?? 1) + (spread === 0 ? 0 : 1) + (penalty === 0 ? 0 : 1);
+    return ((this.#sums[slot] ?? 0) + spread + penalty) / parts;
+  }
+
+  #explain(chosen: number, request: PlaceRequest): AllocMetric {
+    const slots = new Set([chosen]);
+    if (this.#placed < DETAILED_SCORES) {
+      const leaders = [...this.#heaps].flatMap(([key, heap]) =>
+        [...heap.ranked().take(SCORES_LISTED)].map((slot) => ({ slot, score: this.#mean(slot, key, 0) })),
+      );
+      for (const { slot } of leaders.toSorted((a, b) => b.score - a.score || a.slot - b.slot)) {
+        if (slots.size < SCORES_LISTED) slots.add(slot);
+      }
+    }
+    const ScoreMetaData = [...slots].flatMap((slot) => this.#scoresOf(slot, request));
+    return { ...this.#screening, ScoreMetaData };
+  }
+
+  #scoresOf(slot: number, { penaltyNodes }: PlaceRequest): AllocMetric["ScoreMetaData"] {
+    const { table, group, algorithm } = this.#options;
+    const entry = table.at(slot);
+    if (entry === undefined) return [];
+    const penalty = penaltyNodes.has(entry.id) ? RESCHEDULE_PENALTY : 0;
+    const key = this.#heapKey(slot, entry);
+    const Scores: Record<string, number> = {
+      binpack: fitScoreAt(table, slot, { ask: this.#ask, algorithm }),
+      "job-anti-affinity": antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1),
+      "node-affinity": this.#affinity(entry),
+      "node-reschedule-penalty": penalty,
+    };
+    const spread = this.#spread.score(Math.floor(key / (MAX_SCORES + 1)));
+    if (this.#spread.active) Scores["allocation-spread"] = spread;
+    return [{ NodeID: entry.id, Scores, NormScore: this.#mean(slot, key, penalty) }];
+  }
+}

@@ -1,0 +1,40 @@
+import { createHash } from "node:crypto";
+import type { Node } from "#base/protocol/node.ts";
+
+/**
+ * Nodes of one class answer every constraint alike, as long as it names nothing `unique`: such a constraint is
+ * checked once per class. `v1:` and 16 hex digits over everything a constraint can see.
+ */
+export function computeClass(node: Node): string {
+  const seen = {
+    dc: node.Datacenter,
+    pool: node.NodePool,
+    class: node.NodeClass,
+    attributes: shared(node.Attributes),
+    meta: shared(node.Meta),
+    drivers: Object.entries(node.Drivers)
+      .map(([name, info]) => `${name}:${info.Detected}:${info.Healthy}`)
+      .toSorted(),
+    volumes: Object.values(node.HostVolumes)
+      .map((volume) => `${volume.Name}:${volume.ReadOnly}`)
+      .toSorted(),
+    networks: networkNames(node),
+  };
+  return `v1:${createHash("sha256").update(JSON.stringify(seen)).digest("hex").slice(0, 16)}`;
+}
+
+/** True for targets whose value differs between nodes of one class. */
+export function isUnique(target: string): boolean {
+  return /\$\{\s*(attr|meta|node)\.unique\./.test(target);
+}
+
+function shared(values: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(values)
+    .filter(([name]) => !name.startsWith("unique."))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function networkNames(node: Node): string[] {
+  const aliases = node.NodeResources.NodeNetworks.flatMap((each) => each.Addresses.map((address) => address.Alias));
+  return [...new Set(aliases)].toSorted();
+}

@@ -1,0 +1,213 @@
+import type { Node, NodeState } from "#base/protocol/node.ts";
+import { computeClass } from "./node-class.ts";
+import { PortSpace } from "./port-space.ts";
+import type { Usage } from "./usage.ts";
+
+/** What does not fit a number: one per node. */
+export interface NodeEntry {
+  readonly id: string;
+  /** Undefined: allocations name this node, but it is not (or no longer) registered. */
+  readonly node: Node | undefined;
+  readonly state: NodeState | undefined;
+  readonly computedClass: string;
+  readonly ports: PortSpace;
+  readonly usedCores: Set<number>;
+}
+
+interface Holding {
+  readonly slot: number;
+  readonly usage: Usage;
+}
+
+/** What a trial has to take back, oldest first. */
+type Step =
+  | { readonly kind: "held"; readonly allocId: string }
+  | { readonly kind: "dropped"; readonly allocId: string; readonly nodeId: string; readonly usage: Usage };
+
+const FIRST_CAPACITY = 64;
+
+/**
+ * All nodes with what is used on them, as columns: placement reads a few numbers of every node, so they lie side by
+ * side. Kept up to date change by change; a node keeps its slot for as long as anything names it.
+ */
+export class NodeTable {
+  cpuTotal = new Float64Array(FIRST_CAPACITY);
+  memoryTotal = new Float64Array(FIRST_CAPACITY);
+  diskTotal = new Float64Array(FIRST_CAPACITY);
+  cpuUsed = new Float64Array(FIRST_CAPACITY);
+  memoryUsed = new Float64Array(FIRST_CAPACITY);
+  diskUsed = new Float64Array(FIRST_CAPACITY);
+  /** 1: registered, ready and eligible. */
+  usable = new Uint8Array(FIRST_CAPACITY);
+  #held = new Uint32Array(FIRST_CAPACITY);
+  readonly #entries: (NodeEntry | undefined)[] = [];
+  readonly #slots = new Map<string, number>();
+  readonly #free: number[] = [];
+  readonly #holdings = new Map<string, Holding>();
+  #trial: Step[] | undefined;
+
+  /**
+   * Runs `decide`, then takes back whatever it held and dropped: a plan is worked out on the table itself, and takes
+   * effect only when it is applied.
+   */
+  trial<T>(decide: () => T): T {
+    const steps: Step[] = [];
+    this.#trial = steps;
+    try {
+      return decide();
+    } finally {
+      this.#trial = undefined;
+      for (const step of steps.toReversed()) {
+        if (step.kind === "held") this.drop(step.allocId);
+        else this.hold(step.allocId, step.nodeId, step.usage);
+      }
+    }
+  }
+
+  /** Slots in use are below this. */
+  get end(): number {
+    return this.#entries.length;
+  }
+
+  slotOf(nodeId: string): number | undefined {
+    return this.#slots.get(nodeId);
+  }
+
+  at(slot: number): NodeEntry | undefined {
+    return this.#entries[slot];
+  }
+
+  setNode(node: Node, state: NodeState | undefined): void {
+    const slot = this.#slotFor(node.ID);
+    const before = this.#entries[slot];
+    if (before === undefined) return;
+    const { Cpu, Memory, Disk } = node.NodeResources;
+    const reserved = node.ReservedResources;
+    this.cpuTotal[slot] = Math.max(0, Cpu.CpuShares - reserved.Cpu.CpuShares);
+    this.memoryTotal[slot] = Math.max(0, Memory.MemoryMB - reserved.Memory.MemoryMB);
+    this.diskTotal[slot] = Math.max(0, Disk.DiskMB - reserved.Disk.DiskMB);
+    this.usable[slot] = isUsable(state) ? 1 : 0;
+    before.ports.setNode(node);
+    const computedClass = node.ComputedClass === "" ? computeClass(node) : node.ComputedClass;
+    this.#entries[slot] = { ...before, node, state, computedClass };
+  }
+
+  removeNode(nodeId: string): void {
+    const slot = this.#slots.get(nodeId);
+    const entry = slot === undefined ? undefined : this.#entries[slot];
+    if (slot === undefined || entry === undefined) return;
+    this.usable[slot] = 0;
+    this.#entries[slot] = { ...entry, node: undefined, state: undefined, computedClass: "" };
+    this.#release(slot);
+  }
+
+  /** Adds or replaces what an allocation uses. */
+  hold(allocId: string, nodeId: string, usage: Usage): void {
+    this.drop(allocId);
+    this.#trial?.push({ kind: "held", allocId });
+    const slot = this.#slotFor(nodeId);
+    this.#holdings.set(allocId, { slot, usage });
+    this.#held[slot] = (this.#held[slot] ?? 0) + 1;
+    this.#add(slot, usage, 1);
+    const entry = this.#entries[slot];
+    entry?.ports.take(usage.ports);
+    for (const core of usage.cores) entry?.usedCores.add(core);
+  }
+
+  /** What it held, for {@link hold} to give back; undefined when it held nothing. */
+  drop(allocId: string): { readonly nodeId: string; readonly usage: Usage } | undefined {
+    const held = this.#holdings.get(allocId);
+    if (held === undefined) return undefined;
+    const { slot, usage } = held;
+    this.#holdings.delete(allocId);
+    this.#held[slot] = (this.#held[slot] ?? 1) - 1;
+    this.#add(slot, usage, -1);
+    const entry = this.#entries[slot];
+    entry?.ports.release(usage.ports);
+    for (const core of usage.cores) entry?.usedCores.delete(core);
+    this.#trial?.push({ kind: "dropped", allocId, nodeId: entry?.id ?? "", usage });
+    this.#release(slot);
+    return { nodeId: entry?.id ?? "", usage };
+  }
+
+  /** Whether the node takes new allocations and has this much left, those very ports and cores included. */
+  fits(nodeId: string, usage: Usage): boolean {
+    const slot = this.#slots.get(nodeId);
+    const entry = slot === undefined ? undefined : this.#entries[slot];
+    if (slot === undefined || entry === undefined || this.usable[slot] !== 1) return false;
+    return (
+      (this.cpuTotal[slot] ?? 0) - (this.cpuUsed[slot] ?? 0) >= usage.cpu &&
+      (this.memoryTotal[slot] ?? 0) - (this.memoryUsed[slot] ?? 0) >= usage.memory &&
+      (this.diskTotal[slot] ?? 0) - (this.diskUsed[slot] ?? 0) >= usage.disk &&
+      usage.cores.every((core) => !entry.usedCores.has(core)) &&
+      usage.ports.every(({ hostIp, port, shared }) => shared || entry.ports.isFree(hostIp, port))
+    );
+  }
+
+  holds(allocId: string): boolean {
+    return this.#holdings.has(allocId);
+  }
+
+  /** Node ids in slot order. */
+  *nodeIds(): Generator<string, void, void> {
+    for (const entry of this.#entries) if (entry?.node !== undefined) yield entry.id;
+  }
+
+  #add(slot: number, usage: Usage, sign: 1 | -1): void {
+    this.cpuUsed[slot] = (this.cpuUsed[slot] ?? 0) + sign * usage.cpu;
+    this.memoryUsed[slot] = (this.memoryUsed[slot] ?? 0) + sign * usage.memory;
+    this.diskUsed[slot] = (this.diskUsed[slot] ?? 0) + sign * usage.disk;
+  }
+
+  #slotFor(nodeId: string): number {
+    const known = this.#slots.get(nodeId);
+    if (known !== undefined) return known;
+    const slot = this.#free.pop() ?? this.#entries.length;
+    if (slot >= this.usable.length) this.#grow();
+    this.#slots.set(nodeId, slot);
+    this.#entries[slot] = {
+      id: nodeId,
+      node: undefined,
+      state: undefined,
+      computedClass: "",
+      ports: new PortSpace(),
+      usedCores: new Set(),
+    };
+    return slot;
+  }
+
+  #release(slot: number): void {
+    const entry = this.#entries[slot];
+    if (entry === undefined || entry.node !== undefined || (this.#held[slot] ?? 0) > 0) return;
+    this.#entries[slot] = undefined;
+    this.#slots.delete(entry.id);
+    this.#free.push(slot);
+    for (const column of [this.cpuTotal, this.memoryTotal, this.diskTotal]) column[slot] = 0;
+  }
+
+  #grow(): void {
+    const size = this.usable.length * 2;
+    this.cpuTotal = widen(this.cpuTotal, size);
+    this.memoryTotal = widen(this.memoryTotal, size);
+    this.diskTotal = widen(this.diskTotal, size);
+    this.cpuUsed = widen(this.cpuUsed, size);
+    this.memoryUsed = widen(this.memoryUsed, size);
+    this.diskUsed = widen(this.diskUsed, size);
+    const usable = new Uint8Array(size);
+    usable.set(this.usable);
+    this.usable = usable;
+    const held = new Uint32Array(size);
+    held.set(this.#held);
+    this.#held = held;
+  }
+}
+
+function isUsable(state: NodeState | undefined): boolean {
+  return state?.Status === "ready" && state.SchedulingEligibility === "eligible" && state.DrainStrategy === null;
+}
+
+function widen(column: Float64Array, size: number): Float64Array<ArrayBuffer> {
+  const wider = new Float64Array(size);
+  wider.set(column);
+  return wider;
+}

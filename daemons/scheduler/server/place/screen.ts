@@ -1,0 +1,141 @@
+import type { Constraint } from "#base/protocol/policies.ts";
+import type { Job, TaskGroup } from "#base/protocol/job.ts";
+import type { Node } from "#base/protocol/node.ts";
+import { checkConstraint } from "./constraint-check.ts";
+import { askOf, type Ask } from "./ask.ts";
+import { countIn, type MetricDraft } from "./metric.ts";
+import { isUnique } from "./node-class.ts";
+import type { NodeTable } from "./node-table.ts";
+import { resolveTarget } from "./target.ts";
+
+/** These compare placements with each other, not nodes with values; the placer sees to them. */
+export const DISTINCT_OPERANDS: readonly string[] = ["distinct_hosts", "distinct_property"];
+
+export interface Screening {
+  readonly table: NodeTable;
+  readonly job: Job;
+  readonly group: TaskGroup;
+  readonly ask: Ask;
+}
+
+/**
+ * The slots of all nodes this group may ever run on, whatever is in use there; why the others may not is counted in
+ * `metric`. What only depends on a node's class is asked once per class.
+ */
+export function screen({ table, job, group, ask }: Screening, metric: MetricDraft): number[] {
+  const constraints = constraintsOf(job, group);
+  const shared = constraints.filter((each) => !isUnique(each.LTarget + each.RTarget));
+  const unique = constraints.filter((each) => isUnique(each.LTarget + each.RTarget));
+  const inDatacenter = matchDatacenters(job.Datacenters);
+  const verdicts = new Map<string, string>();
+  const slots: number[] = [];
+  for (let slot = 0; slot < table.end; slot++) {
+    const entry = table.at(slot);
+    const node = entry?.node;
+    if (entry === undefined || node === undefined || !inPool(job, node)) continue;
+    metric.NodesInPool += 1;
+    if (table.usable[slot] !== 1 || !inDatacenter(node.Datacenter)) continue;
+    countIn(metric.NodesAvailable, node.Datacenter);
+    metric.NodesEvaluated += 1;
+    let verdict = verdicts.get(entry.computedClass);
+    if (verdict === undefined) {
+      verdict = whyNot(node, ask) ?? firstBroken(shared, node) ?? "";
+      verdicts.set(entry.computedClass, verdict);
+    }
+    const reason = verdict === "" ? firstBroken(unique, node) : verdict;
+    if (reason === undefined) {
+      slots.push(slot);
+      continue;
+    }
+    metric.NodesFiltered += 1;
+    countIn(metric.ConstraintFiltered, reason);
+    if (node.NodeClass !== "") countIn(metric.ClassFiltered, node.NodeClass);
+  }
+  return slots;
+}
+
+/** Whether an allocation of the group that runs on this node may go on there, by everything but what is in use. */
+export function mayRunOn(node: Node, job: Job, group: TaskGroup): boolean {
+  if (!inPool(job, node) || !matchDatacenters(job.Datacenters)(node.Datacenter)) return false;
+  return whyNot(node, askOf(group)) === undefined && firstBroken(constraintsOf(job, group), node) === undefined;
+}
+
+/** How people read a constraint: `${attr.kernel.name} = linux`. */
+export function constraintText({ LTarget, Operand, RTarget }: Constraint): string {
+  return [LTarget, Operand, RTarget].filter((part) => part !== "").join(" ");
+}
+
+export function constraintsOf(job: Job, group: TaskGroup): Constraint[] {
+  return [...job.Constraints, ...group.Constraints, ...group.Tasks.flatMap((task) => task.Constraints)].filter(
+    ({ Operand }) => !DISTINCT_OPERANDS.includes(Operand),
+  );
+}
+
+/** Names with `*` as in `dc*`; an empty list is every datacenter. */
+export function matchDatacenters(patterns: readonly string[]): (datacenter: string) => boolean {
+  if (patterns.length === 0 || patterns.includes("*")) return () => true;
+  const answers = new Map<string, boolean>();
+  return (datacenter) => {
+    let answer = answers.get(datacenter);
+    if (answer === undefined) {
+      answer = patterns.some((pattern) => matchGlob(pattern, datacenter));
+      answers.set(datacenter, answer);
+    }
+    return answer;
+  };
+}
+
+/** `*` stands for any text. Linear: each literal part is looked for after the one before. */
+function matchGlob(pattern: string, text: string): boolean {
+  const [first = "", ...rest] = pattern.split("*");
+  if (rest.length === 0) return pattern === text;
+  if (!text.startsWith(first)) return false;
+  const last = rest.pop() ?? "";
+  let at = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return text.length - last.length >= at && text.endsWith(last);
+}
+
+function inPool(job: Job, node: Node): boolean {
+  const pool = job.NodePool === "" ? "default" : job.NodePool;
+  return pool === "all" || pool === node.NodePool;
+}
+
+function whyNot(node: Node, ask: Ask): string | undefined {
+  for (const driver of ask.drivers) {
+    const info = node.Drivers[driver];
+    if (info === undefined || !info.Detected) return "missing drivers";
+    if (!info.Healthy) return "unhealthy drivers";
+  }
+  if (ask.devices.length > 0) return "missing devices";
+  if (!hasNetworkMode(node, ask.networkMode)) return "missing network";
+  return missingHostNetwork(node, ask);
+}
+
+function hasNetworkMode(node: Node, mode: string): boolean {
+  if (mode === "" || mode === "host" || mode === "none") return true;
+  const { Networks, NodeNetworks } = node.NodeResources;
+  return [...Networks, ...NodeNetworks].some((network) => network.Mode === mode);
+}
+
+function missingHostNetwork(node: Node, ask: Ask): string | undefined {
+  for (const { label, hostNetwork } of [...ask.staticPorts, ...ask.dynamicPorts]) {
+    if (hostNetwork === "default") continue;
+    const known = node.NodeResources.NodeNetworks.some((each) =>
+      each.Addresses.some((address) => address.Alias === hostNetwork),
+    );
+    if (!known) return `missing host network "${hostNetwork}" for port "${label}"`;
+  }
+  return undefined;
+}
+
+function firstBroken(constraints: readonly Constraint[], node: Node): string | undefined {
+  const broken = constraints.find(
+    (each) => !checkConstraint(each.Operand, resolveTarget(each.LTarget, node), resolveTarget(each.RTarget, node)),
+  );
+  return broken === undefined ? undefined : constraintText(broken);
+}

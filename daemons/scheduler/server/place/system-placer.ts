@@ -1,0 +1,67 @@
+import type { Random } from "#base/env/random.ts";
+import type { Job, TaskGroup } from "#base/protocol/job.ts";
+import { askOf, type Ask } from "./ask.ts";
+import { exhausted } from "./fit.ts";
+import { grant } from "./grant.ts";
+import type { Placed, PlaceRequest } from "./group-placer.ts";
+import { countIn, newMetric, type MetricDraft } from "./metric.ts";
+import type { NodeTable } from "./node-table.ts";
+import { screen } from "./screen.ts";
+import { usageOf } from "./usage.ts";
+
+export interface SystemPlacerOptions {
+  readonly table: NodeTable;
+  readonly job: Job;
+  readonly group: TaskGroup;
+  readonly random: Random;
+}
+
+/** Places allocations of a system job, each on the one node it is meant for (`preferredNode`). */
+export class SystemPlacer {
+  readonly #options: SystemPlacerOptions;
+  readonly #ask: Ask;
+  readonly #screened: ReadonlySet<number>;
+  readonly #metric: MetricDraft = newMetric();
+
+  constructor(options: SystemPlacerOptions) {
+    const { table, job, group } = options;
+    this.#options = options;
+    this.#ask = askOf(group);
+    this.#screened = new Set(screen({ table, job, group, ask: this.#ask }, this.#metric));
+  }
+
+  place({ allocId, preferredNode }: PlaceRequest): Placed | undefined {
+    const { table, group, random } = this.#options;
+    const slot = preferredNode === undefined ? undefined : table.slotOf(preferredNode);
+    const entry = slot === undefined ? undefined : table.at(slot);
+    if (slot === undefined || entry?.node === undefined || !this.#screened.has(slot)) return undefined;
+    const lacking = exhausted(table, slot, this.#ask);
+    const resources = lacking === undefined ? grant({ table, slot, group, ask: this.#ask, random }) : undefined;
+    if (resources === undefined) {
+      this.#metric.NodesExhausted += 1;
+      countIn(this.#metric.DimensionExhausted, lacking ?? "network: dynamic port selection failed");
+      return undefined;
+    }
+    table.hold(allocId, entry.id, usageOf(resources));
+    const metric = {
+      ...newMetric(),
+      NodesEvaluated: 1,
+      NodesInPool: 1,
+      NodesAvailable: { [entry.node.Datacenter]: 1 },
+    };
+    return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric };
+  }
+
+  failure(): MetricDraft {
+    return structuredClone(this.#metric);
+  }
+
+  classEligibility(): Record<string, boolean> {
+    const eligible: Record<string, boolean> = {};
+    for (const slot of this.#screened) {
+      const entry = this.#options.table.at(slot);
+      if (entry !== undefined) eligible[entry.computedClass] = true;
+    }
+    return eligible;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Alloc } from "#base/protocol/alloc.ts";
+import type { Deployment } from "#base/protocol/deployment.ts";
+import type { Evaluation } from "#base/protocol/evaluation.ts";
+import type { DesiredUpdates } from "./reconcile/decision.ts";
+import type { Usage } from "./place/usage.ts";
+
+/** What one evaluation wants written. Nothing of it has happened yet. */
+export interface Plan {
+  readonly evaluation: Evaluation;
+  /** Revision of the evaluation's record the plan was made from; 0 for a dry run. */
+  readonly evalModifyIndex: number;
+  readonly creates: readonly NewAlloc[];
+  /** Changed records of existing allocations. */
+  readonly changes: readonly Alloc[];
+  readonly deployments: readonly Deployment[];
+  /** The evaluation's own result, and others it gave rise to. */
+  readonly result: Evaluation | undefined;
+  readonly evaluations: readonly Evaluation[];
+  readonly annotations: Record<string, DesiredUpdates>;
+}
+
+export interface NewAlloc {
+  readonly alloc: Alloc;
+  readonly usage: Usage;
+  /** The record of the allocation it follows, changed because of it. */
+  readonly previous: Alloc | undefined;
+  /** That record as it becomes when this allocation is refused; undefined: it stays as it is. */
+  readonly previousAlone: Alloc | undefined;
+}
+
+export function isEmptyPlan(plan: Plan): boolean {
+  return (
+    plan.result === undefined &&
+    plan.creates.length + plan.changes.length + plan.deployments.length + plan.evaluations.length === 0
+  );
+}

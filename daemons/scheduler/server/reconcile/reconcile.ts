@@ -1,0 +1,44 @@
+import type { DeploymentState } from "#base/protocol/deployment.ts";
+import type { TaskGroup } from "#base/protocol/job.ts";
+import { isClientTerminal } from "../alloc-state.ts";
+import { emptyDecision, noUpdates, STOP_LOST, STOP_NOT_NEEDED, type Decision } from "./decision.ts";
+import { reconcileGroup } from "./group.ts";
+import type { Situation } from "./situation.ts";
+import { reconcileSystemGroup } from "./system.ts";
+
+/**
+ * What has to change so that a job's allocations become what its specification says. A pure function: no clock, no
+ * nodes' capacity, no writing. `feasible` is asked for system jobs only: the nodes a group may run on.
+ */
+export function reconcile(situation: Situation, feasible: (group: TaskGroup) => readonly string[]): Decision {
+  const { job } = situation;
+  const decision = emptyDecision();
+  const wanted = job === undefined || job.Stop ? [] : job.TaskGroups;
+  stopOthers(situation, decision, new Set(wanted.map((group) => group.Name)));
+  if (job === undefined || job.Stop) return decision;
+  if (job.Type === "system" || job.Type === "sysbatch") {
+    for (const group of wanted) {
+      reconcileSystemGroup({ situation, job, group, decision, feasible: feasible(group) });
+    }
+    return decision;
+  }
+  const states: Record<string, DeploymentState> = {};
+  for (const group of wanted) {
+    const state = reconcileGroup({ situation, job, group, decision });
+    if (state !== undefined) states[group.Name] = state;
+  }
+  if (situation.deployment === undefined && Object.keys(states).length > 0) decision.deployment = states;
+  return decision;
+}
+
+/** Groups that are not part of the job, or all of them once it is stopped. */
+function stopOthers(situation: Situation, decision: Decision, kept: ReadonlySet<string>): void {
+  for (const known of situation.allocs) {
+    const { alloc } = known;
+    if (kept.has(alloc.TaskGroup) || alloc.DesiredStatus !== "run" || isClientTerminal(known)) continue;
+    const lost = situation.fateOf(alloc.NodeID) === "down";
+    decision.stops.push({ known, description: lost ? STOP_LOST : STOP_NOT_NEEDED, lost });
+    const desired = (decision.desired[alloc.TaskGroup] ??= noUpdates());
+    desired.Stop += 1;
+  }
+}

@@ -1,0 +1,47 @@
+import type { DeploymentState } from "#base/protocol/deployment.ts";
+import type { Job, TaskGroup } from "#base/protocol/job.ts";
+import type { KnownAlloc } from "../alloc-state.ts";
+import type { Situation } from "./situation.ts";
+
+/** Updates of this group go step by step, watched by a deployment. */
+export function isRolling(job: Job, group: TaskGroup): boolean {
+  return job.Type === "service" && group.Update !== null && (group.Update.MaxParallel ?? 0) > 0;
+}
+
+/** How many allocations may be replaced by ones of the new version now: what is not known to be healthy yet counts. */
+export function updateLimit(
+  situation: Situation,
+  job: Job,
+  at: { group: TaskGroup; live: readonly KnownAlloc[] },
+): number {
+  if (!isRolling(job, at.group)) return Number.POSITIVE_INFINITY;
+  const most = at.group.Update?.MaxParallel ?? 1;
+  const { deployment } = situation;
+  if (deployment === undefined) return most;
+  if (isHalted(situation)) return 0;
+  const unproven = at.live.filter(
+    ({ alloc, report }) => alloc.DeploymentID === deployment.ID && report?.DeploymentStatus?.Healthy !== true,
+  );
+  return Math.max(0, most - unproven.length);
+}
+
+/** A failed or paused deployment starts nothing new. */
+export function isHalted({ deployment }: Situation): boolean {
+  return deployment?.Status === "failed" || deployment?.Status === "paused";
+}
+
+export function newDeploymentState(group: TaskGroup, canaries: number): DeploymentState {
+  return {
+    PlacedCanaries: [],
+    AutoRevert: group.Update?.AutoRevert ?? false,
+    AutoPromote: group.Update?.AutoPromote ?? false,
+    ProgressDeadline: group.Update?.ProgressDeadline ?? 0,
+    RequireProgressBy: "",
+    Promoted: false,
+    DesiredCanaries: canaries,
+    DesiredTotal: group.Count ?? 1,
+    PlacedAllocs: 0,
+    HealthyAllocs: 0,
+    UnhealthyAllocs: 0,
+  };
+}

@@ -1,0 +1,42 @@
+import { newEvaluation } from "../evaluation.ts";
+import type { Decision } from "../reconcile/decision.ts";
+import type { PlanDraft } from "./plan-draft.ts";
+import type { ScheduleDeps, ScheduleRequest } from "./schedule.ts";
+
+/** Failures that are due within this of each other share one evaluation. */
+const TOGETHER_NS = 5e9;
+
+/** Evaluations for failed allocations whose time has not come, unless one is waiting for them already. */
+export function followUpLater(
+  { state, random }: ScheduleDeps,
+  { request, decision, draft }: { request: ScheduleRequest; decision: Decision; draft: PlanDraft },
+): void {
+  const { evaluation, nowNs } = request;
+  const waiting = decision.later.filter(({ known }) => {
+    const followUp = state.evaluation(known.alloc.Namespace, known.alloc.FollowupEvalID)?.value;
+    return followUp?.Status !== "pending" || followUp.ID === evaluation.ID;
+  });
+  let open: { readonly id: string; readonly atNs: number } | undefined;
+  for (const { known, atNs } of waiting.toSorted((a, b) => a.atNs - b.atNs)) {
+    if (open === undefined || atNs > open.atNs + TOGETHER_NS) {
+      open = { id: random.uuid(), atNs };
+      draft.evaluations.push(
+        newEvaluation({
+          id: open.id,
+          namespace: evaluation.Namespace,
+          jobId: evaluation.JobID,
+          type: evaluation.Type,
+          priority: evaluation.Priority,
+          trigger: "alloc-failure",
+          nowNs,
+          fields: {
+            WaitUntil: atNs,
+            PreviousEval: evaluation.ID,
+            StatusDescription: "created for delayed rescheduling",
+          },
+        }),
+      );
+    }
+    draft.change(known, { FollowupEvalID: open.id });
+  }
+}

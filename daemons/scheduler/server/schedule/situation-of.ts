@@ -1,0 +1,38 @@
+import type { KnownAlloc } from "../alloc-state.ts";
+import type { ClusterState } from "../cluster-state.ts";
+import type { NodeTable } from "../place/node-table.ts";
+import { mayRunOn } from "../place/screen.ts";
+import type { Situation } from "../reconcile/situation.ts";
+import type { ScheduleRequest } from "./schedule.ts";
+
+/** Gathers what reconciliation looks at, from one state of the view. */
+export function situationOf(state: ClusterState, request: ScheduleRequest, table: NodeTable): Situation {
+  const { Namespace, JobID } = request.evaluation;
+  const row = state.job(Namespace, JobID);
+  const job = request.proposed ?? row?.value;
+  const jobCreateIndex = row?.createIndex ?? 0;
+  return {
+    jobId: JobID,
+    job,
+    jobCreateIndex,
+    versionOf: ({ alloc }: KnownAlloc) =>
+      row !== undefined && row.value.Version === alloc.JobVersion
+        ? row.value
+        : state.jobVersion(Namespace, JobID, alloc.JobVersion)?.value,
+    allocs: state.jobAllocs(Namespace, JobID),
+    fateOf: (nodeId) => {
+      const status = state.nodeState(nodeId)?.value.Status;
+      return status === "ready" || status === "initializing" ? "fine" : "down";
+    },
+    mayStay: (known, group) => {
+      const slot = table.slotOf(known.alloc.NodeID);
+      const node = slot === undefined ? undefined : table.at(slot)?.node;
+      return job !== undefined && node !== undefined && mayRunOn(node, job, group);
+    },
+    deployment: state
+      .jobDeployments(Namespace, JobID)
+      .map(({ value }) => value)
+      .find((each) => each.JobVersion === job?.Version && each.JobCreateIndex === jobCreateIndex),
+    nowNs: request.nowNs,
+  };
+}

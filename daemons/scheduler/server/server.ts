@@ -1,0 +1,187 @@
+import type { Timer } from "#base/env/clock.ts";
+import type { Env } from "#base/env/env.ts";
+import { messageOf } from "#base/env/errors.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import type { Compare, Store } from "#base/state/store.ts";
+import type { View, ViewChange } from "#base/state/table.ts";
+import { evals, nodeStates, schedulerConfigurations } from "#base/state/tables.ts";
+import type { ServerLink } from "../link.ts";
+import { BlockedEvals } from "./blocked.ts";
+import { Broker } from "./broker.ts";
+import { ClusterState } from "./cluster-state.ts";
+import { DeploymentEndpoint } from "./deploy/deployment-endpoint.ts";
+import { DeploymentWatcher } from "./deploy/watcher.ts";
+import { Heartbeats } from "./heartbeat.ts";
+import { JobEndpoint } from "./job-endpoint.ts";
+import { createLocalLink } from "./link-local.ts";
+import { NodeEndpoint } from "./node-endpoint.ts";
+import { NodeWatch } from "./node-watch.ts";
+import { PlanApplier } from "./plan-apply.ts";
+import { NodeTable } from "./place/node-table.ts";
+import type { SchedulerAlgorithm } from "./place/score.ts";
+import type { ServerContext } from "./server-context.ts";
+import { TableSync } from "./table-sync.ts";
+import { Worker } from "./worker.ts";
+import { BatchWriter } from "./writer.ts";
+
+export interface SchedulerServerDeps {
+  readonly env: Env;
+  readonly store: Store;
+  /** Follows at least {@link schedulerTables}. */
+  readonly view: View;
+  /** Compares that every plan has to pass (the leader's lock). Default: none. */
+  readonly fence?: () => readonly Compare[];
+}
+
+/** The servers' side of the scheduler: decides what runs where, and writes it down. */
+export interface SchedulerServer {
+  readonly context: ServerContext;
+  readonly table: NodeTable;
+  readonly jobs: JobEndpoint;
+  readonly nodes: NodeEndpoint;
+  readonly deployments: DeploymentEndpoint;
+  readonly link: ServerLink;
+  stats(): SchedulerStats;
+  algorithm(): SchedulerAlgorithm;
+  /** Picks up what is open in the store and follows its changes from there. */
+  start(): void;
+  /** Ends all timers and polls; what is on its way to the disk settles by itself. */
+  stop(): void;
+}
+
+export interface SchedulerStats {
+  /** In hand, delayed ones included. */
+  readonly evalsQueued: number;
+  readonly evalsReady: number;
+  readonly evalsInFlight: number;
+  readonly evalsBlocked: number;
+  readonly nodesHeartbeating: number;
+}
+
+export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServer {
+  const { env, store, view } = deps;
+  const state = new ClusterState(view);
+  const writer = new BatchWriter(store, env.clock);
+  const context: ServerContext = { env, store, state, writer };
+  const table = new NodeTable();
+  const sync = new TableSync(state, table);
+  const broker = new Broker();
+  const blocked = new BlockedEvals();
+  const heartbeats = new Heartbeats();
+  const watch = new NodeWatch(state, env.clock);
+  const jobs = new JobEndpoint(context);
+  const nodes = new NodeEndpoint(context);
+  const deployments = new DeploymentEndpoint(context, jobs);
+  const deploymentWatcher = new DeploymentWatcher(context, deployments);
+  const log = env.log.child("scheduler");
+  const applier = new PlanApplier({
+    store,
+    table,
+    log,
+    fence: deps.fence ?? (() => []),
+    restore: (touched) => sync.restore(touched),
+  });
+  const algorithm = (): SchedulerAlgorithm =>
+    view.table(schedulerConfigurations).get(GLOBAL, "current")?.value.SchedulerAlgorithm ?? "binpack";
+  const { clock, random } = env;
+  const worker = new Worker({ clock, random, log, state, table, broker, blocked, applier, writer, algorithm });
+  const beats = heartbeatTimer(context, { heartbeats, nodes });
+
+  const onChange = (change: ViewChange): void => {
+    const freed = sync.apply(change);
+    for (const { table: name, namespace, id } of change.rows) {
+      if (name !== evals.name) continue;
+      const row = state.evaluation(namespace, id);
+      if (row?.value.Status === "pending" || row?.value.Status === "blocked") worker.accept(row);
+      else blocked.untrack(id);
+    }
+    for (const computedClass of freed) {
+      for (const woken of blocked.unblock(computedClass, change.revision)) {
+        const row = state.evaluation(woken.namespace, woken.id);
+        if (row !== undefined) worker.retry(row);
+      }
+    }
+    watch.apply(change);
+    deploymentWatcher.apply(change);
+  };
+
+  let unfollow: (() => void) | undefined;
+  return {
+    context,
+    table,
+    jobs,
+    nodes,
+    deployments,
+    algorithm,
+    link: createLocalLink({ context, nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
+    stats: () => ({
+      evalsQueued: broker.size,
+      evalsReady: broker.ready,
+      evalsInFlight: broker.inFlight,
+      evalsBlocked: blocked.size,
+      nodesHeartbeating: heartbeats.size,
+    }),
+    start() {
+      sync.load();
+      unfollow = view.onChange(onChange);
+      for (const status of ["blocked", "pending"])
+        for (const row of view.table(evals).by("status", status)) worker.accept(row);
+      beats.start();
+      worker.start();
+      deploymentWatcher.start();
+    },
+    stop() {
+      unfollow?.();
+      worker.stop();
+      deploymentWatcher.stop();
+      beats.stop();
+      watch.close();
+    },
+  };
+}
+
+/** One timer for all nodes: it fires when the first of them is late. */
+function heartbeatTimer(context: ServerContext, parts: { heartbeats: Heartbeats; nodes: NodeEndpoint }) {
+  const { clock, random, log } = context.env;
+  const { heartbeats, nodes } = parts;
+  let timer: Timer | undefined;
+  let armedFor = Number.POSITIVE_INFINITY;
+  let running = false;
+  const arm = (): void => {
+    const next = heartbeats.nextMs();
+    if (!running || next === undefined || (timer !== undefined && armedFor <= next)) return;
+    timer?.cancel();
+    armedFor = next;
+    timer = clock.after(Math.max(1, next - clock.monotonicMs()), fire);
+  };
+  const fire = (): void => {
+    timer = undefined;
+    armedFor = Number.POSITIVE_INFINITY;
+    for (const nodeId of heartbeats.expired(clock.monotonicMs())) {
+      log.warn("a node missed its heartbeat", { node: nodeId });
+      nodes.setStatus(nodeId, "down", "heartbeat missed").catch((thrown: unknown) => {
+        log.error("a node could not be marked down", { node: nodeId, reason: messageOf(thrown) });
+        if (running) heartbeats.renew(nodeId, clock.monotonicMs(), 0);
+      });
+    }
+    arm();
+  };
+  return {
+    start(): void {
+      running = true;
+      for (const { id, value } of context.state.view.table(nodeStates).list()) {
+        if (value.Status !== "down") heartbeats.awaitFirst(id, clock.monotonicMs());
+      }
+      arm();
+    },
+    stop(): void {
+      running = false;
+      timer?.cancel();
+    },
+    renew(nodeId: string): number {
+      const ttlMs = heartbeats.renew(nodeId, clock.monotonicMs(), random.float());
+      arm();
+      return ttlMs;
+    },
+  };
+}

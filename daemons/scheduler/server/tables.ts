@@ -1,0 +1,27 @@
+import type { Table } from "#base/state/table.ts";
+import {
+  allocReports,
+  allocs,
+  deployments,
+  evals,
+  jobs,
+  jobSubmissions,
+  jobVersions,
+  nodes,
+  nodeStates,
+  schedulerConfigurations,
+} from "#base/state/tables.ts";
+
+/** What a view has to follow for the scheduler. */
+export const schedulerTables: readonly Table<unknown>[] = [
+  jobs,
+  jobVersions,
+  jobSubmissions,
+  schedulerConfigurations,
+  evals,
+  allocs,
+  allocReports,
+  nodes,
+  nodeStates,
+  deployments,
+];
