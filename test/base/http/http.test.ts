@@ -3,6 +3,8 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import test from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
+import { createApi } from "#base/http/api.ts";
+import { BlockingQueries } from "#base/state/blocking.ts";
 import { bytesBody, jsonBody } from "#base/http/body.ts";
 import { consulDialect } from "#base/http/dialect.ts";
 import { HttpError } from "#base/http/http-error.ts";
@@ -10,6 +12,7 @@ import { findJsonProblem } from "#base/http/json-position.ts";
 import { queryDurationMs, queryFlag, queryInteger, queryTexts } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { Router } from "#base/http/router.ts";
+import { FakeClock } from "./fake-clock.ts";
 import { apiOf, makeState, pets, requestOf, serve, textOf, type Pet, type World } from "./serve.ts";
 
 const open = { kind: "public" } as const;
@@ -261,6 +264,47 @@ test("a blocking query returns when its tables changed, and its client may leave
   t.is(world.blocking.size, 0);
   const over = await fetch(`${url}/v1/pets?index=${next}&wait=10ms`);
   t.is(over.headers.get("x-nomad-index"), String(next));
+});
+
+test("a thousand wait, each for its own time within a sixteenth, and one write wakes all", async (t) => {
+  const world = await makeState(t);
+  const first = await world.add("a", "cat");
+  const clock = new FakeClock();
+  const blocking = new BlockingQueries({ view: world.view, clock, random: world.env.random });
+  t.teardown(() => blocking.close());
+  const env = { ...world.env, clock };
+  const api = createApi({ env, blocking, dialect: consulDialect, routes: petRoutes(world) });
+  const ask = (query: string): Promise<unknown>[] =>
+    Array.from({ length: 1000 }, () => api(requestOf({ url: `/v1/pets?${query}` })));
+  const settled = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const timed = ask(`index=${first}&wait=160s`);
+  await settled();
+  t.is(blocking.size, 1000);
+  t.true(clock.pendingMs.every((ms) => ms >= 160_000 && ms <= 170_000));
+  t.true(new Set(clock.pendingMs).size > 900, "spread");
+  clock.advance(159_999);
+  await settled();
+  t.is(blocking.size, 1000);
+  clock.advance(10_001);
+  await Promise.all(timed);
+  t.is(blocking.size, 0);
+  const longest = ask(`index=${first}&wait=99h`);
+  await settled();
+  t.true(
+    clock.pendingMs.every((ms) => ms >= 600_000 && ms <= 637_500),
+    "at most ten minutes",
+  );
+  await world.add("b", "dog");
+  await Promise.all(longest);
+  t.deepEqual([blocking.size, clock.pendingMs.length], [0, 0]);
+  const standard = ask(`index=${world.view.index}`);
+  await settled();
+  t.true(
+    clock.pendingMs.every((ms) => ms >= 300_000 && ms <= 318_750),
+    "five minutes by default",
+  );
+  blocking.close();
+  await Promise.all(standard);
 });
 
 test("a token comes from the API's header, as a bearer, or in Consul's query; the policy has the last word", async (t) => {
