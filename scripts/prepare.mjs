@@ -24,9 +24,10 @@ function prepareNpm() {
 /** Why npm has to run, or undefined when every locked package that fits this machine is there. */
 function npmReason() {
   const modules = join(root, "node_modules");
-  if (!existsSync(modules)) return "not installed";
+  const found = lstatSync(modules, { throwIfNoEntry: false });
+  if (found === undefined) return "not installed";
   // A work tree may borrow another's packages; they are not ours to replace.
-  if (lstatSync(modules).isSymbolicLink()) return undefined;
+  if (found.isSymbolicLink()) return undefined;
   const installed = join(modules, ".package-lock.json");
   if (!existsSync(installed)) return "half installed";
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;

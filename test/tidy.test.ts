@@ -116,6 +116,8 @@ const plants: readonly (readonly [path: string, text: string, rule: string | und
   // Shape
   ["base/state/a.ts", "// line\n".repeat(401), "length"],
   ["base/state/a.ts", "// line\n".repeat(400), undefined],
+  ["test/base/state/state.test.ts", "// line\n".repeat(600), undefined],
+  ["test/base/state/state.test.ts", "// line\n".repeat(601), "length"],
   ["base/state/utils.ts", "export const x = 1;", "names"],
   ["test/base/state/index.ts", "export const x = 1;", "names"],
   ["base/state/a.test.ts", "export const x = 1;", "tests"],

@@ -8,7 +8,7 @@ const LONGEST_BYTES = 107;
 export interface SocketName {
   readonly name: string;
   /** Gives back the folder's descriptor; the name means nothing after that. */
-  release(): void;
+  readonly release: () => void;
 }
 
 export function socketName(path: string): SocketName {
