@@ -15,13 +15,15 @@ export const MAX_JOB_VERSIONS = 6;
 /** A write that lost a race against another of the same job is made again this often. */
 const WRITE_ATTEMPTS = 5;
 
+export type JobTrigger = "job-register" | "job-deregister" | "job-scaling" | "periodic-job";
+
 export interface RegisterOptions {
   /** Only if the stored job is at this JobModifyIndex; 0: only if there is none. */
   readonly checkIndex?: number;
   readonly submission?: JobSubmission;
   readonly preserveCounts?: boolean;
   readonly evalPriority?: number;
-  readonly trigger?: Evaluation["TriggeredBy"] & ("job-register" | "job-scaling" | "periodic-job");
+  readonly trigger?: JobTrigger;
 }
 
 export interface JobAnswer {
@@ -130,7 +132,7 @@ export class JobEndpoint {
 
   #evaluation(
     job: Pick<Job, "ID" | "Namespace" | "Type" | "Priority">,
-    trigger: "job-register" | "job-deregister" | "job-scaling" | "periodic-job",
+    trigger: JobTrigger,
     evalPriority = 0,
   ): Evaluation {
     const Priority = evalPriority > 0 ? evalPriority : job.Priority;

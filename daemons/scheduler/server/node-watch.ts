@@ -57,6 +57,7 @@ export class NodeWatch {
 
   /** Ends all polls. */
   close(): void {
-    for (const waiting of [...this.#waiting.values()]) for (const wake of [...waiting]) wake();
+    const all = [...this.#waiting.values()].flatMap((waiting) => [...waiting]);
+    for (const wake of all) wake();
   }
 }

@@ -1,10 +1,8 @@
-import type { Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
-import { messageOf } from "#base/env/errors.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import type { Compare, Store } from "#base/state/store.ts";
 import type { View, ViewChange } from "#base/state/table.ts";
-import { evals, nodeStates, schedulerConfigurations } from "#base/state/tables.ts";
+import { evals, schedulerConfigurations } from "#base/state/tables.ts";
 import type { ServerLink } from "../link.ts";
 import { BlockedEvals } from "./blocked.ts";
 import { Broker } from "./broker.ts";
@@ -12,6 +10,7 @@ import { ClusterState } from "./cluster-state.ts";
 import { DeploymentEndpoint } from "./deploy/deployment-endpoint.ts";
 import { DeploymentWatcher } from "./deploy/watcher.ts";
 import { Heartbeats } from "./heartbeat.ts";
+import { heartbeatTimer } from "./heartbeat-timer.ts";
 import { JobEndpoint } from "./job-endpoint.ts";
 import { createLocalLink } from "./link-local.ts";
 import { NodeEndpoint } from "./node-endpoint.ts";
@@ -89,18 +88,8 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
 
   const onChange = (change: ViewChange): void => {
     const freed = sync.apply(change);
-    for (const { table: name, namespace, id } of change.rows) {
-      if (name !== evals.name) continue;
-      const row = state.evaluation(namespace, id);
-      if (row?.value.Status === "pending" || row?.value.Status === "blocked") worker.accept(row);
-      else blocked.untrack(id);
-    }
-    for (const computedClass of freed) {
-      for (const woken of blocked.unblock(computedClass, change.revision)) {
-        const row = state.evaluation(woken.namespace, woken.id);
-        if (row !== undefined) worker.retry(row);
-      }
-    }
+    feedEvals(change, { state, blocked, worker });
+    wakeBlocked(freed, change.revision, { state, blocked, worker });
     watch.apply(change);
     deploymentWatcher.apply(change);
   };
@@ -140,48 +129,27 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
   };
 }
 
-/** One timer for all nodes: it fires when the first of them is late. */
-function heartbeatTimer(context: ServerContext, parts: { heartbeats: Heartbeats; nodes: NodeEndpoint }) {
-  const { clock, random, log } = context.env;
-  const { heartbeats, nodes } = parts;
-  let timer: Timer | undefined;
-  let armedFor = Number.POSITIVE_INFINITY;
-  let running = false;
-  const arm = (): void => {
-    const next = heartbeats.nextMs();
-    if (!running || next === undefined || (timer !== undefined && armedFor <= next)) return;
-    timer?.cancel();
-    armedFor = next;
-    timer = clock.after(Math.max(1, next - clock.monotonicMs()), fire);
-  };
-  const fire = (): void => {
-    timer = undefined;
-    armedFor = Number.POSITIVE_INFINITY;
-    for (const nodeId of heartbeats.expired(clock.monotonicMs())) {
-      log.warn("a node missed its heartbeat", { node: nodeId });
-      nodes.setStatus(nodeId, "down", "heartbeat missed").catch((thrown: unknown) => {
-        log.error("a node could not be marked down", { node: nodeId, reason: messageOf(thrown) });
-        if (running) heartbeats.renew(nodeId, clock.monotonicMs(), 0);
-      });
+interface Feed {
+  readonly state: ClusterState;
+  readonly blocked: BlockedEvals;
+  readonly worker: Worker;
+}
+
+/** Open evaluations go to the worker as soon as the view shows them. */
+function feedEvals({ rows }: ViewChange, { state, blocked, worker }: Feed): void {
+  for (const { table, namespace, id } of rows) {
+    if (table !== evals.name) continue;
+    const row = state.evaluation(namespace, id);
+    if (row?.value.Status === "pending" || row?.value.Status === "blocked") worker.accept(row);
+    else blocked.untrack(id);
+  }
+}
+
+function wakeBlocked(freed: ReadonlySet<string>, revision: number, { state, blocked, worker }: Feed): void {
+  for (const computedClass of freed) {
+    for (const { namespace, id } of blocked.unblock(computedClass, revision)) {
+      const row = state.evaluation(namespace, id);
+      if (row !== undefined) worker.retry(row);
     }
-    arm();
-  };
-  return {
-    start(): void {
-      running = true;
-      for (const { id, value } of context.state.view.table(nodeStates).list()) {
-        if (value.Status !== "down") heartbeats.awaitFirst(id, clock.monotonicMs());
-      }
-      arm();
-    },
-    stop(): void {
-      running = false;
-      timer?.cancel();
-    },
-    renew(nodeId: string): number {
-      const ttlMs = heartbeats.renew(nodeId, clock.monotonicMs(), random.float());
-      arm();
-      return ttlMs;
-    },
-  };
+  }
 }

@@ -14,7 +14,7 @@ interface Waiting {
 export class BatchWriter {
   readonly #store: Store;
   readonly #clock: Clock;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
   #working = false;
 
   constructor(store: Store, clock: Clock) {

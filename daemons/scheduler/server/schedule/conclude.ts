@@ -3,9 +3,8 @@ import type { Decision } from "../reconcile/decision.ts";
 import type { Situation } from "../reconcile/situation.ts";
 import { newEvaluation } from "../evaluation.ts";
 import type { Plan } from "../plan.ts";
-import type { GroupFailure } from "./place-all.ts";
 import type { PlanDraft } from "./plan-draft.ts";
-import type { ScheduleDeps, ScheduleRequest } from "./schedule.ts";
+import type { GroupFailure, ScheduleDeps, ScheduleRequest } from "./request.ts";
 
 interface Outcome {
   readonly request: ScheduleRequest;

@@ -3,7 +3,7 @@ import type { Decision } from "../reconcile/decision.ts";
 import type { Situation } from "../reconcile/situation.ts";
 import { isActive } from "../reconcile/sort-allocs.ts";
 import type { PlanDraft } from "./plan-draft.ts";
-import type { ScheduleDeps, ScheduleRequest } from "./schedule.ts";
+import type { ScheduleDeps, ScheduleRequest } from "./request.ts";
 
 interface Step {
   readonly request: ScheduleRequest;

@@ -1,7 +1,7 @@
 import { newEvaluation } from "../evaluation.ts";
 import type { Decision } from "../reconcile/decision.ts";
 import type { PlanDraft } from "./plan-draft.ts";
-import type { ScheduleDeps, ScheduleRequest } from "./schedule.ts";
+import type { ScheduleDeps, ScheduleRequest } from "./request.ts";
 
 /** Failures that are due within this of each other share one evaluation. */
 const TOGETHER_NS = 5e9;

@@ -2,7 +2,7 @@ import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Placed } from "../place/group-placer.ts";
 import type { Placement } from "../reconcile/decision.ts";
 import { failureTime } from "../reconcile/reschedule.ts";
-import type { PlaceStep } from "./place-all.ts";
+import type { PlaceStep } from "./request.ts";
 
 /** Rescheduling events an allocation carries on from those before it; older ones are forgotten. */
 export const MAX_RESCHEDULE_EVENTS = 10;

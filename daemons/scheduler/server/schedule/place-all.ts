@@ -1,32 +1,11 @@
-import type { AllocMetric } from "#base/protocol/alloc.ts";
-import type { Deployment } from "#base/protocol/deployment.ts";
-import type { Job } from "#base/protocol/job.ts";
 import { isTerminal, type KnownAlloc } from "../alloc-state.ts";
 import { GroupPlacer, type Placed } from "../place/group-placer.ts";
 import type { MetricDraft } from "../place/metric.ts";
 import { SystemPlacer } from "../place/system-placer.ts";
 import { usageOf } from "../place/usage.ts";
-import type { Decision, Placement } from "../reconcile/decision.ts";
-import type { Situation } from "../reconcile/situation.ts";
+import type { Placement } from "../reconcile/decision.ts";
 import { newAlloc } from "./new-alloc.ts";
-import type { PlanDraft } from "./plan-draft.ts";
-import type { ScheduleDeps, ScheduleRequest } from "./schedule.ts";
-
-export interface PlaceStep {
-  readonly request: ScheduleRequest;
-  readonly job: Job;
-  readonly decision: Decision;
-  readonly situation: Situation;
-  readonly draft: PlanDraft;
-  readonly deployment: Deployment | undefined;
-}
-
-/** What found no place, by group. */
-export interface GroupFailure {
-  readonly metric: AllocMetric;
-  readonly queued: number;
-  readonly classEligibility: Readonly<Record<string, boolean>>;
-}
+import type { GroupFailure, PlaceStep, ScheduleDeps } from "./request.ts";
 
 /** Finds nodes for all placements of a decision and drafts their allocations; returns what found none. */
 export function placeAll(deps: ScheduleDeps, step: PlaceStep): Map<string, GroupFailure> {

@@ -1,11 +1,7 @@
-import type { Random } from "#base/env/random.ts";
-import type { Evaluation } from "#base/protocol/evaluation.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
-import type { ClusterState } from "../cluster-state.ts";
 import { askOf } from "../place/ask.ts";
 import { newMetric } from "../place/metric.ts";
 import type { NodeTable } from "../place/node-table.ts";
-import type { SchedulerAlgorithm } from "../place/score.ts";
 import { screen } from "../place/screen.ts";
 import type { Plan } from "../plan.ts";
 import { reconcile } from "../reconcile/reconcile.ts";
@@ -13,23 +9,9 @@ import { PlanDraft } from "./plan-draft.ts";
 import { conclude } from "./conclude.ts";
 import { draftDeployments } from "./draft-deployment.ts";
 import { followUpLater } from "./follow-ups.ts";
-import { placeAll, type GroupFailure } from "./place-all.ts";
+import { placeAll } from "./place-all.ts";
+import type { GroupFailure, ScheduleDeps, ScheduleRequest } from "./request.ts";
 import { situationOf } from "./situation-of.ts";
-
-export interface ScheduleDeps {
-  readonly state: ClusterState;
-  readonly table: NodeTable;
-  readonly random: Random;
-  readonly algorithm: SchedulerAlgorithm;
-}
-
-export interface ScheduleRequest {
-  readonly evaluation: Evaluation;
-  readonly evalModifyIndex: number;
-  readonly nowNs: number;
-  /** A dry run: this specification instead of the stored one. */
-  readonly proposed?: Job;
-}
 
 /**
  * One evaluation from question to plan: what should change (reconcile), where it goes (place), what is left to do

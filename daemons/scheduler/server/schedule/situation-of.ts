@@ -3,7 +3,7 @@ import type { ClusterState } from "../cluster-state.ts";
 import type { NodeTable } from "../place/node-table.ts";
 import { mayRunOn } from "../place/screen.ts";
 import type { Situation } from "../reconcile/situation.ts";
-import type { ScheduleRequest } from "./schedule.ts";
+import type { ScheduleRequest } from "./request.ts";
 
 /** Gathers what reconciliation looks at, from one state of the view. */
 export function situationOf(state: ClusterState, request: ScheduleRequest, table: NodeTable): Situation {

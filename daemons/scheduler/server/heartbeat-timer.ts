@@ -1,0 +1,62 @@
+import type { Timer } from "#base/env/clock.ts";
+import { messageOf } from "#base/env/errors.ts";
+import { nodeStates } from "#base/state/tables.ts";
+import type { Heartbeats } from "./heartbeat.ts";
+import type { NodeEndpoint } from "./node-endpoint.ts";
+import type { ServerContext } from "./server-context.ts";
+
+export interface HeartbeatTimer {
+  start(): void;
+  stop(): void;
+  /** A node is alive; returns the TTL to tell it, in milliseconds. */
+  renew(nodeId: string): number;
+}
+
+/** One timer for all nodes: it fires when the first of them is late. */
+export function heartbeatTimer(
+  context: ServerContext,
+  parts: { heartbeats: Heartbeats; nodes: NodeEndpoint },
+): HeartbeatTimer {
+  const { clock, random, log } = context.env;
+  const { heartbeats, nodes } = parts;
+  let timer: Timer | undefined;
+  let armedFor = Number.POSITIVE_INFINITY;
+  let running = false;
+  const arm = (): void => {
+    const next = heartbeats.nextMs();
+    if (!running || next === undefined || (timer !== undefined && armedFor <= next)) return;
+    timer?.cancel();
+    armedFor = next;
+    timer = clock.after(Math.max(1, next - clock.monotonicMs()), fire);
+  };
+  const fire = (): void => {
+    timer = undefined;
+    armedFor = Number.POSITIVE_INFINITY;
+    for (const nodeId of heartbeats.expired(clock.monotonicMs())) {
+      log.warn("a node missed its heartbeat", { node: nodeId });
+      nodes.setStatus(nodeId, "down", "heartbeat missed").catch((thrown: unknown) => {
+        log.error("a node could not be marked down", { node: nodeId, reason: messageOf(thrown) });
+        if (running) heartbeats.renew(nodeId, clock.monotonicMs(), 0);
+      });
+    }
+    arm();
+  };
+  return {
+    start(): void {
+      running = true;
+      for (const { id, value } of context.state.view.table(nodeStates).list()) {
+        if (value.Status !== "down") heartbeats.awaitFirst(id, clock.monotonicMs());
+      }
+      arm();
+    },
+    stop(): void {
+      running = false;
+      timer?.cancel();
+    },
+    renew(nodeId: string): number {
+      const ttlMs = heartbeats.renew(nodeId, clock.monotonicMs(), random.float());
+      arm();
+      return ttlMs;
+    },
+  };
+}
