@@ -1,3 +1,4 @@
+import { DEFAULT_PRIORITY } from "#base/language/jobspec/defaults.ts";
 import type { Env } from "#base/env/env.ts";
 import type { Evaluation, EvalTrigger } from "#base/protocol/evaluation.ts";
 import type { Job } from "#base/protocol/job.ts";
@@ -26,8 +27,6 @@ export interface JobEval {
   readonly trigger: EvalTrigger;
   readonly fields?: Partial<Evaluation>;
 }
-
-export const DEFAULT_PRIORITY = 50;
 
 /** A pending evaluation of a job. */
 export function evalFor(context: ServerContext, { namespace, job, trigger, fields }: JobEval): Evaluation {

@@ -1,3 +1,4 @@
+import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Env } from "#base/env/env.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import type { Compare, Store } from "#base/state/store.ts";
@@ -58,51 +59,25 @@ export interface SchedulerStats {
 }
 
 export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServer {
-  const { env, store, view } = deps;
-  const state = new ClusterState(view);
-  const writer = new BatchWriter(store, env.clock);
-  const context: ServerContext = { env, store, state, writer };
-  const table = new NodeTable();
-  const sync = new TableSync(state, table);
-  const broker = new Broker();
-  const blocked = new BlockedEvals();
-  const heartbeats = new Heartbeats();
-  const watch = new NodeWatch(state, env.clock);
-  const jobs = new JobEndpoint(context);
-  const nodes = new NodeEndpoint(context);
-  const deployments = new DeploymentEndpoint(context, jobs);
-  const deploymentWatcher = new DeploymentWatcher(context, deployments);
-  const log = env.log.child("scheduler");
-  const applier = new PlanApplier({
-    store,
-    table,
-    log,
-    fence: deps.fence ?? (() => []),
-    restore: (touched) => sync.restore(touched),
-  });
-  const algorithm = (): SchedulerAlgorithm =>
-    view.table(schedulerConfigurations).get(GLOBAL, "current")?.value.SchedulerAlgorithm ?? "binpack";
-  const { clock, random } = env;
-  const worker = new Worker({ clock, random, log, state, table, broker, blocked, applier, writer, algorithm });
-  const beats = heartbeatTimer(context, { heartbeats, nodes });
-
+  const parts = assemble(deps);
+  const { context, broker, blocked, heartbeats, beats, worker, watch, sync, deploymentWatcher } = parts;
+  const { view } = context.state;
   const onChange = (change: ViewChange): void => {
     const freed = sync.apply(change);
-    feedEvals(change, { state, blocked, worker });
-    wakeBlocked(freed, change.revision, { state, blocked, worker });
+    feedEvals(change, { state: context.state, blocked, worker });
+    wakeBlocked(freed, change.revision, { state: context.state, blocked, worker });
     watch.apply(change);
     deploymentWatcher.apply(change);
   };
-
   let unfollow: (() => void) | undefined;
   return {
     context,
-    table,
-    jobs,
-    nodes,
-    deployments,
-    algorithm,
-    link: createLocalLink({ context, nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
+    table: parts.table,
+    jobs: parts.jobs,
+    nodes: parts.nodes,
+    deployments: parts.deployments,
+    algorithm: parts.algorithm,
+    link: createLocalLink({ context, nodes: parts.nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
     stats: () => ({
       evalsQueued: broker.size,
       evalsReady: broker.ready,
@@ -113,8 +88,9 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     start() {
       sync.load();
       unfollow = view.onChange(onChange);
-      for (const status of ["blocked", "pending"])
+      for (const status of ["blocked", "pending"]) {
         for (const row of view.table(evals).by("status", status)) worker.accept(row);
+      }
       beats.start();
       worker.start();
       deploymentWatcher.start();
@@ -126,6 +102,43 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       beats.stop();
       watch.close();
     },
+  };
+}
+
+/** Makes all parts and hands each what it works with. */
+function assemble({ env, store, view, fence = () => [] }: SchedulerServerDeps) {
+  const { clock, random } = env;
+  const log = env.log.child("scheduler");
+  const state = new ClusterState(view);
+  const writer = new BatchWriter(store, clock);
+  const context: ServerContext = { env, store, state, writer };
+  const table = new NodeTable();
+  const sync = new TableSync(state, table);
+  const broker = new Broker();
+  const blocked = new BlockedEvals();
+  const heartbeats = new Heartbeats();
+  const jobs = new JobEndpoint(context);
+  const nodes = new NodeEndpoint(context);
+  const deployments = new DeploymentEndpoint(context, jobs);
+  const restore = (touched: readonly Alloc[]): void => sync.restore(touched);
+  const applier = new PlanApplier({ store, table, log, fence, restore });
+  const algorithm = (): SchedulerAlgorithm =>
+    view.table(schedulerConfigurations).get(GLOBAL, "current")?.value.SchedulerAlgorithm ?? "binpack";
+  return {
+    context,
+    table,
+    sync,
+    broker,
+    blocked,
+    heartbeats,
+    jobs,
+    nodes,
+    deployments,
+    algorithm,
+    watch: new NodeWatch(state, clock),
+    worker: new Worker({ clock, random, log, state, table, broker, blocked, applier, writer, algorithm }),
+    beats: heartbeatTimer(context, { heartbeats, nodes }),
+    deploymentWatcher: new DeploymentWatcher(context, deployments),
   };
 }
 

@@ -1,10 +1,7 @@
-import { checkConstraint } from "./constraint-check.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
-import type { Node } from "#base/protocol/node.ts";
-import type { Affinity } from "#base/protocol/policies.ts";
 import { isUnique } from "./node-class.ts";
+import { nodeRule } from "./node-rule.ts";
 import type { NodeEntry } from "./node-table.ts";
-import { resolveTarget } from "./target.ts";
 
 /**
  * −1 … 1: the weights of the affinities a node meets over the sum of all weights' sizes; 0 when there are none.
@@ -16,19 +13,16 @@ export function affinityScorer(job: Job, group: TaskGroup): (entry: NodeEntry) =
   if (affinities.length === 0) return () => 0;
   const total = affinities.reduce((sum, { Weight }) => sum + Math.abs(Weight), 0);
   const perNode = affinities.some((each) => isUnique(each.LTarget + each.RTarget));
+  const rules = affinities.map((each) => ({ weight: each.Weight, holds: nodeRule(each) }));
   const known = new Map<string, number>();
   return ({ id, node, computedClass }) => {
     if (node === undefined || total === 0) return 0;
     const key = perNode ? id : computedClass;
     let score = known.get(key);
     if (score === undefined) {
-      score = affinities.reduce((sum, each) => sum + (matches(each, node) ? each.Weight : 0), 0) / total;
+      score = rules.reduce((sum, { weight, holds }) => sum + (holds(node) ? weight : 0), 0) / total;
       known.set(key, score);
     }
     return score;
   };
-}
-
-function matches({ Operand, LTarget, RTarget }: Affinity, node: Node): boolean {
-  return checkConstraint(Operand, resolveTarget(LTarget, node), resolveTarget(RTarget, node));
 }

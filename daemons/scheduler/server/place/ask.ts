@@ -1,10 +1,6 @@
+import { DEFAULT_CPU_MHZ, DEFAULT_DISK_MB, DEFAULT_MEMORY_MB } from "#base/language/jobspec/defaults.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
 import { peak } from "./usage.ts";
-
-/** Used where a job says nothing. https://developer.hashicorp.com/nomad/docs/job-specification/resources */
-export const DEFAULT_CPU_MHZ = 100;
-export const DEFAULT_MEMORY_MB = 300;
-export const DEFAULT_DISK_MB = 300;
 
 export interface PortAsk {
   readonly label: string;

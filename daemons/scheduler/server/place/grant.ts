@@ -1,7 +1,8 @@
+import { DEFAULT_CPU_MHZ, DEFAULT_MEMORY_MB } from "#base/language/jobspec/defaults.ts";
 import type { Random } from "#base/env/random.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
 import type { AllocatedResources, AllocatedTaskResources, PortMapping } from "#base/protocol/resources.ts";
-import { DEFAULT_CPU_MHZ, DEFAULT_MEMORY_MB, type Ask, type PortAsk } from "./ask.ts";
+import type { Ask, PortAsk } from "./ask.ts";
 import { freeCores } from "./fit.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { PortSpace } from "./port-space.ts";

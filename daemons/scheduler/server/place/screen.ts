@@ -1,12 +1,11 @@
 import type { Constraint } from "#base/protocol/policies.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
-import { checkConstraint } from "./constraint-check.ts";
 import { askOf, type Ask } from "./ask.ts";
 import { countIn, type MetricDraft } from "./metric.ts";
 import { isUnique } from "./node-class.ts";
+import { nodeRule } from "./node-rule.ts";
 import type { NodeTable } from "./node-table.ts";
-import { resolveTarget } from "./target.ts";
 
 /** These compare placements with each other, not nodes with values; the placer sees to them. */
 export const DISTINCT_OPERANDS: readonly string[] = ["distinct_hosts", "distinct_property"];
@@ -24,8 +23,8 @@ export interface Screening {
  */
 export function screen({ table, job, group, ask }: Screening, metric: MetricDraft): number[] {
   const constraints = constraintsOf(job, group);
-  const shared = constraints.filter((each) => !isUnique(each.LTarget + each.RTarget));
-  const unique = constraints.filter((each) => isUnique(each.LTarget + each.RTarget));
+  const shared = constraints.filter((each) => !isUnique(each.LTarget + each.RTarget)).map(ruleOf);
+  const unique = constraints.filter((each) => isUnique(each.LTarget + each.RTarget)).map(ruleOf);
   const inDatacenter = matchDatacenters(job.Datacenters);
   const verdicts = new Map<string, string>();
   const slots: number[] = [];
@@ -57,7 +56,9 @@ export function screen({ table, job, group, ask }: Screening, metric: MetricDraf
 /** Whether an allocation of the group that runs on this node may go on there, by everything but what is in use. */
 export function mayRunOn(node: Node, job: Job, group: TaskGroup): boolean {
   if (!inPool(job, node) || !matchDatacenters(job.Datacenters)(node.Datacenter)) return false;
-  return whyNot(node, askOf(group)) === undefined && firstBroken(constraintsOf(job, group), node) === undefined;
+  return (
+    whyNot(node, askOf(group)) === undefined && firstBroken(constraintsOf(job, group).map(ruleOf), node) === undefined
+  );
 }
 
 /** How people read a constraint: `${attr.kernel.name} = linux`. */
@@ -133,9 +134,16 @@ function missingHostNetwork(node: Node, ask: Ask): string | undefined {
   return undefined;
 }
 
-function firstBroken(constraints: readonly Constraint[], node: Node): string | undefined {
-  const broken = constraints.find(
-    (each) => !checkConstraint(each.Operand, resolveTarget(each.LTarget, node), resolveTarget(each.RTarget, node)),
-  );
-  return broken === undefined ? undefined : constraintText(broken);
+/** A constraint ready to be asked of many nodes. */
+interface Rule {
+  readonly text: string;
+  readonly holds: (node: Node) => boolean;
+}
+
+function ruleOf(constraint: Constraint): Rule {
+  return { text: constraintText(constraint), holds: nodeRule(constraint) };
+}
+
+function firstBroken(rules: readonly Rule[], node: Node): string | undefined {
+  return rules.find(({ holds }) => !holds(node))?.text;
 }
