@@ -202,7 +202,8 @@ const DiscoverySchema = settings({
   retryJoin: texts,
   dns: settings({
     nodeTtlMs: whole(0),
-    serviceTtlMs: textMap,
+    /** By service name; `*` stands for all others. */
+    serviceTtlMs: v.nullish(v.record(v.string(), v.number()), () => ({})),
     onlyPassing: off,
     recursors: texts,
     udpAnswerLimit: whole(3),

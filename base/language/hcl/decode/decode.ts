@@ -57,7 +57,7 @@ function decodeBlock(item: Block, table: BlockTable, decoding: Decoding): void {
   const label = labelOf(item, rule, scope);
   if (label === undefined) return;
   const inner = decodeBody(item.body, rule.table(), scope);
-  if (rule.label !== undefined && label.value !== "") inner[rule.label] = label.value;
+  if (rule.label !== undefined && rule.label !== "" && label.value !== "") inner[rule.label] = label.value;
   if (rule.many === "one") {
     if (first(item.type, item.typeSpan, decoding)) fields[rule.field] = inner;
   } else if (rule.many === "list") {

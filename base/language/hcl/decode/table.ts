@@ -23,7 +23,7 @@ export interface NestedRule {
   readonly field: string;
   /** `one`: at most one. `list`: any number. `map`: any number, by label. */
   readonly many: "one" | "list" | "map";
-  /** The field that takes the block's label; undefined: it has none. */
+  /** The field that takes the block's label; empty: it has one that is only the key; undefined: it has none. */
   readonly label?: string;
   readonly optionalLabel?: boolean;
   readonly table: () => BlockTable;

@@ -1,0 +1,48 @@
+import { durationMs, flag, text } from "#base/language/hcl/decode/readers.ts";
+import { freeBlock, nestedBlock, to, type BlockTable } from "#base/language/hcl/decode/table.ts";
+import { count, durationsMs, oneOrMore, port } from "../readers.ts";
+
+const dns: BlockTable = {
+  name: "dns",
+  attributes: {
+    node_ttl: to("nodeTtlMs", durationMs),
+    service_ttl: to("serviceTtlMs", durationsMs),
+    only_passing: to("onlyPassing", flag),
+    recursors: to("recursors", oneOrMore),
+    udp_answer_limit: to("udpAnswerLimit", count),
+    enable_truncate: to("enableTruncate", flag),
+    allow_stale: to("allowStale", flag),
+  },
+  blocks: { service_ttl: freeBlock("serviceTtlMs", durationsMs) },
+};
+
+export const discovery: BlockTable = {
+  name: "discovery",
+  attributes: {
+    enabled: to("enabled", flag),
+    domain: to("domain", text),
+    alt_domain: to("altDomain", text),
+    encrypt: to("encrypt", text),
+    retry_join: to("retryJoin", oneOrMore),
+  },
+  blocks: { dns: nestedBlock("dns", dns) },
+};
+
+export const ingress: BlockTable = {
+  name: "ingress",
+  attributes: {
+    enabled: to("enabled", flag),
+    http_port: to("httpPort", port),
+    https_port: to("httpsPort", port),
+    certificates: to("certificates", text),
+    template: to("template", text),
+    virtual_ip: to("virtualIp", text),
+  },
+  blocks: {},
+};
+
+export const secrets: BlockTable = {
+  name: "secrets",
+  attributes: { enabled: to("enabled", flag), address: to("address", text) },
+  blocks: {},
+};

@@ -1,0 +1,98 @@
+import type { Body, BodyItem, Expression, ObjectConstructor, ObjectItem } from "../ast.ts";
+import { locate, type Complaint } from "../diagnostic.ts";
+import { parseHclExpression, type Parsed } from "../parse.ts";
+import type { SourceText, Span } from "../source.ts";
+import type { BlockTable } from "./table.ts";
+
+/**
+ * A JSON file as a body, by the table that will read it: keys that are blocks there become blocks (an object, or a list of
+ * objects; with a label, an object by label), all others attributes. JSON's notation is part of HCL's, so places are kept.
+ */
+export function parseJsonBody(source: SourceText, table: BlockTable): Parsed<Body> {
+  const empty: Body = { kind: "body", items: [], start: 0, end: source.text.length };
+  const problem = jsonProblem(source.text);
+  if (problem !== undefined) return { node: empty, diagnostics: [locate(problem, { source })] };
+  // Text in JSON knows no sequences.
+  const text = source.text.replace(/([$%])\{/g, "$1$1{");
+  const { node, diagnostics } = parseHclExpression({ name: source.name, text });
+  if (diagnostics.length > 0) return { node: empty, diagnostics };
+  if (node.kind === "object") return { node: bodyOf(node, table), diagnostics };
+  return {
+    node: empty,
+    diagnostics: [locate({ code: "json_shape", message: "expected an object", span: node }, { source })],
+  };
+}
+
+/** Whether a text is meant to be JSON. */
+export function looksLikeJson(text: string): boolean {
+  return /^[\s\uFEFF]*\{/.test(text);
+}
+
+function jsonProblem(text: string): Complaint | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : "";
+    const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
+    return {
+      code: "json_syntax",
+      message: `this is no JSON: ${message.replace(/ \(line .*$/, "")}`,
+      span: { start: at, end: at + 1 },
+    };
+  }
+}
+
+function bodyOf(object: ObjectConstructor, table: BlockTable): Body {
+  return {
+    kind: "body",
+    items: object.items.flatMap((item) => itemsOf(item, table)),
+    start: object.start,
+    end: object.end,
+  };
+}
+
+function itemsOf(item: ObjectItem, table: BlockTable): readonly BodyItem[] {
+  const name = item.key.kind === "literal" ? String(item.key.value) : "";
+  const keySpan = { start: item.key.start, end: item.key.end };
+  const rule = Object.hasOwn(table.blocks, name) ? table.blocks[name] : undefined;
+  const free = rule === undefined || (rule.kind === "free" && Object.hasOwn(table.attributes, name));
+  if (free || rule.kind === "custom") {
+    return [{ kind: "attribute", name, nameSpan: keySpan, value: item.value, start: item.start, end: item.end }];
+  }
+  const inner: BlockTable = rule.kind === "nested" ? rule.table() : { name, attributes: {}, blocks: {} };
+  const labelled = rule.kind === "nested" && rule.label !== undefined;
+  return objectsIn(item.value).flatMap((object) => {
+    if (!labelled) return [block({ name, keySpan, label: undefined, object, inner })];
+    return object.items.flatMap((each) =>
+      objectsIn(each.value).map((value) => block({ name, keySpan, label: each.key, object: value, inner })),
+    );
+  });
+}
+
+function objectsIn(value: Expression): readonly ObjectConstructor[] {
+  if (value.kind === "object") return [value];
+  return value.kind === "tuple" ? value.items.flatMap(objectsIn) : [];
+}
+
+interface BlockParts {
+  readonly name: string;
+  readonly keySpan: Span;
+  readonly label: Expression | undefined;
+  readonly object: ObjectConstructor;
+  readonly inner: BlockTable;
+}
+
+function block({ name, keySpan, label, object, inner }: BlockParts): BodyItem {
+  const labels =
+    label?.kind === "literal" ? [{ value: String(label.value), quoted: true, start: label.start, end: label.end }] : [];
+  return {
+    kind: "block",
+    type: name,
+    typeSpan: keySpan,
+    labels,
+    body: bodyOf(object, inner),
+    start: keySpan.start,
+    end: object.end,
+  };
+}
