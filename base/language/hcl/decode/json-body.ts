@@ -1,17 +1,16 @@
 import type { Body, BodyItem, Expression, ObjectConstructor, ObjectItem } from "../ast.ts";
-import { locate, type Complaint } from "../diagnostic.ts";
+import { locate } from "../diagnostic.ts";
 import { parseHclExpression, type Parsed } from "../parse.ts";
 import type { SourceText, Span } from "../source.ts";
 import type { BlockTable } from "./table.ts";
 
 /**
  * A JSON file as a body, by the table that will read it: keys that are blocks there become blocks (an object, or a list of
- * objects; with a label, an object by label), all others attributes. JSON's notation is part of HCL's, so places are kept.
+ * objects; with a label, an object by label), all others attributes. JSON's notation is part of HCL's: places are kept, and
+ * comments and trailing commas do no harm.
  */
 export function parseJsonBody(source: SourceText, table: BlockTable): Parsed<Body> {
   const empty: Body = { kind: "body", items: [], start: 0, end: source.text.length };
-  const problem = jsonProblem(source.text);
-  if (problem !== undefined) return { node: empty, diagnostics: [locate(problem, { source })] };
   // Text in JSON knows no sequences.
   const text = source.text.replace(/([$%])\{/g, "$1$1{");
   const { node, diagnostics } = parseHclExpression({ name: source.name, text });
@@ -26,21 +25,6 @@ export function parseJsonBody(source: SourceText, table: BlockTable): Parsed<Bod
 /** Whether a text is meant to be JSON. */
 export function looksLikeJson(text: string): boolean {
   return /^[\s\uFEFF]*\{/.test(text);
-}
-
-function jsonProblem(text: string): Complaint | undefined {
-  try {
-    JSON.parse(text);
-    return undefined;
-  } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : "";
-    const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
-    return {
-      code: "json_syntax",
-      message: `this is no JSON: ${message.replace(/ \(line .*$/, "")}`,
-      span: { start: at, end: at + 1 },
-    };
-  }
 }
 
 function bodyOf(object: ObjectConstructor, table: BlockTable): Body {
