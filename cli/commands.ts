@@ -2,6 +2,9 @@ import type { Command, Flag } from "./command/command.ts";
 
 const on = (summary: string): Flag => ({ kind: "switch", summary });
 
+const value = (name: string, summary: string): Flag => ({ kind: "value", value: name, summary });
+const values = (name: string, summary: string): Flag => ({ kind: "values", value: name, summary });
+
 const JSON_FLAG: Readonly<Record<string, Flag>> = { json: on("Print JSON") };
 
 /** Every command. Help, completion and parsing derive from these rows. */
@@ -35,6 +38,28 @@ export const COMMANDS: readonly Command[] = [
     flags: {},
     hidden: true,
     load: async () => (await import("./role.ts")).role,
+  },
+  {
+    name: "image build",
+    summary: "Build a container image from Debian packages, files and commands",
+    operands: "FILE",
+    flags: {
+      ...JSON_FLAG,
+      arch: value("ARCH", "amd64 or arm64; default: this machine's"),
+      output: value("FILE", "Where to write the archive; default: NAME.tar"),
+      load: on("Load it into the Docker engine"),
+      layers: values("FOLDER", "More folders with *.layer.hcl files"),
+      cache: value("FOLDER", "Where layers and packages are kept"),
+      "no-compress": on("Leave the layers uncompressed"),
+    },
+    load: async () => (await import("./image.ts")).imageBuild,
+  },
+  {
+    name: "image lint",
+    summary: "Check the recipe of a container image",
+    operands: "FILE",
+    flags: { ...JSON_FLAG, layers: values("FOLDER", "More folders with *.layer.hcl files") },
+    load: async () => (await import("./image.ts")).imageLint,
   },
   {
     name: "doctor",

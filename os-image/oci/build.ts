@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Exec } from "#base/env/exec.ts";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { writeArchive } from "./archive.ts";
 import { buildLayer, type BuiltLayer } from "./layer.ts";
 import type { Image } from "./recipe.ts";
+import { inside } from "./tree.ts";
 
 export interface BuildOptions {
   readonly exec: Exec;
@@ -46,6 +47,13 @@ export async function buildImage(image: Image, options: BuildOptions): Promise<R
     options.onProgress(`layer ${layer.name} ${built.value.fromCache ? "from the cache" : "built"}`);
     below.unshift(built.value);
   }
+  const [program] = [...image.config.entrypoint, ...image.config.cmd];
+  if (program?.startsWith("/") === true && !(await isInside(program, below)))
+    return fail(
+      "image_no_program",
+      `image ${image.name} starts ${program}, which none of its layers holds`,
+      "correct entrypoint or cmd",
+    );
   const layers = below.toReversed();
   await mkdir(options.cacheDir, { recursive: true });
   const work = await mkdtemp(join(options.cacheDir, "archive-"));
@@ -64,4 +72,12 @@ export async function buildImage(image: Image, options: BuildOptions): Promise<R
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+async function isInside(path: string, layers: readonly BuiltLayer[]): Promise<boolean> {
+  for (const layer of layers) {
+    const found = await lstat(inside(layer.tree, path)).catch(() => undefined);
+    if (found !== undefined) return true;
+  }
+  return false;
 }

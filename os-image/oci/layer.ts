@@ -11,7 +11,7 @@ import type { Layer } from "./recipe.ts";
 import { inside, layOut, type Accounts } from "./tree.ts";
 
 /** Rises when the same recipe would come out differently. */
-const BUILDER_VERSION = 1;
+const BUILDER_VERSION = 2;
 
 const MetaSchema = v.object({
   diffId: v.string(),

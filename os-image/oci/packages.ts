@@ -32,7 +32,11 @@ export async function fetchPackages(options: ResolveOptions): Promise<Result<rea
   const apt = await prepareApt(options);
   if (!apt.ok) return apt;
   const install = ["apt-get", ...apt.value.options, "install", "--no-install-recommends", "-y"];
-  const plan = await options.exec.run([...install, "--print-uris", "-qq", ...options.packages], { timeoutMs: 60_000 });
+  // apt prints no address for what it has already, so the plan is made against an empty folder.
+  const plan = await options.exec.run(
+    [...install, "-o", `Dir::Cache::archives=${apt.value.empty}`, "--print-uris", "-qq", ...options.packages],
+    { timeoutMs: 60_000 },
+  );
   if (plan.code !== 0)
     return fail(
       "image_packages",
@@ -63,6 +67,7 @@ export async function fetchPackages(options: ResolveOptions): Promise<Result<rea
 interface Apt {
   readonly options: readonly string[];
   readonly archives: string;
+  readonly empty: string;
 }
 
 async function prepareApt(options: ResolveOptions): Promise<Result<Apt>> {
@@ -75,8 +80,9 @@ async function prepareApt(options: ResolveOptions): Promise<Result<Apt>> {
     );
   const root = join(options.cacheDir, "apt", options.architecture);
   const archives = join(root, "archives");
-  await mkdir(join(archives, "partial"), { recursive: true });
-  const status = installedSet(options);
+  const empty = join(root, "empty");
+  for (const folder of [archives, empty]) await mkdir(join(folder, "partial"), { recursive: true });
+  const status = await installedSet(options);
   const statusFile = join(root, `status-${createHash("sha256").update(status).digest("hex").slice(0, 16)}`);
   await writeFile(statusFile, status);
   const settings = [
@@ -104,21 +110,26 @@ async function prepareApt(options: ResolveOptions): Promise<Result<Apt>> {
         return fail("image_lists", `apt-get update: ${lastLine(update.stderr)}`, "check the network and /etc/apt");
     }
   }
-  return succeed({ options: optionsOf(settings), archives });
+  return succeed({ options: optionsOf(settings), archives, empty });
 }
 
 function optionsOf(settings: readonly string[]): readonly string[] {
   return settings.flatMap((setting) => ["-o", setting]);
 }
 
-/** dpkg's status file for what is there, and for what the layer does without. */
-function installedSet(options: ResolveOptions): string {
-  const entry = (name: string, version: string): string =>
-    `Package: ${name}\nStatus: install ok installed\nVersion: ${version}\nArchitecture: ${options.architecture}\nMulti-Arch: allowed\nMaintainer: none\nDescription: present\n`;
-  return [
-    ...options.present.map((file) => entry(file.name, file.version)),
-    ...options.without.map((name) => entry(name, "999")),
-  ].join("\n");
+/**
+ * dpkg's status file for what is there, and for what the layer does without. What is there carries its whole control
+ * paragraph: apt takes a package whose fields differ from the archive's for another build and would fetch it again.
+ */
+async function installedSet(options: ResolveOptions): Promise<string> {
+  const status = "Status: install ok installed\n";
+  const paragraphs: string[] = [];
+  for (const file of options.present) paragraphs.push(`${status}${await controlOf(options.exec, file)}`);
+  for (const name of options.without)
+    paragraphs.push(
+      `${status}Package: ${name}\nVersion: 999\nArchitecture: ${options.architecture}\nMulti-Arch: allowed\nMaintainer: none\nDescription: done without\n`,
+    );
+  return paragraphs.join("\n");
 }
 
 async function hasLists(dir: string): Promise<boolean> {

@@ -3,7 +3,7 @@ image "hello" {
   layers = ["debian-base", "hello"]
 
   config {
-    entrypoint = ["/bin/httpd", "-f", "-h", "/www"]
+    entrypoint = ["/usr/sbin/httpd", "-f", "-h", "/www"]
     cmd        = ["-p", "8080"]
     user       = "web"
     ports      = ["8080/tcp"]

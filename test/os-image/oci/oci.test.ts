@@ -1,0 +1,190 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "ava";
+import fc from "fast-check";
+import { createEnv } from "#base/platform/create-env.ts";
+import { buildImage } from "#os-image/oci/build.ts";
+import { lintImage } from "#os-image/oci/lint.ts";
+import { readImage } from "#os-image/oci/read-recipe.ts";
+import type { Image } from "#os-image/oci/recipe.ts";
+
+const packs = new URL("../../../packs/", import.meta.url).pathname;
+
+/** Recipes by path: given ones first, then the packs'. */
+function reader(files: Readonly<Record<string, string>>): (path: string) => string | undefined {
+  return (path) => {
+    const given = files[path];
+    if (given !== undefined) return given;
+    try {
+      return readFileSync(path.startsWith("/") ? path : join(packs, "..", path), "utf8");
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function recipe(files: Readonly<Record<string, string>>): ReturnType<typeof readImage> {
+  return readImage("/r/x.image.hcl", { read: reader(files), layerFolders: ["packs/layers"], architecture: "amd64" });
+}
+
+const TINY =
+  'image "tiny" {\n  tags = ["tiny:1"]\n  layers = ["tiny"]\n  config {\n    cmd = ["/hello"]\n    user = "me"\n  }\n}\n';
+const TINY_LAYER =
+  'layer "tiny" {\n  user "me" { uid = 7 }\n  file "/hello" {\n    content = "hi"\n    mode = "0755"\n  }\n}\n';
+
+function tiny(image = TINY, layer = TINY_LAYER): Image {
+  const read = recipe({ "/r/x.image.hcl": image, "/r/tiny.layer.hcl": layer });
+  if (!read.ok) throw new Error(read.error.message);
+  return read.value;
+}
+
+test("the packs' recipes are read and have no findings that matter", (t) => {
+  for (const file of ["redis-cache/redis", "hello/hello"]) {
+    const image = readImage(`${packs}${file}.image.hcl`, { read: reader({}), layerFolders: [], architecture: "amd64" });
+    t.true(image.ok, JSON.stringify(image));
+    if (image.ok) t.deepEqual(lintImage(image.value), []);
+  }
+});
+
+test("mistakes in a recipe are shown with their line and the nearest known key", (t) => {
+  const wrong = recipe({ "/r/x.image.hcl": TINY.replace("tags", "tag") });
+  t.false(wrong.ok);
+  if (!wrong.ok)
+    t.regex(wrong.error.message, /x\.image\.hcl:2:3: error: unknown attribute "tag"[\s\S]*\^\^\^[\s\S]*tags/);
+  const mode = recipe({ "/r/x.image.hcl": TINY, "/r/tiny.layer.hcl": TINY_LAYER.replace("0755", "0999") });
+  t.false(mode.ok);
+  if (!mode.ok) t.regex(mode.error.message, /tiny\.layer\.hcl:5.*octal/);
+  const absent = recipe({ "/r/x.image.hcl": TINY });
+  t.false(absent.ok);
+  if (!absent.ok) t.regex(absent.error.message, /no tiny\.layer\.hcl in \/r/);
+  const renamed = recipe({ "/r/x.image.hcl": TINY, "/r/tiny.layer.hcl": TINY_LAYER.replace('"tiny"', '"other"') });
+  t.false(renamed.ok);
+});
+
+test("any text is read or refused, never more", (t) => {
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom("image", '"x"', "{", "}", "=", "layers", "[", "]", "${", "config", "\n"),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+      const read = recipe({ "/r/x.image.hcl": pieces.join(" ") });
+      if (!read.ok && read.error.message === "") throw new Error("refused without a word");
+    }),
+  );
+  t.pass();
+});
+
+test("lint finds what will be regretted", (t) => {
+  t.deepEqual(lintImage(tiny()), []);
+  const codes = (image: Image): string[] => lintImage(image).map((finding) => finding.code);
+  const base = tiny();
+  const [layer] = base.layers;
+  if (layer === undefined) throw new Error("no layer");
+  const entry = { path: "/x", mode: 0o666, uid: 0, gid: 0, content: "", source: undefined };
+  t.deepEqual(codes({ ...base, config: { ...base.config, user: "root" } }), ["image_root_user"]);
+  t.deepEqual(codes({ ...base, config: { ...base.config, user: "you" } }), ["image_unknown_user"]);
+  t.deepEqual(codes({ ...base, tags: ["Bad Tag"] }), ["image_bad_tag"]);
+  t.deepEqual(codes({ ...base, config: { ...base.config, env: { DB_PASSWORD: "x" } } }), ["image_secret"]);
+  t.deepEqual(codes({ ...base, config: { ...base.config, ports: ["80"] } }), ["image_bad_port"]);
+  t.deepEqual(codes({ ...base, layers: [{ ...layer, files: [entry] }] }), ["image_world_writable"]);
+  t.deepEqual(codes({ ...base, layers: [{ ...layer, files: [{ ...entry, mode: 0o644, path: "/a/../b" }] }] }), [
+    "image_bad_path",
+  ]);
+  t.deepEqual(codes({ ...base, layers: [{ ...layer, run: [["busybox"]] }] }), ["image_bad_run"]);
+  t.deepEqual(codes({ ...base, layers: [layer, layer] }), ["image_layer_twice", "image_path_twice"].slice(0, 1));
+});
+
+test("the same recipe gives the same bytes; layers are shared; a real engine runs it", async (t) => {
+  t.timeout(180_000);
+  const env = createEnv({ logToStderr: false });
+  const dir = mkdtempSync(join(tmpdir(), "lares-image-"));
+  const privileged = process.getuid?.() === 0;
+  t.true(privileged, "building the packs' images needs root");
+  const build = (image: Image, cache: string, name: string) =>
+    buildImage(image, {
+      exec: env.exec,
+      cacheDir: join(dir, cache),
+      target: join(dir, name),
+      compress: false,
+      privileged,
+      onProgress: () => undefined,
+    });
+  try {
+    const tag = `lares-test-${process.pid}:1`;
+    const read = readImage(`${packs}hello/hello.image.hcl`, {
+      read: reader({}),
+      layerFolders: [],
+      architecture: process.arch === "x64" ? "amd64" : "arm64",
+    });
+    if (!read.ok) throw new Error(read.error.message);
+    const image = { ...read.value, tags: [tag] };
+    const first = await build(image, "a", "first.tar");
+    t.true(first.ok, JSON.stringify(first));
+    const second = await build(image, "b", "second.tar");
+    t.deepEqual(second, first, "built again from nothing");
+    t.deepEqual(readFileSync(join(dir, "second.tar")), readFileSync(join(dir, "first.tar")));
+    const third = await build({ ...image, config: { ...image.config, cmd: ["-p", "9"] } }, "a", "third.tar");
+    if (!third.ok) throw new Error(third.error.message);
+    t.true(third.value.layers.every((layer) => layer.fromCache));
+    if (first.ok) t.not(third.value.imageId, first.value.imageId);
+
+    execFileSync("docker", ["load", "-i", join(dir, "first.tar")]);
+    const shown = spawnSync("docker", ["run", "--rm", "--entrypoint", "/bin/cat", tag, "/www/hello/index.html"], {
+      encoding: "utf8",
+    });
+    t.regex(shown.stdout, /Hello from Lares/, shown.stderr);
+    t.is(
+      spawnSync("docker", ["run", "--rm", "--entrypoint", "/bin/id", tag, "-un"], { encoding: "utf8" }).stdout.trim(),
+      "web",
+    );
+    execFileSync("docker", ["rmi", tag]);
+    const listed = execFileSync("tar", ["-tf", join(dir, "first.tar")], { encoding: "utf8" });
+    for (const name of ["oci-layout", "index.json", "manifest.json"]) t.true(listed.split("\n").includes(name), name);
+  } finally {
+    env.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test("what cannot be built says why and leaves no archive", async (t) => {
+  t.timeout(60_000);
+  const env = createEnv({ logToStderr: false });
+  const dir = mkdtempSync(join(tmpdir(), "lares-image-"));
+  const options = {
+    exec: env.exec,
+    cacheDir: join(dir, "cache"),
+    target: join(dir, "x.tar"),
+    compress: true,
+    privileged: true,
+    onProgress: () => undefined,
+  };
+  const refused = async (image: Image): Promise<string> => {
+    const built = await buildImage(image, options);
+    return built.ok ? "built" : built.error.message;
+  };
+  try {
+    const base = tiny();
+    const [layer] = base.layers;
+    if (layer === undefined) throw new Error("no layer");
+    t.regex(
+      await refused({ ...base, config: { ...base.config, cmd: ["/nothing"] } }),
+      /starts \/nothing, which none of its layers holds/,
+    );
+    t.regex(
+      await refused({ ...base, layers: [{ ...layer, packages: ["no-such-package-anywhere"] }] }),
+      /apt cannot resolve no-such-package-anywhere/,
+    );
+    t.regex(await refused({ ...base, layers: [{ ...layer, run: [["/bin/false"]] }] }), /\/bin\/false ended with/);
+    t.throws(() => readFileSync(options.target), { code: "ENOENT" });
+    writeFileSync(join(dir, "mounts"), readFileSync("/proc/self/mounts"));
+    t.false(readFileSync(join(dir, "mounts"), "utf8").includes(dir), "nothing stays mounted");
+    const built = await buildImage(base, options);
+    t.true(built.ok, JSON.stringify(built));
+  } finally {
+    env.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
