@@ -11,7 +11,7 @@ import { DeploymentSchema, type Deployment } from "#base/protocol/deployment.ts"
 import { EvaluationSchema, type Evaluation } from "#base/protocol/evaluation.ts";
 import { JobSubmissionSchema, type JobSubmission } from "#base/protocol/job-submission.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
-import { KvEntrySchema, type KvEntry } from "#base/protocol/kv.ts";
+import { KvEntrySchema, SessionSchema, type KvEntry, type Session } from "#base/protocol/kv.ts";
 import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/protocol/node.ts";
 import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
 import { defineTable } from "./table.ts";
@@ -129,4 +129,17 @@ export const catalogChecks = defineTable<CatalogCheck>({
 });
 
 /** Consul's key-value store. id: the key, slashes and all. */
-export const kv = defineTable<KvEntry>({ name: "kv", schemaVersion: 1, schema: KvEntrySchema, indexes: {} });
+export const kv = defineTable<KvEntry>({
+  name: "kv",
+  schemaVersion: 1,
+  schema: KvEntrySchema,
+  indexes: { session: (entry) => (entry.Session === "" ? [] : [entry.Session]) },
+});
+
+/** Locks' owners. id: session id. */
+export const sessions = defineTable<Session>({
+  name: "sessions",
+  schemaVersion: 1,
+  schema: SessionSchema,
+  indexes: { node: (session) => [session.Node] },
+});

@@ -1,4 +1,14 @@
 import type { Env } from "#base/env/env.ts";
+import type { Route } from "#base/http/route.ts";
+import { catalogChecks, catalogNodes, catalogServices, kv, sessions } from "#base/state/tables.ts";
+import { CatalogWriter } from "./catalog/catalog-writer.ts";
+import { ChangeIndex } from "./catalog/change-index.ts";
+import { consulRoutes } from "./http/consul-routes.ts";
+import type { Surroundings } from "./http/consul-deps.ts";
+import { KvStore } from "./kv/kv-store.ts";
+import { LockDelays } from "./kv/lock-delays.ts";
+import { PrefixIndex } from "./kv/prefix-index.ts";
+import { Sessions } from "./kv/sessions.ts";
 import type { Address } from "#base/env/net.ts";
 import type { Store } from "#base/state/store.ts";
 import type { View } from "#base/state/table.ts";
@@ -10,10 +20,13 @@ import { Zone } from "./dns/zone.ts";
 import { createAgent, type LocalAgent } from "./local/agent.ts";
 import type { TaskServices } from "./local/registry.ts";
 
+/** What discovery reads: the view it is given has to follow these. */
+export const discoveryTables = [catalogNodes, catalogServices, catalogChecks, kv, sessions] as const;
+
 export interface DiscoveryDeps {
   readonly env: Env;
   readonly store: Store;
-  /** Follows at least the catalog, kv and sessions tables. */
+  /** Follows at least {@link discoveryTables}. */
   readonly view: View;
   readonly config: DiscoveryConfig;
 }
@@ -22,6 +35,8 @@ export interface Discovery {
   /** For whoever runs tasks on this node. */
   readonly registry: TaskServices;
   readonly agent: LocalAgent;
+  /** Consul's HTTP API; its kit wants the Consul dialect and `explainConsul`. */
+  routes(surroundings?: Surroundings): Route[];
   /** Where DNS is answered, once started. */
   readonly dnsAddress: Address | undefined;
   /** Registers the node, starts the checks that were kept and the DNS server. Rejects when the DNS port cannot be had. */
@@ -36,6 +51,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { store, view, config } = deps;
   const env = { ...deps.env, log: deps.env.log.child("discovery") };
   const agent = createAgent({ env, store, view, config });
+  const delays = new LockDelays(env.clock);
+  const sessionKeeper = new Sessions({ env, store, view, delays });
+  const changes = new ChangeIndex(view);
+  const prefixes = new PrefixIndex(view);
+  const shared = { env, store, view, config, agent, changes, prefixes, sessions: sessionKeeper };
+  const kvStore = new KvStore({ store, view, delays });
+  const catalog = new CatalogWriter(store, view);
   const dns = config.dns ?? {};
   const recursor = new Recursor(env, {
     servers: (dns.recursors ?? []).map(recursorAddress),
@@ -46,15 +68,20 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   return {
     registry: agent.registry,
     agent,
+    routes: (surroundings = {}) => consulRoutes({ ...shared, kv: kvStore, catalog, surroundings }),
     get dnsAddress() {
       return server?.address;
     },
     async start() {
+      sessionKeeper.start();
       await agent.start();
       await server?.start();
     },
     async stop() {
       recursor.stop();
+      sessionKeeper.stop();
+      changes.close();
+      prefixes.close();
       await server?.stop();
       await agent.stop();
     },

@@ -2,7 +2,7 @@ import { assert } from "#base/env/assert.ts";
 import { ipv4Bytes, ipv6Bytes } from "./address.ts";
 import { isName } from "./name.ts";
 import { HEADER_BYTES } from "./message.ts";
-import { CLASS, TYPE, typeOf, type Question, type RecordData, type ResourceRecord } from "./record.ts";
+import { TYPE, typeOf, type Question, type RecordData, type ResourceRecord } from "./record.ts";
 
 /** The longest message TCP's length prefix can announce. */
 export const MAX_MESSAGE_BYTES = 65_535;
@@ -211,16 +211,4 @@ function suffixesOf(labels: readonly string[]): readonly string[] {
 export interface Mark {
   readonly at: number;
   readonly counts: readonly [number, number, number, number];
-}
-
-/** A question of our own, for resolvers and tests. */
-export function encodeQuery(
-  writer: MessageWriter,
-  head: MessageHead,
-  name: readonly string[],
-  type: number,
-): Uint8Array {
-  writer.start(head);
-  writer.question({ name, type, class: CLASS.IN });
-  return writer.finish().slice();
 }

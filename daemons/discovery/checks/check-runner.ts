@@ -55,6 +55,7 @@ export class CheckRunner {
       case "ttl":
         return this.#expireAfter(probe.ttlMs);
       case "alias":
+      case "fixed":
         return;
       case "tcp":
       case "http":

@@ -18,7 +18,9 @@ export type Probe =
       readonly serverName: string;
     }
   | { readonly kind: "script"; readonly argv: readonly string[] }
-  | { readonly kind: "alias"; readonly node: string; readonly serviceId: string };
+  | { readonly kind: "alias"; readonly node: string; readonly serviceId: string }
+  /** Stays as it is until it is removed: maintenance mode. */
+  | { readonly kind: "fixed" };
 
 /** A check as it runs: everything read, defaults filled in. */
 export interface CheckSpec {

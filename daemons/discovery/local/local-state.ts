@@ -10,6 +10,7 @@ import type {
 import { CheckRunner } from "../checks/check-runner.ts";
 import type { CheckRules } from "../checks/check-spec.ts";
 import { worstStatus } from "../checks/threshold.ts";
+import { isMaintenance, maintenanceCheck } from "./maintenance.ts";
 import { checkRow, readCheck, readService, type CheckRegistration } from "./registration.ts";
 
 /** Services and checks one agent holds. Above: registering fails. */
@@ -128,6 +129,13 @@ export class LocalState {
     return true;
   }
 
+  /** Takes a service, or the whole node (empty id), out of service until {@link deregisterCheck} of the returned id. */
+  enterMaintenance(serviceId: string, reason: string): string {
+    const registration = maintenanceCheck(serviceId, reason);
+    this.#addCheck(registration, serviceId, "api");
+    return registration.id;
+  }
+
   checksOf(serviceId: string): readonly string[] {
     return [...(this.#checksOfService.get(serviceId) ?? [])];
   }
@@ -216,14 +224,6 @@ export class LocalState {
     const status = this.serviceStatus(serviceId);
     for (const listener of this.#statusListeners) listener(serviceId, status);
   }
-}
-
-/** Checks that stand for maintenance mode are not part of any definition. */
-export const NODE_MAINTENANCE = "_node_maintenance";
-export const SERVICE_MAINTENANCE_PREFIX = "_service_maintenance:";
-
-export function isMaintenance(checkId: string): boolean {
-  return checkId === NODE_MAINTENANCE || checkId.startsWith(SERVICE_MAINTENANCE_PREFIX);
 }
 
 function rowLike(check: LocalCheck): { readonly Status: CheckStatus; readonly Output: string } {

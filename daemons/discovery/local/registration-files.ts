@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { textOf } from "#base/env/bytes.ts";
 import type { Env } from "#base/env/env.ts";
-import { messageOf } from "#base/env/errors.ts";
+import { messageOf, succeed, type Result } from "#base/env/errors.ts";
 import { AgentCheckDefinitionSchema, AgentServiceDefinitionSchema } from "#base/protocol/catalog.ts";
 import type { LocalState } from "./local-state.ts";
+import { isMaintenance } from "./maintenance.ts";
 
 const FileSchema = v.variant("kind", [
   v.object({ kind: v.literal("service"), id: v.string(), definition: AgentServiceDefinitionSchema }),
@@ -52,10 +53,7 @@ export class RegistrationFiles {
     for (const kind of ["service", "check"] as const) {
       for (const one of found) {
         if (one.kind !== kind) continue;
-        const done =
-          one.kind === "service"
-            ? state.registerService(one.definition, { origin: "api" })
-            : state.registerCheck(one.definition, "api");
+        const done = restoreOne(state, one);
         if (!done.ok)
           this.#env.log.warn("a kept registration is not taken any more", {
             kind,
@@ -100,4 +98,11 @@ export class RegistrationFiles {
   #path(folder: string, { kind, id }: { readonly kind: string; readonly id: string }): string {
     return `${folder}/${kind}-${createHash("sha256").update(id).digest("hex").slice(0, 32)}.json`;
   }
+}
+
+function restoreOne(state: LocalState, one: Registration): Result<void> {
+  if (one.kind === "service") return state.registerService(one.definition, { origin: "api" });
+  if (!isMaintenance(one.id)) return state.registerCheck(one.definition, "api");
+  state.enterMaintenance(one.definition.ServiceID, one.definition.Notes);
+  return succeed(undefined);
 }

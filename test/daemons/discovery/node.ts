@@ -2,25 +2,28 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
+import { silentLog } from "#base/env/log.ts";
+import { createApi } from "#base/http/api.ts";
+import { consulDialect } from "#base/http/dialect.ts";
 import { createEnv } from "#base/platform/create-env.ts";
+import { listenHttp } from "#base/platform/http-listener.ts";
+import { BlockingQueries } from "#base/state/blocking.ts";
 import { AgentServiceDefinitionSchema } from "#base/protocol/catalog.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
-import { catalogChecks, catalogNodes, catalogServices, kv } from "#base/state/tables.ts";
 import { followView } from "#base/state/view.ts";
+import { explainConsul } from "#daemons/discovery/http/consul-routes.ts";
 import type { DiscoveryConfig } from "#daemons/discovery/config.ts";
-import { createDiscovery } from "#daemons/discovery/create-discovery.ts";
+import { createDiscovery, discoveryTables } from "#daemons/discovery/create-discovery.ts";
 
 /** Anything with ava's teardown. */
 export interface Owner {
   teardown(release: () => unknown): void;
 }
 
-export const CATALOG = [catalogNodes, catalogServices, catalogChecks, kv];
-
 /** A node's discovery on real sockets, over a store in memory; everything goes with the test. */
 export async function startNode(owner: Owner, config: Partial<DiscoveryConfig> = {}, store = new MemoryStore()) {
   const env = createEnv({ logLevel: "error" });
-  const view = await followView(store, CATALOG);
+  const view = await followView(store, discoveryTables);
   const discovery = createDiscovery({
     env,
     store,
@@ -47,7 +50,20 @@ export async function startNode(owner: Owner, config: Partial<DiscoveryConfig> =
   owner.teardown(stop);
   await discovery.start();
   const dnsPort = discovery.dnsAddress?.port ?? 0;
-  return { env, store, view, discovery, dnsPort, stop };
+  const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
+  const exchange = createApi({
+    routes: discovery.routes(),
+    dialect: consulDialect,
+    env: { ...env, log: silentLog },
+    blocking,
+    explain: explainConsul,
+  });
+  const listener = await listenHttp({ at: { host: "127.0.0.1", port: 0 }, exchange, log: silentLog });
+  owner.teardown(async () => {
+    blocking.close();
+    await listener.close(100);
+  });
+  return { env, store, view, discovery, dnsPort, stop, url: `http://127.0.0.1:${listener.address.port}` };
 }
 
 export function service(definition: Record<string, unknown>) {
@@ -67,4 +83,23 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
     if (Date.now() > end) throw new Error(`waited 5 s in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly json: any;
+}
+
+/** One request; the body as text, and as JSON where it is some. */
+export async function call(url: string, method = "GET", body?: unknown): Promise<Answer> {
+  const init = body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) };
+  const response = await fetch(url, { method, ...init });
+  const text = await response.text();
+  let json: any;
+  try {
+    json = JSON.parse(text);
+  } catch {}
+  return { status: response.status, headers: response.headers, text, json };
 }

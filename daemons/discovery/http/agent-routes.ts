@@ -1,0 +1,225 @@
+import * as v from "valibot";
+import { HttpError } from "#base/http/http-error.ts";
+import { queryFlag, queryText } from "#base/http/query.ts";
+import { route, type Route } from "#base/http/route.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import { catalogChecks, catalogNodes, catalogServices, kv, sessions } from "#base/state/tables.ts";
+import { maintenanceId } from "../local/maintenance.ts";
+import { API_VERSION, capability, type ConsulDeps } from "./consul-deps.ts";
+
+const GOSSIP_PORT = 8301;
+
+/** https://developer.hashicorp.com/consul/api-docs/agent */
+export function agentRoutes(deps: ConsulDeps): Route[] {
+  return [...selfRoutes(deps), ...lifeRoutes(deps), ...monitorRoutes(deps)];
+}
+
+function selfRoutes(deps: ConsulDeps): Route[] {
+  const { config, env } = deps;
+  return [
+    route({
+      method: "GET",
+      path: "/v1/agent/self",
+      summary: "This agent: configuration, membership, figures",
+      access: capability("agent", "read"),
+      handle: () => ({ kind: "json", value: self(deps) }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/members",
+      summary: "The members of the gossip pool",
+      access: capability("node", "read"),
+      filter: "items",
+      handle: () => ({ kind: "json", value: members(deps) }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/version",
+      summary: "The version of the API and of the program",
+      access: { kind: "public" },
+      handle: () => ({
+        kind: "json",
+        value: {
+          SHA: "",
+          BuildDate: "1970-01-01T00:00:00Z",
+          HumanVersion: API_VERSION,
+          FIPS: "",
+          Lares: config.version ?? "",
+        },
+      }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/host",
+      summary: "The machine this agent runs on",
+      access: capability("operator", "read"),
+      handle: () => ({
+        kind: "json",
+        value: {
+          Memory: {},
+          CPU: [],
+          Host: { hostname: env.net.hostname(), os: "linux" },
+          Disk: {},
+          CollectionTime: Math.round(env.clock.nowMs() * 1e6),
+          Errors: null,
+        },
+      }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/metrics",
+      summary: "Figures of this agent",
+      access: capability("agent", "read"),
+      handle: () => ({ kind: "json", value: metrics(deps) }),
+    }),
+  ];
+}
+
+function lifeRoutes({ agent, surroundings }: ConsulDeps): Route[] {
+  return [
+    route({
+      method: "PUT",
+      path: "/v1/agent/maintenance",
+      summary: "Takes this node out of service, or back in",
+      access: capability("node", "write"),
+      query: v.object({ enable: v.optional(v.string()), reason: queryText }),
+      async handle({ query }) {
+        if (query.enable === undefined) throw new HttpError(400, "Missing value for enable");
+        if (query.enable !== "true" && query.enable !== "false")
+          throw new HttpError(400, `Invalid value for enable: ${JSON.stringify(query.enable)}`);
+        const id = maintenanceId("");
+        if (query.enable === "true") agent.state.enterMaintenance("", query.reason);
+        else agent.state.deregisterCheck(id);
+        const definition = agent.state.checks.get(id)?.registration.definition;
+        await (definition === undefined
+          ? agent.files.forget({ kind: "check", id })
+          : agent.files.keep({ kind: "check", id, definition }));
+        await agent.sync.settled();
+        return { kind: "empty", status: 200 };
+      },
+    }),
+    route({
+      method: "PUT",
+      path: "/v1/agent/reload",
+      summary: "Reads the configuration again",
+      access: capability("agent", "write"),
+      async handle() {
+        if (surroundings.reload === undefined)
+          throw new HttpError(501, "this agent has no configuration to read again");
+        await surroundings.reload();
+        return { kind: "empty", status: 200 };
+      },
+    }),
+  ];
+}
+
+function monitorRoutes({ surroundings }: ConsulDeps): Route[] {
+  const { monitor } = surroundings;
+  if (monitor === undefined) return [];
+  return [
+    route({
+      method: "GET",
+      path: "/v1/agent/monitor",
+      summary: "Streams the agent's log",
+      access: capability("agent", "read"),
+      query: v.object({
+        loglevel: v.optional(v.picklist(["trace", "debug", "info", "warn", "error"]), "info"),
+        logjson: queryFlag,
+      }),
+      handle: ({ query, signal }) => ({
+        kind: "stream",
+        contentType: "text/plain; charset=utf-8",
+        body: monitor({ level: query.loglevel, json: query.logjson, signal }),
+      }),
+    }),
+  ];
+}
+
+function self(deps: ConsulDeps) {
+  const { config, view } = deps;
+  const own = members(deps).find((member) => member.Name === config.nodeName) ?? null;
+  return {
+    Config: {
+      Datacenter: config.datacenter,
+      PrimaryDatacenter: config.datacenter,
+      NodeName: config.nodeName,
+      NodeID: config.nodeId,
+      Server: config.server ?? true,
+      Revision: "",
+      Version: API_VERSION,
+      BuildDate: "1970-01-01T00:00:00Z",
+    },
+    DebugConfig: {
+      Datacenter: config.datacenter,
+      NodeName: config.nodeName,
+      DNSDomain: `${config.domain ?? "consul"}.`,
+      DNSPort: config.dnsPort ?? -1,
+      EnableLocalScriptChecks: config.enableScriptChecks ?? false,
+      ACLsEnabled: false,
+    },
+    Coord: null,
+    Member: own,
+    Stats: {
+      agent: {
+        check_monitors: String(deps.agent.state.checks.size),
+        checks: String(deps.agent.state.checks.size),
+        services: String(deps.agent.state.services.size),
+      },
+      build: { version: API_VERSION, lares: config.version ?? "" },
+      consul: { acl: "disabled", known_servers: "1", server: String(config.server ?? true), leader: "true" },
+      serf_lan: { members: String(view.table(catalogNodes).size), failed: String(failedNodes(deps).size) },
+    },
+    Meta: { "consul-network-segment": "", ...config.nodeMeta },
+  };
+}
+
+/** Nodes whose gossip check is critical. */
+function failedNodes({ view }: ConsulDeps): ReadonlySet<string> {
+  const critical = [...view.table(catalogChecks).by("status", "critical")];
+  return new Set(critical.filter((row) => row.value.CheckID === "serfHealth").map((row) => row.value.Node));
+}
+
+/** Nodes that run an agent: those the catalog has a gossip check for. Status 1 is alive, 4 failed. */
+function members(deps: ConsulDeps) {
+  const { view, config } = deps;
+  const failed = failedNodes(deps);
+  const servers = new Set([...view.table(catalogServices).by("service", "consul")].map((row) => row.value.Node));
+  return [...view.table(catalogNodes).list(GLOBAL)]
+    .filter((row) => view.table(catalogChecks).get(GLOBAL, `${row.id}/serfHealth`) !== undefined)
+    .map(({ value }) => ({
+      Name: value.Node,
+      Addr: value.Address,
+      Port: GOSSIP_PORT,
+      Tags: {
+        role: servers.has(value.Node) ? "consul" : "node",
+        dc: config.datacenter,
+        id: value.ID,
+        build: API_VERSION,
+      },
+      Status: failed.has(value.Node) ? 4 : 1,
+      ProtocolMin: 1,
+      ProtocolMax: 5,
+      ProtocolCur: 2,
+      DelegateMin: 2,
+      DelegateMax: 5,
+      DelegateCur: 4,
+    }));
+}
+
+function metrics({ view, env, agent }: ConsulDeps) {
+  const gauge = (name: string, value: number) => ({ Name: `consul.${name}`, Value: value, Labels: {} });
+  return {
+    Timestamp: new Date(env.clock.nowMs()).toISOString(),
+    Gauges: [
+      gauge("state.nodes", view.table(catalogNodes).size),
+      gauge("state.service_instances", view.table(catalogServices).size),
+      gauge("state.kv_entries", view.table(kv).size),
+      gauge("state.sessions", view.table(sessions).size),
+      gauge("agent.services", agent.state.services.size),
+      gauge("agent.checks", agent.state.checks.size),
+    ],
+    Points: [],
+    Counters: [],
+    Samples: [],
+  };
+}

@@ -1,0 +1,121 @@
+import * as v from "valibot";
+import { jsonBody } from "#base/http/body.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { queryFlag, queryText } from "#base/http/query.ts";
+import { route, type LocalReply, type Route } from "#base/http/route.ts";
+import { CodedError } from "#base/env/errors.ts";
+import { AgentServiceDefinitionSchema } from "#base/protocol/catalog.ts";
+import { maintenanceId } from "../local/maintenance.ts";
+import { capability, type ConsulDeps } from "./consul-deps.ts";
+import { API_KEYS, spelled } from "./key-spelling.ts";
+import { agentServiceShape } from "./shapes.ts";
+
+/** https://developer.hashicorp.com/consul/api-docs/agent/service */
+export function agentServiceRoutes(deps: ConsulDeps): Route[] {
+  return [...readRoutes(deps), registerRoute(deps), deregisterRoute(deps), maintenanceRoute(deps)];
+}
+
+function readRoutes({ agent, config }: ConsulDeps): Route[] {
+  const access = capability("service", "read");
+  const local = (read: LocalReply["read"]): LocalReply => ({
+    kind: "local",
+    read,
+    onChange: (listener) => agent.state.onChange(listener),
+  });
+  const { services } = agent.state;
+  return [
+    route({
+      method: "GET",
+      path: "/v1/agent/services",
+      summary: "The services registered with this agent, by id",
+      access,
+      filter: "values",
+      handle: () =>
+        local(() => ({
+          value: Object.fromEntries(
+            [...services].map(([id, { row }]) => [id, agentServiceShape(row, config.datacenter)]),
+          ),
+        })),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/service/:id",
+      summary: "A service registered with this agent",
+      access,
+      handle: ({ params: { id } }) =>
+        local(() => {
+          const row = services.get(id)?.row;
+          const missing = `unknown service ID: ${id}`;
+          return { value: row === undefined ? undefined : agentServiceShape(row, config.datacenter), missing };
+        }),
+    }),
+  ];
+}
+
+function registerRoute({ agent }: ConsulDeps): Route {
+  return route({
+    method: "PUT",
+    path: "/v1/agent/service/register",
+    summary: "Registers a service with this agent, and its checks",
+    access: capability("service", "write"),
+    query: v.object({ "replace-existing-checks": queryFlag }),
+    body: jsonBody(spelled(AgentServiceDefinitionSchema, API_KEYS)),
+    async handle({ body, query }) {
+      const replaceChecks = query["replace-existing-checks"];
+      const done = agent.state.registerService(body, { origin: "api", replaceChecks });
+      if (!done.ok) throw new CodedError(done.error.code, done.error.message, done.error.hint);
+      await Promise.all([
+        agent.files.keep({ kind: "service", id: body.ID || body.Name, definition: body }),
+        agent.sync.settled(),
+      ]);
+      return { kind: "empty", status: 200 };
+    },
+  });
+}
+
+function deregisterRoute({ agent }: ConsulDeps): Route {
+  return route({
+    method: "PUT",
+    path: "/v1/agent/service/deregister/:id",
+    summary: "Removes a service from this agent, with its checks",
+    access: capability("service", "write"),
+    async handle({ params: { id } }) {
+      const checks = agent.state.checksOf(id);
+      if (!agent.state.deregisterService(id)) throw unknownService(id);
+      const forgotten = checks.map((check) => agent.files.forget({ kind: "check", id: check }));
+      await Promise.all([agent.files.forget({ kind: "service", id }), ...forgotten, agent.sync.settled()]);
+      return { kind: "empty", status: 200 };
+    },
+  });
+}
+
+function maintenanceRoute({ agent }: ConsulDeps): Route {
+  return route({
+    method: "PUT",
+    path: "/v1/agent/service/maintenance/:id",
+    summary: "Takes a service out of service, or back in",
+    access: capability("service", "write"),
+    query: v.object({ enable: v.optional(v.string()), reason: queryText }),
+    async handle({ params: { id: serviceId }, query }) {
+      if (query.enable !== "true" && query.enable !== "false")
+        throw new HttpError(400, "Missing or invalid value for enable: expected true or false");
+      if (!agent.state.services.has(serviceId)) throw unknownService(serviceId);
+      const id = maintenanceId(serviceId);
+      if (query.enable === "true") agent.state.enterMaintenance(serviceId, query.reason);
+      else agent.state.deregisterCheck(id);
+      const definition = agent.state.checks.get(id)?.registration.definition;
+      await (definition === undefined
+        ? agent.files.forget({ kind: "check", id })
+        : agent.files.keep({ kind: "check", id, definition }));
+      await agent.sync.settled();
+      return { kind: "empty", status: 200 };
+    },
+  });
+}
+
+function unknownService(id: string): HttpError {
+  return new HttpError(
+    404,
+    `Unknown service ID ${JSON.stringify(id)}. Ensure that the service ID is passed, not the service name.`,
+  );
+}

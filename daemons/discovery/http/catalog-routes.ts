@@ -1,0 +1,164 @@
+import { jsonBody } from "#base/http/body.ts";
+import { route, type Route } from "#base/http/route.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
+import { DeregistrationSchema, RegistrationSchema } from "../catalog/catalog-writer.ts";
+import { instancesOf } from "../catalog/instances.ts";
+import { API_KEYS, spelled } from "./key-spelling.ts";
+import { capability, ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import { nearFirst, nodeMetaFilter, selectInstances } from "./selection.ts";
+import { catalogServiceShape, nodeShape, serviceShape } from "./shapes.ts";
+
+/** https://developer.hashicorp.com/consul/api-docs/catalog */
+export function catalogRoutes(deps: ConsulDeps): Route[] {
+  return [...writeRoutes(deps), ...listRoutes(deps), ...nodeRoutes(deps)];
+}
+
+function writeRoutes({ catalog, config }: ConsulDeps): Route[] {
+  return [
+    route({
+      method: "PUT",
+      path: "/v1/catalog/register",
+      summary: "Adds or changes a node, with a service and checks",
+      access: capability("node", "write"),
+      body: jsonBody(spelled(RegistrationSchema, API_KEYS)),
+      async handle({ body, rawQuery }) {
+        ownDatacenter(config, rawQuery);
+        await catalog.register(body, config.datacenter);
+        return { kind: "json", value: true };
+      },
+    }),
+    route({
+      method: "PUT",
+      path: "/v1/catalog/deregister",
+      summary: "Removes a node, a service or a check",
+      access: capability("node", "write"),
+      body: jsonBody(spelled(DeregistrationSchema, API_KEYS)),
+      async handle({ body, rawQuery }) {
+        ownDatacenter(config, rawQuery);
+        await catalog.deregister(body);
+        return { kind: "json", value: true };
+      },
+    }),
+  ];
+}
+
+function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
+  return [
+    route({
+      method: "GET",
+      path: "/v1/catalog/datacenters",
+      summary: "Lists datacenters",
+      access: { kind: "public" },
+      handle: () => ({ kind: "json", value: [config.datacenter] }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/catalog/nodes",
+      summary: "Lists nodes",
+      access: capability("node", "read"),
+      tables: [catalogNodes],
+      filter: "items",
+      handle({ rawQuery }) {
+        ownDatacenter(config, rawQuery);
+        const hasMeta = nodeMetaFilter(rawQuery);
+        const read = () => {
+          const table = view.table(catalogNodes);
+          const nodes = [...table.list(GLOBAL)].filter((row) => hasMeta(row.value));
+          const near = nearFirst(nodes, { query: rawQuery, ownNode: config.nodeName, nodeOf: (row) => row.id });
+          return { index: table.lastIndex, value: near.map(nodeShape) };
+        };
+        return { kind: "state", read };
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/v1/catalog/services",
+      summary: "Lists service names, each with the tags of all its instances",
+      access: capability("service", "read"),
+      tables: [catalogServices, catalogNodes],
+      handle({ rawQuery }) {
+        ownDatacenter(config, rawQuery);
+        return { kind: "state", read: () => serviceNames({ view }, rawQuery) };
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/v1/catalog/service/:service",
+      summary: "Lists a service's instances",
+      access: capability("service", "read"),
+      tables: [catalogServices, catalogNodes, catalogChecks],
+      filter: "items",
+      handle({ params: { service }, rawQuery }) {
+        ownDatacenter(config, rawQuery);
+        const read = () => {
+          const chosen = selectInstances(instancesOf(view, service), rawQuery, config.nodeName);
+          return { index: changes.ofService(service), value: chosen.map(catalogServiceShape) };
+        };
+        return { kind: "state", read };
+      },
+    }),
+  ];
+}
+
+function serviceNames({ view }: Pick<ConsulDeps, "view">, query: ReadonlyMap<string, readonly string[]>) {
+  const hasMeta = nodeMetaFilter(query);
+  const services = view.table(catalogServices);
+  const nodes = view.table(catalogNodes);
+  const byMeta = query.has("node-meta");
+  const tags = new Map<string, Set<string>>();
+  for (const { value } of services.list(GLOBAL)) {
+    const node = byMeta ? nodes.get(GLOBAL, value.Node)?.value : undefined;
+    if (byMeta && (node === undefined || !hasMeta(node))) continue;
+    const known = tags.get(value.Service);
+    if (known === undefined) tags.set(value.Service, new Set(value.Tags));
+    else for (const tag of value.Tags) known.add(tag);
+  }
+  const index = byMeta ? Math.max(services.lastIndex, nodes.lastIndex) : services.lastIndex;
+  return { index, value: Object.fromEntries([...tags].map(([name, own]) => [name, [...own]])) };
+}
+
+function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
+  const tables = [catalogNodes, catalogServices, catalogChecks];
+  const access = capability("node", "read");
+  const servicesOn = (node: string) =>
+    [...view.table(catalogServices).by("node", node)].toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(serviceShape);
+  return [
+    route({
+      method: "GET",
+      path: "/v1/catalog/node/:node",
+      summary: "A node and its services by id; null when there is no such node",
+      access,
+      tables,
+      handle({ params: { node }, rawQuery }) {
+        ownDatacenter(config, rawQuery);
+        const read = () => {
+          const row = view.table(catalogNodes).get(GLOBAL, node);
+          const services = Object.fromEntries(servicesOn(node).map((service) => [service.ID, service]));
+          const value = row === undefined ? null : { Node: nodeShape(row), Services: services };
+          return { index: changes.ofNode(node), value };
+        };
+        return { kind: "state", read };
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/v1/catalog/node-services/:node",
+      summary: "A node and the list of its services",
+      access,
+      tables,
+      handle({ params: { node }, rawQuery }) {
+        ownDatacenter(config, rawQuery);
+        const read = () => {
+          const row = view.table(catalogNodes).get(GLOBAL, node);
+          const value = {
+            Node: row === undefined ? null : nodeShape(row),
+            Services: row === undefined ? null : servicesOn(node),
+          };
+          return { index: changes.ofNode(node), value };
+        };
+        return { kind: "state", read };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,58 @@
+import type { Env } from "#base/env/env.ts";
+import type { LogLevel } from "#base/env/log.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import type { AccessRule } from "#base/http/route.ts";
+import type { Store } from "#base/state/store.ts";
+import type { View } from "#base/state/table.ts";
+import type { CatalogWriter } from "../catalog/catalog-writer.ts";
+import type { ChangeIndex } from "../catalog/change-index.ts";
+import type { DiscoveryConfig } from "../config.ts";
+import type { KvStore } from "../kv/kv-store.ts";
+import type { PrefixIndex } from "../kv/prefix-index.ts";
+import type { Sessions } from "../kv/sessions.ts";
+import type { LocalAgent } from "../local/agent.ts";
+
+/** What the routes answer from. */
+export interface ConsulDeps {
+  readonly env: Env;
+  readonly store: Store;
+  readonly view: View;
+  readonly config: DiscoveryConfig;
+  readonly agent: LocalAgent;
+  readonly changes: ChangeIndex;
+  readonly catalog: CatalogWriter;
+  readonly kv: KvStore;
+  readonly prefixes: PrefixIndex;
+  readonly sessions: Sessions;
+  readonly surroundings: Surroundings;
+}
+
+/** What only the composed agent can do. */
+export interface Surroundings {
+  /** Reads the agent's configuration again. Absent: the route says that there is nothing to reload. */
+  readonly reload?: () => Promise<void>;
+  /** The agent's log lines from now on, until the signal aborts. Absent: no such route. */
+  readonly monitor?: (options: {
+    readonly level: LogLevel;
+    readonly json: boolean;
+    readonly signal: AbortSignal;
+  }) => AsyncIterable<Uint8Array>;
+}
+
+/** The release of Consul whose API this is: clients switch features on by it. */
+export const API_VERSION = "1.22.0";
+
+export function capability(resource: string, need: string): AccessRule {
+  return { kind: "capability", resource, capability: need };
+}
+
+/** Throws when a request names another datacenter: there is one. */
+export function ownDatacenter(config: DiscoveryConfig, query: ReadonlyMap<string, readonly string[]>): void {
+  const wanted = query.get("dc")?.[0] ?? "";
+  if (wanted !== "" && wanted !== config.datacenter) {
+    throw new HttpError(
+      500,
+      `No path to datacenter ${JSON.stringify(wanted)}: this cluster is ${JSON.stringify(config.datacenter)}`,
+    );
+  }
+}

@@ -1,0 +1,51 @@
+import { CodedError } from "#base/env/errors.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import type { Route } from "#base/http/route.ts";
+import { agentCheckRoutes } from "./agent-check-routes.ts";
+import { agentHealthRoutes } from "./agent-health-routes.ts";
+import { agentRoutes } from "./agent-routes.ts";
+import { agentServiceRoutes } from "./agent-service-routes.ts";
+import { catalogRoutes } from "./catalog-routes.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
+import { healthRoutes } from "./health-routes.ts";
+import { kvRoutes } from "./kv-routes.ts";
+import { sessionRoutes } from "./session-routes.ts";
+import { statusRoutes } from "./status-routes.ts";
+import { txnRoutes } from "./txn-routes.ts";
+
+/** Consul's HTTP API (https://developer.hashicorp.com/consul/api-docs), for the kit with its Consul dialect. */
+export function consulRoutes(deps: ConsulDeps): Route[] {
+  return [
+    ...kvRoutes(deps),
+    ...txnRoutes(deps),
+    ...sessionRoutes(deps),
+    ...catalogRoutes(deps),
+    ...healthRoutes(deps),
+    ...agentRoutes(deps),
+    ...agentServiceRoutes(deps),
+    ...agentCheckRoutes(deps),
+    ...agentHealthRoutes(deps),
+    ...statusRoutes(deps),
+  ];
+}
+
+/** What the rooms beside this one refuse, as the API answers it. For the kit's `explain`. */
+export function explainConsul(thrown: unknown): HttpError | undefined {
+  if (!(thrown instanceof CodedError)) return undefined;
+  const status = STATUS[thrown.code];
+  if (status === undefined) return undefined;
+  return new HttpError(status, thrown.hint === undefined ? thrown.message : `${thrown.message}; ${thrown.hint}`);
+}
+
+const STATUS: Readonly<Record<string, number>> = {
+  invalid_service: 400,
+  invalid_check: 400,
+  invalid_registration: 400,
+  invalid_session: 400,
+  too_many: 429,
+  unknown_service: 400,
+  unknown_node: 500,
+  failed_check: 500,
+  unknown_session: 500,
+  contended: 503,
+};

@@ -1,0 +1,186 @@
+import type { Timer } from "#base/env/clock.ts";
+import type { Env } from "#base/env/env.ts";
+import { CodedError, messageOf } from "#base/env/errors.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import { parseDuration } from "#base/language/duration.ts";
+import type { Session } from "#base/protocol/kv.ts";
+import { present, put, remove, unchanged } from "#base/state/codec.ts";
+import type { Store } from "#base/state/store.ts";
+import type { Row, View, ViewChange } from "#base/state/table.ts";
+import { catalogChecks, catalogNodes, kv, sessions } from "#base/state/tables.ts";
+import type { LockDelays } from "./lock-delays.ts";
+
+/** https://developer.hashicorp.com/consul/api-docs/session#ttl */
+const MIN_TTL_MS = 10_000;
+const MAX_TTL_MS = 86_400_000;
+/** A session lives this many times its TTL without being renewed: its holder is warned by its own clock first. */
+const TTL_MULTIPLIER = 2;
+const MAX_SESSIONS = 50_000;
+/** Keys released in one transaction. */
+const KEYS_PER_TXN = 1000;
+const RETRY_MS = 1000;
+
+export interface SessionDeps {
+  readonly env: Env;
+  readonly store: Store;
+  readonly view: View;
+  readonly delays: LockDelays;
+}
+
+/** Sessions and what ends them: destruction, an unrenewed TTL, a node that goes, a check that fails. */
+export class Sessions {
+  readonly #deps: SessionDeps;
+  readonly #timers = new Map<string, Timer>();
+  #stopWatching: (() => void) | undefined;
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps;
+  }
+
+  /** Every session gets its whole time again: nobody knows how much was left. */
+  start(): void {
+    const { view } = this.#deps;
+    for (const row of view.table(sessions).list(GLOBAL)) this.#arm(row.value);
+    this.#stopWatching = view.onChange((change) => this.#onChange(change));
+  }
+
+  stop(): void {
+    this.#stopWatching?.();
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  get(id: string): Row<Session> | undefined {
+    return this.#deps.view.table(sessions).get(GLOBAL, id);
+  }
+
+  /** Rejects with `invalid_session`, `unknown_node` or `failed_check`. */
+  async create(session: Omit<Session, "ID">): Promise<Session> {
+    const { env, store, view } = this.#deps;
+    this.#validate(session);
+    const made: Session = { ID: env.random.uuid(), ...session };
+    const done = await store.txn({
+      compare: [present(catalogNodes, GLOBAL, session.Node)],
+      then: [put(sessions, { namespace: GLOBAL, id: made.ID }, made)],
+    });
+    if (!done.ok) throw unknownNode(session.Node);
+    await view.reached(done.revision);
+    return made;
+  }
+
+  /** Undefined when there is no such session. */
+  renew(id: string): Row<Session> | undefined {
+    const row = this.get(id);
+    if (row !== undefined) this.#arm(row.value);
+    return row;
+  }
+
+  /** Releases or deletes what it holds, in the same transaction. Fine when it is gone already. */
+  async end(id: string): Promise<void> {
+    const { store, view } = this.#deps;
+    for (;;) {
+      const row = this.get(id);
+      if (row === undefined) return;
+      const held = [...view.table(kv).by("session", id)].slice(0, KEYS_PER_TXN);
+      const last = held.length < KEYS_PER_TXN;
+      const done = await store.txn({
+        compare: [unchanged(sessions, row), ...held.map((key) => unchanged(kv, key))],
+        then: [
+          ...(last ? [remove(sessions, GLOBAL, id)] : []),
+          ...held.map((key) =>
+            row.value.Behavior === "delete" ? remove(kv, GLOBAL, key.id) : put(kv, key, { ...key.value, Session: "" }),
+          ),
+        ],
+      });
+      await view.reached(done.revision);
+    }
+  }
+
+  /** Ends it because what it depends on failed: the keys it held stay locked for its lock delay. */
+  async #invalidate(id: string, reason: string): Promise<void> {
+    const { env, view, delays } = this.#deps;
+    const row = this.get(id);
+    if (row === undefined) return;
+    env.log.info("a session is invalidated", { session: id, name: row.value.Name, reason });
+    for (const key of view.table(kv).by("session", id)) delays.delay(key.id, row.value.LockDelay / 1e6);
+    try {
+      await this.end(id);
+    } catch (thrown) {
+      env.log.warn("cannot end a session; trying again", { session: id, error: messageOf(thrown) });
+      this.#setTimer(id, RETRY_MS, () => void this.#invalidate(id, reason));
+    }
+  }
+
+  #validate(session: Omit<Session, "ID">): void {
+    const { view } = this.#deps;
+    if (session.TTL !== "") {
+      const ttlMs = ttlOf(session);
+      if (ttlMs !== 0 && !(ttlMs >= MIN_TTL_MS && ttlMs <= MAX_TTL_MS)) {
+        throw new CodedError("invalid_session", `Invalid Session TTL '${session.TTL}', must be between [10s=24h0m0s]`);
+      }
+    }
+    if (view.table(sessions).size >= MAX_SESSIONS)
+      throw new CodedError("invalid_session", `there are ${MAX_SESSIONS} sessions already`);
+    if (view.table(catalogNodes).get(GLOBAL, session.Node) === undefined) throw unknownNode(session.Node);
+    for (const id of checksOf(session)) {
+      const check = view.table(catalogChecks).get(GLOBAL, `${session.Node}/${id}`);
+      if (check === undefined) throw new CodedError("failed_check", `Missing check '${id}' registration`);
+      if (check.value.Status === "critical") throw new CodedError("failed_check", `Check '${id}' is in critical state`);
+    }
+  }
+
+  #onChange({ rows }: ViewChange): void {
+    for (const row of rows) {
+      if (row.table === sessions.name) this.#sessionChanged(row.id);
+      else if (row.table === catalogChecks.name) this.#checkChanged(row.id);
+      else if (row.table === catalogNodes.name && row.kind === "delete") {
+        for (const session of this.#of(row.id)) void this.#invalidate(session.ID, "its node was deregistered");
+      }
+    }
+  }
+
+  #sessionChanged(id: string): void {
+    const row = this.get(id);
+    if (row !== undefined) return this.#arm(row.value);
+    this.#timers.get(id)?.cancel();
+    this.#timers.delete(id);
+  }
+
+  #checkChanged(rowId: string): void {
+    const slash = rowId.indexOf("/");
+    const [node, checkId] = [rowId.slice(0, slash), rowId.slice(slash + 1)];
+    const check = this.#deps.view.table(catalogChecks).get(GLOBAL, rowId);
+    if (check !== undefined && check.value.Status !== "critical") return;
+    const reason = `check ${checkId} ${check === undefined ? "was deregistered" : "is critical"}`;
+    for (const session of this.#of(node))
+      if (checksOf(session).includes(checkId)) void this.#invalidate(session.ID, reason);
+  }
+
+  #of(node: string): readonly Session[] {
+    return [...this.#deps.view.table(sessions).by("node", node)].map((row) => row.value);
+  }
+
+  #arm(session: Session): void {
+    const ttlMs = ttlOf(session);
+    if (ttlMs > 0)
+      this.#setTimer(session.ID, ttlMs * TTL_MULTIPLIER, () => void this.#invalidate(session.ID, "its TTL ran out"));
+  }
+
+  #setTimer(id: string, afterMs: number, fire: () => void): void {
+    this.#timers.get(id)?.cancel();
+    this.#timers.set(id, this.#deps.env.clock.after(afterMs, fire));
+  }
+}
+
+function checksOf(session: Pick<Session, "NodeChecks" | "ServiceChecks">): readonly string[] {
+  return [...session.NodeChecks, ...session.ServiceChecks.map((check) => check.ID)];
+}
+
+/** 0 when it has none, NaN when it cannot be read. */
+function ttlOf({ TTL }: Pick<Session, "TTL">): number {
+  return TTL === "" ? 0 : (parseDuration(TTL) ?? NaN) / 1e6;
+}
+
+function unknownNode(node: string): CodedError {
+  return new CodedError("unknown_node", `Missing node registration: ${JSON.stringify(node)} is not in the catalog`);
+}

@@ -1,0 +1,262 @@
+import test from "ava";
+import { call, service, startNode, tempFolder, until } from "../node.ts";
+
+test("keys are put, read, listed, compared and deleted", async (t) => {
+  const { url } = await startNode(t);
+  const put = async (path: string, body = "v") => (await call(`${url}/v1/kv/${path}`, "PUT", body)).json;
+  t.is((await call(`${url}/v1/kv/none`)).status, 404);
+  t.truthy((await call(`${url}/v1/kv/none`)).headers.get("x-consul-index"));
+  t.is(await put("web/a?flags=18446744073709551615", "eins"), true);
+  t.is(await put("web/b/c"), true);
+  t.is(await put("other"), true);
+  const read = await call(`${url}/v1/kv/web/a`);
+  t.regex(read.text, /"Flags":18446744073709551615/);
+  t.like(read.json[0], { Key: "web/a", Value: Buffer.from("eins").toString("base64"), LockIndex: 0 });
+  t.is(read.headers.get("x-consul-index"), String(read.json[0].ModifyIndex));
+  const raw = await call(`${url}/v1/kv/web/a?raw`);
+  t.is(raw.text, "eins");
+  t.is(raw.headers.get("content-security-policy"), "sandbox");
+  t.deepEqual((await call(`${url}/v1/kv/?keys`)).json, ["other", "web/a", "web/b/c"]);
+  t.deepEqual((await call(`${url}/v1/kv/web/?keys&separator=/`)).json, ["web/a", "web/b/"]);
+  t.deepEqual(
+    (await call(`${url}/v1/kv/web?recurse`)).json.map((entry: { Key: string }) => entry.Key),
+    ["web/a", "web/b/c"],
+  );
+  t.is(await put("web/a?cas=0"), false);
+  t.is(await put(`web/a?cas=${read.json[0].ModifyIndex}`, "zwei"), true);
+  t.is(await put(`web/a?cas=${read.json[0].ModifyIndex}`, "drei"), false);
+  t.is((await call(`${url}/v1/kv/web/a?cas=1&acquire=x`, "PUT", "v")).status, 400);
+  t.is((await call(`${url}/v1/kv/big`, "PUT", "x".repeat(512 * 1024))).json, true);
+  t.is((await call(`${url}/v1/kv/big`, "PUT", "x".repeat(512 * 1024 + 1))).status, 413);
+  t.is((await call(`${url}/v1/kv/web/?recurse`, "DELETE")).json, true);
+  t.is((await call(`${url}/v1/kv/web?recurse`)).status, 404);
+  t.deepEqual((await call(`${url}/v1/kv/?keys`)).json, ["big", "other"]);
+  t.is((await call(`${url}/v1/kv/other?dc=elsewhere`)).status, 500);
+});
+
+test("a blocking read wakes for its own prefix, deletes included, and for nothing else", async (t) => {
+  const { url } = await startNode(t);
+  await call(`${url}/v1/kv/a/1`, "PUT", "x");
+  const first = await call(`${url}/v1/kv/a/?recurse`);
+  const index = first.headers.get("x-consul-index");
+  const waiting = call(`${url}/v1/kv/a/?recurse&index=${index}&wait=10s`);
+  await call(`${url}/v1/kv/b`, "PUT", "y");
+  const other = await call(`${url}/v1/kv/a/?recurse`);
+  t.is(other.headers.get("x-consul-index"), index);
+  await call(`${url}/v1/kv/a/1`, "DELETE");
+  const woken = await waiting;
+  t.is(woken.status, 404);
+  t.true(Number(woken.headers.get("x-consul-index")) > Number(index));
+});
+
+test("sessions lock keys, and losing one releases them", async (t) => {
+  const { url } = await startNode(t);
+  const made = await call(`${url}/v1/session/create`, "PUT", { Name: "s", LockDelay: "0s", TTL: "10s" });
+  const { ID: id } = made.json;
+  const other = (await call(`${url}/v1/session/create`, "PUT")).json.ID;
+  t.is((await call(`${url}/v1/kv/lock?acquire=${id}`, "PUT", "me")).json, true);
+  t.is((await call(`${url}/v1/kv/lock?acquire=${other}`, "PUT", "you")).json, false);
+  t.like((await call(`${url}/v1/kv/lock`)).json[0], { Session: id, LockIndex: 1 });
+  t.is((await call(`${url}/v1/kv/lock?acquire=${id}`, "PUT", "again")).json, true);
+  t.like((await call(`${url}/v1/kv/lock`)).json[0], { LockIndex: 1 });
+  t.is((await call(`${url}/v1/kv/lock?release=${other}`, "PUT", "")).json, false);
+  t.like((await call(`${url}/v1/session/info/${id}`)).json[0], {
+    ID: id,
+    TTL: "10s",
+    Behavior: "release",
+    Node: "node-a",
+  });
+  t.is((await call(`${url}/v1/session/renew/${id}`, "PUT")).json[0].ID, id);
+  t.is((await call(`${url}/v1/session/list`)).json.length, 2);
+  t.is((await call(`${url}/v1/session/destroy/${id}`, "PUT")).json, true);
+  t.is((await call(`${url}/v1/kv/lock`)).json[0].Session, undefined);
+  t.is((await call(`${url}/v1/kv/lock?acquire=${other}`, "PUT", "you")).json, true);
+  t.like((await call(`${url}/v1/kv/lock`)).json[0], { LockIndex: 2, Session: other });
+  t.is((await call(`${url}/v1/session/renew/${id}`, "PUT")).status, 404);
+  t.is((await call(`${url}/v1/session/create`, "PUT", { TTL: "1s" })).status, 400);
+  t.is((await call(`${url}/v1/kv/lock?acquire=nobody`, "PUT", "")).status, 500);
+});
+
+test("a session ends with its check, and its keys wait for the lock delay", async (t) => {
+  const { url } = await startNode(t);
+  await call(`${url}/v1/agent/check/register`, "PUT", { Name: "alive", TTL: "60s", Status: "passing" });
+  const body = { Behavior: "delete", LockDelay: "30s", NodeChecks: ["alive"] };
+  const { ID: id } = (await call(`${url}/v1/session/create`, "PUT", body)).json;
+  t.is((await call(`${url}/v1/kv/held?acquire=${id}`, "PUT", "x")).json, true);
+  await call(`${url}/v1/agent/check/fail/alive`, "PUT");
+  await until(async () => (await call(`${url}/v1/kv/held`)).status === 404, "the key to go");
+  const next = (await call(`${url}/v1/session/create`, "PUT")).json.ID;
+  t.is((await call(`${url}/v1/kv/held?acquire=${next}`, "PUT", "x")).json, false);
+  t.is((await call(`${url}/v1/session/create`, "PUT", body)).status, 500);
+});
+
+test("a transaction is carried out whole or not at all", async (t) => {
+  const { url } = await startNode(t);
+  const value = Buffer.from("x").toString("base64");
+  const txn = (ops: object[]) =>
+    call(
+      `${url}/v1/txn`,
+      "PUT",
+      ops.map((KV) => ({ KV })),
+    );
+  const good = await txn([
+    { Verb: "set", Key: "a", Value: value, Flags: 7 },
+    { Verb: "get", Key: "a" },
+    { Verb: "check-not-exists", Key: "b" },
+    { Verb: "cas", Key: "b", Value: value, Index: 0 },
+  ]);
+  t.is(good.status, 200);
+  t.deepEqual(
+    good.json.Results.map(({ KV }: any) => [KV.Key, KV.Value, KV.Flags]),
+    [
+      ["a", null, 7],
+      ["a", value, 7],
+      ["b", null, 0],
+    ],
+  );
+  const stored = (await call(`${url}/v1/kv/b`)).json[0];
+  t.is(good.json.Results[2].KV.ModifyIndex, stored.ModifyIndex);
+  const bad = await txn([
+    { Verb: "set", Key: "c", Value: value },
+    { Verb: "check-index", Key: "a", Index: 1 },
+  ]);
+  t.is(bad.status, 409);
+  t.is(bad.json.Errors[0].OpIndex, 1);
+  t.is((await call(`${url}/v1/kv/c`)).status, 404);
+  t.is((await txn(Array.from({ length: 129 }, () => ({ Verb: "get", Key: "a" })))).status, 413);
+  t.is((await txn([{ Verb: "jump", Key: "a" }])).status, 400);
+  await txn([{ Verb: "delete-tree", Key: "" }]);
+  t.deepEqual((await call(`${url}/v1/kv/?keys`)).json, []);
+});
+
+test("services and checks of the agent, over the API", async (t) => {
+  const { url } = await startNode(t);
+  const definition = {
+    name: "web",
+    tags: ["v1", "urlprefix-/"],
+    port: 80,
+    meta: { some_key: "kept" },
+    check: { ttl: "60s", deregister_critical_service_after: "90m", status: "passing" },
+  };
+  t.is((await call(`${url}/v1/agent/service/register`, "PUT", definition)).status, 200);
+  const services = await call(`${url}/v1/agent/services`);
+  t.like(services.json.web, { ID: "web", Service: "web", Tags: ["v1", "urlprefix-/"], Meta: { some_key: "kept" } });
+  t.truthy(services.headers.get("x-consul-contenthash"));
+  const health = await call(`${url}/v1/health/service/web?passing&tag=v1&tag=urlprefix-/`);
+  t.like(health.json[0], { Node: { Node: "node-a", Address: "127.0.0.1" }, Service: { ID: "web", Port: 80 } });
+  t.deepEqual(
+    health.json[0].Checks.map((check: any) => check.CheckID),
+    ["serfHealth", "service:web"],
+  );
+  t.deepEqual((await call(`${url}/v1/health/service/web?tag=v2`)).json, []);
+  t.deepEqual((await call(`${url}/v1/catalog/services`)).json, { consul: [], web: ["v1", "urlprefix-/"] });
+  t.like((await call(`${url}/v1/catalog/service/web`)).json[0], {
+    ServiceName: "web",
+    ServicePort: 80,
+    Node: "node-a",
+  });
+  t.is((await call(`${url}/v1/agent/health/service/name/web`)).status, 200);
+  t.is((await call(`${url}/v1/agent/check/warn/service:web?note=hm`, "PUT")).status, 200);
+  t.is((await call(`${url}/v1/agent/health/service/id/web`)).status, 429);
+  t.like((await call(`${url}/v1/health/checks/web`)).json[0], { Status: "warning", Output: "hm" });
+  t.deepEqual((await call(`${url}/v1/health/service/web?passing`)).json, []);
+  t.is(
+    (await call(`${url}/v1/agent/check/update/service:web`, "PUT", { Status: "passing", Output: "ok" })).status,
+    200,
+  );
+  t.is((await call(`${url}/v1/agent/service/maintenance/web?enable=true&reason=disk`, "PUT")).status, 200);
+  const [maintained] = (await call(`${url}/v1/health/state/critical`)).json;
+  t.like(maintained, { CheckID: "_service_maintenance:web", ServiceID: "web", Notes: "disk" });
+  t.is((await call(`${url}/v1/agent/health/service/id/web?format=text`)).text, "maintenance");
+  await call(`${url}/v1/agent/service/maintenance/web?enable=false`, "PUT");
+  t.is((await call(`${url}/v1/agent/maintenance?enable=true`, "PUT")).status, 200);
+  t.deepEqual((await call(`${url}/v1/health/service/web?passing`)).json, []);
+  await call(`${url}/v1/agent/maintenance?enable=false`, "PUT");
+  t.is((await call(`${url}/v1/health/service/web?passing`)).json.length, 1);
+  t.is((await call(`${url}/v1/agent/service/deregister/web`, "PUT")).status, 200);
+  t.is((await call(`${url}/v1/agent/service/deregister/web`, "PUT")).status, 404);
+  t.deepEqual((await call(`${url}/v1/catalog/service/web`)).json, []);
+  t.deepEqual((await call(`${url}/v1/agent/checks`)).json, {});
+});
+
+test("bad registrations say what is wrong", async (t) => {
+  const { url } = await startNode(t);
+  const register = (body: object) => call(`${url}/v1/agent/service/register`, "PUT", body);
+  for (const [body, says] of [
+    [{}, /Missing service name/],
+    [{ Name: "x", Port: 70_000 }, /70000/],
+    [{ Name: "x", Check: { TCP: "1.2.3.4:80" } }, /Interval/],
+    [{ Name: "x", Check: { TCP: "nowhere", Interval: "1s" } }, /HOST:PORT/],
+    [{ Name: "x", Check: { HTTP: "ftp://x", Interval: "1s" } }, /http/],
+    [{ Name: "x", Check: { TTL: "soon" } }, /soon/],
+    [{ Name: "x", Check: { ScriptArgs: ["true"], Interval: "1s" } }, /enable_script_checks/],
+    [{ Name: "x", Check: { GRPC: "x:1", Interval: "1s" } }, /GRPC/],
+    [{ Name: "x", Check: { TTL: "1s", TCP: "a:1" } }, /TTL, TCP/],
+  ] as const) {
+    const answer = await register(body);
+    t.is(answer.status, 400, JSON.stringify(body));
+    t.regex(answer.text, says);
+  }
+  t.is((await call(`${url}/v1/agent/check/register`, "PUT", { Name: "c", TTL: "1s", ServiceID: "none" })).status, 400);
+});
+
+test("the catalog takes nodes without an agent, and blocking queries are woken by their own service", async (t) => {
+  const { url } = await startNode(t);
+  const node = { Node: "printer", Address: "10.0.0.9", NodeMeta: { room: "2" } };
+  const web = { Service: { Service: "ipp", Port: 631 }, Check: { Name: "ink", Status: "passing", ServiceID: "ipp" } };
+  t.is((await call(`${url}/v1/catalog/register`, "PUT", { ...node, ...web })).json, true);
+  t.like((await call(`${url}/v1/catalog/node/printer`)).json, {
+    Node: { Address: "10.0.0.9" },
+    Services: { ipp: { Port: 631 } },
+  });
+  t.is((await call(`${url}/v1/catalog/node/none`)).json, null);
+  t.is((await call(`${url}/v1/catalog/node-services/printer`)).json.Services.length, 1);
+  t.deepEqual(
+    (await call(`${url}/v1/catalog/nodes?node-meta=room:2`)).json.map((one: any) => one.Node),
+    ["printer"],
+  );
+  t.deepEqual(
+    (await call(`${url}/v1/catalog/nodes?near=printer`)).json.map((one: any) => one.Node),
+    ["printer", "node-a"],
+  );
+  const index = (await call(`${url}/v1/health/service/ipp`)).headers.get("x-consul-index");
+  const waiting = call(`${url}/v1/health/service/ipp?index=${index}&wait=10s`);
+  await call(`${url}/v1/agent/service/register`, "PUT", { Name: "unrelated" });
+  t.is((await call(`${url}/v1/health/service/ipp`)).headers.get("x-consul-index"), index);
+  await call(`${url}/v1/catalog/deregister`, "PUT", { Node: "printer", ServiceID: "ipp" });
+  t.deepEqual((await waiting).json, []);
+  await call(`${url}/v1/catalog/deregister`, "PUT", { Node: "printer" });
+  t.is((await call(`${url}/v1/catalog/node/printer`)).json, null);
+  t.is((await call(`${url}/v1/catalog/register`, "PUT", { Node: "x" })).status, 400);
+});
+
+test("the agent says who it is", async (t) => {
+  const { url } = await startNode(t);
+  t.like((await call(`${url}/v1/agent/self`)).json, {
+    Config: { Datacenter: "dc1", NodeName: "node-a" },
+    Member: { Status: 1 },
+  });
+  t.is((await call(`${url}/v1/agent/members`)).json.length, 1);
+  t.is((await call(`${url}/v1/status/leader`)).json, "127.0.0.1:8300");
+  t.deepEqual((await call(`${url}/v1/catalog/datacenters`)).json, ["dc1"]);
+  t.is((await call(`${url}/v1/acl/tokens`)).status, 401);
+  t.is((await call(`${url}/v1/coordinate/node/none`)).status, 404);
+  t.true(Array.isArray((await call(`${url}/v1/agent/metrics`)).json.Gauges));
+});
+
+test("registrations over the API survive a restart, and a restart makes nothing vanish", async (t) => {
+  const dataDir = await tempFolder(t);
+  const first = await startNode(t, { dataDir });
+  await call(`${first.url}/v1/agent/service/register`, "PUT", { Name: "db", Port: 5432, Check: { TTL: "60s" } });
+  await call(`${first.url}/v1/agent/check/pass/service:db`, "PUT");
+  await first.discovery.registry.register(service({ ID: "_task", Name: "task" }));
+  const before = first.store.status().revision;
+  await first.stop();
+  const second = await startNode(t, { dataDir }, first.store);
+  t.is(second.store.status().revision, before);
+  t.like((await call(`${second.url}/v1/agent/services`)).json, { db: { Port: 5432 } });
+  t.is((await call(`${second.url}/v1/health/service/db?passing`)).json.length, 1);
+  t.deepEqual(second.discovery.registry.registered("_"), ["_task"]);
+  await second.discovery.registry.deregister("_task");
+  t.deepEqual((await call(`${second.url}/v1/catalog/services`)).json, { consul: [], db: [] });
+});
