@@ -2,6 +2,7 @@ import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { RestartPolicy, ScalingPolicy } from "#base/protocol/policies.ts";
 import type { Resources } from "#base/protocol/resources.ts";
 import type { Task } from "#base/protocol/task.ts";
+import { canonicalNetwork } from "./canonical-network.ts";
 import { canonicalService } from "./canonical-service.ts";
 import {
   DEFAULT_CPU_MHZ,
@@ -59,6 +60,7 @@ function resources(given: Resources): Resources {
     MemoryMB: given.MemoryMB ?? DEFAULT_MEMORY_MB,
     MemoryMaxMB: given.MemoryMaxMB ?? 0,
     DiskMB: given.DiskMB ?? 0,
+    Networks: given.Networks.map(canonicalNetwork),
   };
 }
 

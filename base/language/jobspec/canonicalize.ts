@@ -1,10 +1,10 @@
 import { isJobType } from "./job-type.ts";
 import type { Job, JobType, TaskGroup } from "#base/protocol/job.ts";
 import type { ReschedulePolicy, ScalingPolicy } from "#base/protocol/policies.ts";
-import type { NetworkResource, Port } from "#base/protocol/resources.ts";
 import type { Service } from "#base/protocol/service.ts";
 import type { Task } from "#base/protocol/task.ts";
 import { canonicalTask } from "./canonical-task.ts";
+import { canonicalNetwork } from "./canonical-network.ts";
 import { canonicalService } from "./canonical-service.ts";
 import {
   DEFAULT_DISK_MB,
@@ -91,14 +91,4 @@ function reschedule(policy: ReschedulePolicy | null, kind: JobType): RescheduleP
 
 function scaling(policy: ScalingPolicy, count: number): ScalingPolicy {
   return { ...policy, Min: policy.Min ?? count };
-}
-
-function canonicalNetwork(network: NetworkResource): NetworkResource {
-  const port = (each: Port): Port => ({ ...each, HostNetwork: each.HostNetwork === "" ? "default" : each.HostNetwork });
-  return {
-    ...network,
-    Mode: network.Mode === "" ? "host" : network.Mode,
-    ReservedPorts: network.ReservedPorts.map(port),
-    DynamicPorts: network.DynamicPorts.map(port),
-  };
 }

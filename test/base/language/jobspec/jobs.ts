@@ -48,7 +48,7 @@ locals {
 }
 job "web" {
   id          = "web-1"
-  name        = "The web"
+  name        = "the-web"
   datacenters = ["dc*", "eu"]
   priority    = 70
   meta        = { tier = var.tier, n = 1 }
@@ -189,6 +189,7 @@ job "web" {
       logs { max_file_size = 3 }
       action "hello" { command = "/bin/echo" }
     }
+    task "main" { driver = "mock" }
   }
   task "alone" {
     driver = "raw_exec"

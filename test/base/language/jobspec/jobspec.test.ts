@@ -26,7 +26,7 @@ test("every block lands in its field", (t) => {
   const found = job(BIG);
   t.like(found, {
     ID: "web-1",
-    Name: "The web",
+    Name: "the-web",
     Datacenters: ["dc*", "eu"],
     Priority: 70,
     Meta: { tier: "gold", n: "1" },

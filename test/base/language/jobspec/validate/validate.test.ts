@@ -1,0 +1,261 @@
+import test from "ava";
+import fc from "fast-check";
+import * as v from "valibot";
+import { JobSchema } from "#base/protocol/job.ts";
+import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
+import { parseJobJson } from "#base/language/jobspec/parse-job-json.ts";
+import { validateJob } from "#base/language/jobspec/validate/validate-job.ts";
+import { BIG, job, REDIS } from "../jobs.ts";
+
+const verdict = (text: string) => validateJob(canonicalize(job(text)));
+const errors = (text: string) => verdict(text).errors.map((each) => each.message);
+
+/** A valid job with additions at its three levels. */
+function made({ job = "", group = "", task = "" }: { job?: string; group?: string; task?: string }): string {
+  return `job "j" {\n${job}\ngroup "g" {\nnetwork {\nport "http" {}\n}\n${group}\ntask "t" {\ndriver = "mock"\n${task}\n}\n}\n}\n`;
+}
+
+test("good jobs pass", (t) => {
+  for (const text of [REDIS, BIG, made({})]) t.deepEqual(verdict(text).errors, []);
+});
+
+const CASES: readonly (readonly [text: string, ...messages: string[]])[] = [
+  ['job "j" {}', "missing task groups"],
+  ['job "a b" {\ngroup "g" {\ntask "t" { driver = "x" }\n}\n}', 'the job ID "a b" holds white space'],
+  ['job "j" {\ngroup "g" {}\n}', 'group "g": missing tasks'],
+  ['job "j" {\ngroup "g" {\ntask "t" {}\n}\n}', 'group "g": task "t": missing driver'],
+  [made({ job: 'type = "servic"' }), 'the job type "servic" is not known'],
+  [made({ job: "priority = 101" }), "the priority is 101, expected 1 to 100"],
+  [made({ job: 'datacenters = [""]' }), "missing job datacenters"],
+  [made({ job: 'namespace = "a b"' }), 'the namespace "a b" is not valid'],
+  [made({ job: 'group "g" {\ntask "t" { driver = "x" }\n}' }), 'the group "g" occurs twice'],
+  [made({ group: 'task "t" { driver = "x" }' }), 'group "g": the task "t" occurs twice'],
+  [
+    made({ job: 'constraint {\nattribute = "a"\noperator = "~="\nvalue = "b"\n}' }),
+    'constraint: the operator "~=" is not known',
+  ],
+  [
+    made({ group: 'constraint {\nattribute = "a"\nregexp = "("\n}' }),
+    'group "g": constraint: bad regular expression "(": error parsing regexp: missing closing ): `(`',
+  ],
+  [
+    made({ task: 'constraint {\nattribute = "a"\nversion = "abc"\n}' }),
+    'group "g": task "t": constraint: "abc" is no version constraint',
+  ],
+  [
+    made({ job: 'affinity {\nattribute = "a"\nvalue = "b"\nweight = 0\n}' }),
+    "affinity: the weight is 0, expected -100 to 100 without 0",
+  ],
+  [
+    made({ job: 'spread {\nattribute = "a"\ntarget "x" { percent = 60 }\ntarget "y" { percent = 60 }\n}' }),
+    "spread: the targets' percentages add up to 120, more than 100",
+  ],
+  [made({ job: 'type = "batch"\nperiodic { cron = "* * *" }' }), 'periodic: "* * *" is no cron expression'],
+  [made({ job: 'periodic { cron = "@daily" }' }), "periodic: a service job cannot be periodic"],
+  [
+    made({ job: 'type = "batch"\nperiodic {\ncron = "@daily"\ntime_zone = "Mars/X"\n}' }),
+    'periodic: the time zone "Mars/X" is not known',
+  ],
+  [
+    made({ job: 'type = "batch"\nparameterized {\npayload = "maybe"\n}' }),
+    'parameterized: payload "maybe" is not known',
+  ],
+  [made({ group: "count = -1" }), 'group "g": count is -1, expected 0 or more'],
+  [made({ group: "count = 60000" }), 'group "g": count is 60000, more than the limit of 50000'],
+  [made({ job: 'type = "system"', group: "count = 3" }), 'group "g": count is 3: system jobs run once on every node'],
+  [
+    made({ group: "scaling {\nmin = 2\nmax = 1\n}" }),
+    'group "g": scaling: max 1 is less than min 2',
+    'group "g": count 2 is not within scaling\'s min 2 and max 1',
+  ],
+  [
+    made({ group: 'restart {\nmode = "retry"\n}' }),
+    'group "g": restart: the mode "retry" is not known',
+    'group "g": task "t": restart: the mode "retry" is not known',
+  ],
+  [
+    made({ group: 'restart {\nattempts = 10\ndelay = "10m"\n}' }).replace("task", "task"),
+    'group "g": restart: 10 attempts with a delay of 10m0s do not fit into the interval 30m0s',
+    'group "g": task "t": restart: 10 attempts with a delay of 10m0s do not fit into the interval 30m0s',
+  ],
+  [made({ group: 'reschedule {\ndelay = "1s"\n}' }), 'group "g": reschedule: the delay 1s is shorter than 5s'],
+  [
+    made({ job: 'update {\nmin_healthy_time = "6m"\n}' }),
+    'group "g": update: min_healthy_time 6m0s must be shorter than healthy_deadline 5m0s',
+  ],
+  [made({ job: "update {\nauto_promote = true\n}" }), 'group "g": update: auto_promote needs at least one canary'],
+  [
+    made({ group: "ephemeral_disk { size = 5 }" }),
+    'group "g": ephemeral_disk: the size is 5 MB, expected 10 or more',
+    'group "g": task "t": logs: 10 files of 10 MB do not fit on the ephemeral disk of 5 MB',
+  ],
+  [
+    made({ group: 'disconnect {\nlost_after = "1h"\nstop_on_client_after = "1m"\n}' }),
+    'group "g": disconnect: lost_after and stop_on_client_after are both set',
+  ],
+  [
+    REDIS.replace("static = 6379", "static = 70000"),
+    'group "cache": network: port "db": static is 70000, expected 1 to 65535',
+  ],
+  [
+    REDIS.replace('port "db" { static = 6379 }', 'port "db" { static = 1 }\nport "x" { static = 1 }'),
+    'group "cache": network: port "x": the static port 1 is taken by port "db" already',
+  ],
+  [
+    REDIS.replace('port = "db"\n', 'port = "dc"\n'),
+    'group "cache": task "redis": service "fun-redis": the port "dc" is not among the group\'s ports',
+    'group "cache": task "redis": service "fun-redis": check: the port "dc" is not among the group\'s ports',
+  ],
+  [
+    REDIS.replace('"10s"', '"10ms"'),
+    'group "cache": task "redis": service "fun-redis": check: the interval 10ms is shorter than 1s',
+  ],
+  [
+    REDIS.replace('"tcp"', '"icmp"'),
+    'group "cache": task "redis": service "fun-redis": check: the type "icmp" is not known',
+  ],
+  [
+    REDIS.replace('"tcp"', '"http"'),
+    'group "cache": task "redis": service "fun-redis": check: an http check needs a path',
+  ],
+  [
+    REDIS.replace('"fun-redis"', '"fun_redis"'),
+    'group "cache": task "redis": service "fun_redis": the name is no host name',
+  ],
+  [
+    REDIS.replace('"fun-redis"', '"fun-redis"\nprovider = "etcd"'),
+    'group "cache": task "redis": service "fun-redis": the provider "etcd" is not known',
+    'group "cache": task "redis": service "fun-redis": check: the type "tcp" is not known',
+  ],
+  [
+    made({ task: 'service {\nname = "a"\nport = "http"\n}\nservice {\nname = "a"\nport = "http"\n}' }),
+    'group "g": the service "a on port http" occurs twice',
+  ],
+  [made({ task: "resources {\nmemory = 1\n}" }), 'group "g": task "t": resources: memory is 1 MB, expected 10 or more'],
+  [made({ task: "resources {\ncpu = 5\ncores = 1\n}" }), 'group "g": task "t": resources: cpu and cores are both set'],
+  [
+    made({ task: "resources {\nmemory_max = 200\n}" }),
+    'group "g": task "t": resources: memory_max 200 MB is less than memory 300 MB',
+  ],
+  [
+    made({ task: 'lifecycle { hook = "before" }' }),
+    'group "g": all tasks have a lifecycle block',
+    'group "g": task "t": lifecycle: the hook "before" is not known',
+  ],
+  [
+    made({ task: "template {}" }),
+    'group "g": task "t": template: neither data nor source is set',
+    'group "g": task "t": template: the destination is missing',
+  ],
+  [
+    made({ task: 'template {\ndata = "x"\ndestination = "../x"\nchange_mode = "signal"\nperms = "9"\n}' }),
+    'group "g": task "t": template: change_mode signal needs change_signal',
+    'group "g": task "t": template: perms "9" is no octal mode',
+    'group "g": task "t": template: the destination "../x" leads out of the allocation\'s folder',
+  ],
+  [
+    made({ task: 'volume_mount {\nvolume = "d"\ndestination = "/d"\n}' }),
+    'group "g": task "t": volume_mount: the group has no volume "d"',
+  ],
+  [
+    made({ group: 'volume "d" { type = "nfs" }' }),
+    'group "g": volume "d": the type "nfs" is not known',
+    'group "g": volume "d": the source is missing',
+  ],
+  [
+    made({ task: 'dispatch_payload { file = "x" }' }),
+    'group "g": task "t": dispatch_payload is for parameterized jobs',
+  ],
+  [made({ task: 'kill_timeout = "-1s"' }), 'group "g": task "t": kill_timeout is negative'],
+  [made({}).replace('task "t"', 'task "a/b"'), 'group "g": task "a/b": the name holds a slash'],
+  [made({}).replace('task "t"', 'task "a\\tb"'), 'group "g": the name "a\\tb" of a task holds control characters'],
+];
+
+for (const [text, ...messages] of CASES) {
+  test(messages.join(" + ").slice(0, 150), (t) => t.deepEqual(errors(text), messages));
+}
+
+test("warnings are no errors", (t) => {
+  const found = verdict(
+    made({ group: "count = 1\nupdate { max_parallel = 5 }", task: "resources {\nnetwork { mbits = 10 }\n}" }),
+  );
+  t.deepEqual(found.errors, []);
+  t.is(found.warnings.length, 3);
+});
+
+test("jobs in JSON: with and without the wrapper, unknown fields dropped, wrong types named", (t) => {
+  const full = job(REDIS);
+  for (const text of [JSON.stringify(full), JSON.stringify({ Job: full }), JSON.stringify({ ...full, Newer: 1 })]) {
+    const read = parseJobJson(text);
+    t.deepEqual(read.ok ? read.job : undefined, full);
+  }
+  const wrong = parseJobJson('{"Job": {"ID": "x", "TaskGroups": [{"Name": "g", "Count": "2"}]}}');
+  t.deepEqual(wrong.ok ? [] : wrong.errors.map((each) => each.message), [
+    'TaskGroups.0.Count: expected number, found "2"',
+  ]);
+  t.false(parseJobJson("[1]").ok);
+  t.false(parseJobJson("{").ok);
+});
+
+test("whatever has the shape of a job gets a verdict", (t) => {
+  const text = fc.oneof(
+    fc.constantFrom("", "a", "db", "${x}", "consul", "http", "é\n", "../x"),
+    fc.string({ maxLength: 5 }),
+  );
+  const number = fc.oneof(fc.constant(null), fc.integer(), fc.constantFrom(0, -1, 1e9));
+  const shape = fc.record({
+    ID: text,
+    Type: fc.constantFrom("", "service", "batch", "system", "x"),
+    Priority: number,
+    Periodic: fc.option(fc.record({ Spec: text, TimeZone: text })),
+    Constraints: fc.array(
+      fc.record({
+        LTarget: text,
+        RTarget: text,
+        Operand: fc.constantFrom("=", "regexp", "version", "distinct_property", "x"),
+      }),
+      { maxLength: 2 },
+    ),
+    TaskGroups: fc.array(
+      fc.record({
+        Name: text,
+        Count: number,
+        RestartPolicy: fc.option(fc.record({ Attempts: number, Interval: number, Delay: number, Mode: text })),
+        Networks: fc.array(
+          fc.record({
+            Mode: text,
+            ReservedPorts: fc.array(fc.record({ Label: text, Value: fc.integer() }), { maxLength: 2 }),
+          }),
+          { maxLength: 2 },
+        ),
+        Tasks: fc.array(
+          fc.record({
+            Name: text,
+            Driver: text,
+            Services: fc.array(
+              fc.record({
+                Name: text,
+                PortLabel: text,
+                Provider: text,
+                Checks: fc.array(fc.record({ Type: text }), { maxLength: 1 }),
+              }),
+              { maxLength: 1 },
+            ),
+          }),
+          { maxLength: 2 },
+        ),
+      }),
+      { maxLength: 2 },
+    ),
+  });
+  fc.assert(
+    fc.property(shape, (json) => {
+      const once = canonicalize(v.parse(JobSchema, json));
+      validateJob(once);
+      if (JSON.stringify(canonicalize(once)) !== JSON.stringify(once))
+        throw new Error("canonicalize is not idempotent");
+    }),
+    { numRuns: 500 },
+  );
+  t.pass();
+});
