@@ -116,8 +116,9 @@ function byteLength(text: string, limit: number): number {
 /** What the transaction does to `keyspace`, which is left as it is. `revision` is the one its writes would take. */
 export function evaluate<F extends Found>(txn: Txn, keyspace: Keyspace<F>, revision: number): Evaluated<F> {
   const ok = (txn.compare ?? []).every((compare) => holds(compare, keyspace));
-  const branch = new Branch(keyspace, revision);
-  const responses = (ok ? txn.then : (txn.otherwise ?? [])).map((op) => branch.run(op));
+  const ops = ok ? txn.then : (txn.otherwise ?? []);
+  const branch = new Branch(keyspace, { revision, ops });
+  const responses = ops.map((op) => branch.run(op));
   return { ok, responses, writes: branch.writes };
 }
 
@@ -161,10 +162,13 @@ class Branch<F extends Found> {
   readonly #revision: number;
   /** Written by this branch so far; undefined: deleted. */
   readonly #written = new Map<string, StoreRecord | undefined>();
+  /** Nothing but puts never looks at what it wrote, because it writes a key once. */
+  readonly #remembers: boolean;
 
-  constructor(keyspace: Keyspace<F>, revision: number) {
+  constructor(keyspace: Keyspace<F>, at: { readonly revision: number; readonly ops: readonly Op[] }) {
     this.#keyspace = keyspace;
-    this.#revision = revision;
+    this.#revision = at.revision;
+    this.#remembers = at.ops.some(({ op }) => op !== "put");
   }
 
   run(op: Op): OpResult {
@@ -189,7 +193,7 @@ class Branch<F extends Found> {
     const createRevision = previous?.createRevision ?? this.#revision;
     const version = (previous?.version ?? 0) + 1;
     const record = { key, value, createRevision, modRevision: this.#revision, version };
-    this.#written.set(key, record);
+    if (this.#remembers) this.#written.set(key, record);
     this.writes.push({ key, record, previous });
     return record;
   }

@@ -3,7 +3,7 @@ import { evaluate, type Keyspace, type Write } from "#base/state/transaction.ts"
 import { Compaction } from "./compaction.ts";
 import type { Located } from "./key-index.ts";
 import { LogFile } from "./log-file.ts";
-import { readHistory, readRange, readScan, recordAt } from "./log-reads.ts";
+import { readHistory, readRange, recordAt, Scan } from "./log-reads.ts";
 import { loadLog, type LogState } from "./log-state.ts";
 import { toStoreError } from "./sqlite-errors.ts";
 import {
@@ -16,12 +16,17 @@ import {
   type WorkerSettings,
 } from "./wire.ts";
 
+/** Commits between two looks at the size of the files. */
+const COMMITS_PER_LOOK = 64;
+
 /** The state as the worker holds it: the log on disk, the index of keys in memory. Synchronous throughout. */
 export class Engine {
   readonly #log: LogState;
   readonly #compaction: Compaction;
   readonly #keyspace: Keyspace<Located>;
   #bytes = 0;
+  #commits = 0;
+  readonly #scans = new Map<number, Scan>();
 
   /** Throws a `StoreError`: `busy`, `foreign_version`, `corrupt`, `full`, `io`. */
   constructor(settings: WorkerSettings) {
@@ -56,10 +61,13 @@ export class Engine {
       this.#log.file.transact(() => {
         results = txns.map((txn) => this.#apply(txn, written));
       });
-      this.#bytes = this.#log.file.bytes();
+      if (++this.#commits % COMMITS_PER_LOOK === 0) this.#bytes = this.#log.file.bytes();
       return results;
     } catch (thrown) {
-      for (const { key, previous } of written.reverse()) this.#point(key, previous);
+      for (const { key, previous } of written.reverse()) {
+        if (previous === undefined) this.#log.index.delete(key);
+        else this.#log.index.set(key, previous);
+      }
       Object.assign(this.#log, { revision, lastRow, rows });
       const { code, message } = toStoreError(thrown, `write ${this.#log.file.path}`);
       return txns.map(() => ({ code, message }));
@@ -72,7 +80,7 @@ export class Engine {
         case "range":
           return readRange(this.#log, request);
         case "scan":
-          return readScan(this.#log, request.prefix, request.afterRow);
+          return this.#scan(request.scan, request.prefix, request.afterRow);
         case "history":
           return readHistory(this.#log, request.prefix, request.from);
         case "compact":
@@ -101,6 +109,14 @@ export class Engine {
     }
   }
 
+  #scan(id: number, prefix: string, afterRow: number): Reply {
+    const scan = this.#scans.get(id) ?? new Scan(this.#log, prefix);
+    const page = scan.read(afterRow);
+    if (page.nextRow === 0) this.#scans.delete(id);
+    else this.#scans.set(id, scan);
+    return page;
+  }
+
   #apply(packed: PackedTxn, written: Write<Located>[]): PackedResult {
     const log = this.#log;
     const revision = log.revision + 1;
@@ -115,15 +131,13 @@ export class Engine {
       const row = log.lastRow;
       log.file.append({ row, revision, key, value, createRevision, version, previous: previous?.row ?? 0 });
       written.push(write);
-      this.#point(key, record === undefined ? undefined : { row, createRevision, modRevision: revision, version });
+      const at = { row, createRevision, modRevision: revision, version };
+      if (record === undefined) log.index.delete(key);
+      else if (previous === undefined) log.index.insert(key, at);
+      else log.index.update(previous.slot, at);
     }
     if (writes.length > 0) log.revision = revision;
     return { ok, revision: log.revision, removed, wrote: writes.length > 0, ...packResponses(responses) };
-  }
-
-  #point(key: string, at: Located | undefined): void {
-    if (at === undefined) this.#log.index.delete(key);
-    else this.#log.index.set(key, at);
   }
 }
 

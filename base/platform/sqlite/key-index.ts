@@ -1,9 +1,10 @@
 import { SortedKeys } from "#base/state/sorted-keys.ts";
 import type { Found } from "#base/state/transaction.ts";
 
-/** The newest record of a key: `row` is where the log holds it. */
+/** The newest record of a key: `row` is where the log holds it, `slot` where the index does. */
 export interface Located extends Found {
   readonly row: number;
+  readonly slot: number;
 }
 
 const FIRST_SLOTS = 1024;
@@ -30,6 +31,7 @@ export class KeyIndex {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;
     return {
+      slot,
       row: this.#rows[slot] ?? 0,
       createRevision: this.#created[slot] ?? 0,
       modRevision: this.#modified[slot] ?? 0,
@@ -48,13 +50,35 @@ export class KeyIndex {
     return this.#sorted.under(prefix, after);
   }
 
-  set(key: string, at: Located): void {
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      slot = this.#free.pop() ?? this.#fresh();
-      this.#slots.set(key, slot);
-      this.#sorted.add(key);
+  set(key: string, at: Omit<Located, "slot">): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) this.insert(key, at);
+    else this.update(slot, at);
+  }
+
+  /** A key that is not in the index; false when it is, and the index is no longer to be trusted. */
+  insert(key: string, at: Omit<Located, "slot">): boolean {
+    const slot = this.#free.pop() ?? this.#fresh();
+    const size = this.#slots.size;
+    this.#slots.set(key, slot);
+    this.#sorted.add(key);
+    this.update(slot, at);
+    return this.#slots.size > size;
+  }
+
+  /** One bit per row of the log up to `lastRow`: whether it holds the newest record of its key. */
+  liveRows(lastRow: number): Uint8Array {
+    const bits = new Uint8Array(Math.floor(lastRow / 8) + 1);
+    for (const slot of this.#slots.values()) {
+      const row = this.#rows[slot] ?? 0;
+      const byte = Math.floor(row / 8);
+      bits[byte] = (bits[byte] ?? 0) | (1 << (row % 8));
     }
+    return bits;
+  }
+
+  /** The key whose `slot` was found. */
+  update(slot: number, at: Omit<Located, "slot">): void {
     this.#rows[slot] = at.row;
     this.#created[slot] = at.createRevision;
     this.#modified[slot] = at.modRevision;

@@ -27,18 +27,44 @@ export function readRange(state: LogState, request: PageRequest): Reply {
   return { kind: "range", records, revision: state.revision, more: false };
 }
 
-/** Newest records in the order they were written. `nextRow` 0: that was all. */
-export function readScan(state: LogState, prefix: string, afterRow: number): Reply {
-  const rows = state.file.readPutsAfter(afterRow, PAGE_ROWS);
-  const texts: string[] = [];
-  const numbers: number[] = [];
-  for (const { row, revision, key, value = "", createRevision, version } of rows) {
-    if (!key.startsWith(prefix) || state.index.rowOf(key) !== row) continue;
-    texts.push(key, value);
-    numbers.push(createRevision, revision, version);
+/** Above this many rows in the file, asking the index row by row is cheaper than a map of all rows. */
+const MAX_MAPPED_ROWS = 64_000_000;
+
+/** Reads the newest records in the order they were written, as of the revision at which it was made. */
+export class Scan {
+  readonly #state: LogState;
+  readonly #prefix: string;
+  readonly #revision: number;
+  readonly #lastRow: number;
+  readonly #live: Uint8Array | undefined;
+
+  constructor(state: LogState, prefix: string) {
+    this.#state = state;
+    this.#prefix = prefix;
+    this.#revision = state.revision;
+    this.#lastRow = state.lastRow;
+    if (state.lastRow < MAX_MAPPED_ROWS) this.#live = state.index.liveRows(state.lastRow);
   }
-  const nextRow = rows.length < PAGE_ROWS ? 0 : (rows.at(-1)?.row ?? 0);
-  return { kind: "scan", records: { texts, numbers }, revision: state.revision, nextRow };
+
+  /** `nextRow` 0: that was all. */
+  read(afterRow: number): Extract<Reply, { kind: "scan" }> {
+    const rows = this.#state.file.readPutsAfter(afterRow, PAGE_ROWS);
+    const texts: string[] = [];
+    const numbers: number[] = [];
+    for (const { row, revision, key, value = "", createRevision, version } of rows) {
+      if (row > this.#lastRow || !key.startsWith(this.#prefix) || !this.#isLive(row, key)) continue;
+      texts.push(key, value);
+      numbers.push(createRevision, revision, version);
+    }
+    const last = rows.at(-1)?.row ?? 0;
+    const nextRow = rows.length < PAGE_ROWS || last >= this.#lastRow ? 0 : last;
+    return { kind: "scan", records: { texts, numbers }, revision: this.#revision, nextRow };
+  }
+
+  #isLive(row: number, key: string): boolean {
+    if (this.#live === undefined) return this.#state.index.rowOf(key) === row;
+    return ((this.#live[Math.floor(row / 8)] ?? 0) & (1 << (row % 8))) !== 0;
+  }
 }
 
 export function readHistory(state: LogState, prefix: string, from: number): Reply {

@@ -17,28 +17,29 @@ export function loadLog(file: LogFile): LogState {
   const compacted = file.readMeta("compacted") ?? 0;
   const state: LogState = { file, index: new KeyIndex(), revision: compacted, lastRow: 0, rows: 0, compacted };
   for (const head of file.heads(1)) {
-    if (head.revision > compacted) checkFollows(state, head);
-    if (head.deleted) {
-      state.index.delete(head.key);
-    } else {
-      const { row, createRevision, revision: modRevision, version } = head;
-      state.index.set(head.key, { row, createRevision, modRevision, version });
-    }
-    state.revision = Math.max(state.revision, head.revision);
-    state.lastRow = head.row;
+    const { row, key, deleted, revision, createRevision, version, previous } = head;
+    const at = { row, createRevision, modRevision: revision, version };
+    // A row that supersedes none made its key: no need to look for it.
+    const found = previous === 0 ? undefined : state.index.find(key);
+    if (revision > compacted) checkFollows(state, head, found?.row ?? 0);
+    if (deleted) state.index.delete(key);
+    else if (found !== undefined) state.index.update(found.slot, at);
+    else if (!state.index.insert(key, at)) throw file.corrupt(`row ${row} makes ${key}, which is there`);
+    state.revision = Math.max(state.revision, revision);
+    state.lastRow = row;
     state.rows += 1;
   }
   return state;
 }
 
 /** Above the compacted revision nothing may be missing: neither revisions, nor rows, nor what a row supersedes. */
-function checkFollows({ file, index, revision, lastRow, compacted }: LogState, head: LogHead): void {
+function checkFollows({ file, revision, lastRow, compacted }: LogState, head: LogHead, superseded: number): void {
   const gap = head.revision !== revision && head.revision !== revision + 1;
   const hole = lastRow > 0 && head.row !== lastRow + 1 && head.revision > compacted + 1;
   if (gap || hole) {
     throw file.corrupt(`row ${head.row} of revision ${head.revision} follows row ${lastRow} of revision ${revision}`);
   }
-  if (head.previous !== index.rowOf(head.key)) {
+  if (head.previous !== superseded) {
     throw file.corrupt(
       `row ${head.row} (${head.key}) supersedes row ${head.previous}, which is not the newest before it`,
     );

@@ -82,6 +82,7 @@ class SqliteStore implements Store {
   #unsent: Waiting[] = [];
   readonly #sent = new BoundedQueue<Waiting>(MAX_TXNS_IN_FLIGHT);
   #inFlight = 0;
+  #scans = 0;
   #state: EngineState = { revision: 0, compactedRevision: 0, keys: 0, bytes: 0 };
   #broken: StoreError | undefined;
   #closing: Promise<void> | undefined;
@@ -134,7 +135,9 @@ class SqliteStore implements Store {
   }
 
   async scan({ prefix, onRecords }: ScanRequest): Promise<number> {
-    const request = (afterRow: number): Promise<Reply> => this.#ask({ kind: "scan", prefix, afterRow });
+    this.#scans += 1;
+    const scan = this.#scans;
+    const request = (afterRow: number): Promise<Reply> => this.#ask({ kind: "scan", scan, prefix, afterRow });
     let revision: number | undefined;
     for (let page = request(0); ;) {
       const reply = await page;

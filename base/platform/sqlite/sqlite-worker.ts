@@ -1,4 +1,4 @@
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { assert } from "#base/env/assert.ts";
 import { Engine } from "./engine.ts";
 import { toStoreError } from "./sqlite-errors.ts";
@@ -6,6 +6,9 @@ import type { PackedTxn, Reply, Request, WorkerSettings } from "./wire.ts";
 
 /** Transactions in one commit at most, so that the first of them does not wait for ever longer groups. */
 const GROUP_TXNS = 2000;
+
+/** How long the thread looks for the next message before it sleeps: less than half of the fastest commit. */
+const GLANCE_MS = 0.05;
 
 /**
  * The thread that owns the database. It takes whatever is waiting, commits neighbouring transactions together, and
@@ -42,14 +45,28 @@ function run(): void {
     setImmediate(tidy);
   };
   port.on("message", (first: Request) => {
-    const requests = [first];
-    for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port)) {
-      const request: unknown = more.message;
-      if (isRequest(request)) requests.push(request);
-    }
-    serve(requests);
+    for (let requests = [first, ...waiting(port)]; requests.length > 0; requests = awaitMore(port)) serve(requests);
   });
   send({ kind: "opened", state: engine.state });
+}
+
+/** Everything that has arrived. */
+function waiting(port: MessagePort): Request[] {
+  const requests: Request[] = [];
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    const request: unknown = next.message;
+    if (isRequest(request)) requests.push(request);
+  }
+  return requests;
+}
+
+/** Whoever writes one thing after the other asks again at once: a glance saves the time it takes to wake this thread. */
+function awaitMore(port: MessagePort): Request[] {
+  const until = performance.now() + GLANCE_MS;
+  for (;;) {
+    const requests = waiting(port);
+    if (requests.length > 0 || performance.now() >= until) return requests;
+  }
 }
 
 /** Neighbouring transactions as one request. */

@@ -18,7 +18,8 @@ export type Request =
       readonly limit: number;
       readonly revision: number | undefined;
     }
-  | { readonly kind: "scan"; readonly prefix: string; readonly afterRow: number }
+  /** `scan` tells the scans apart that run at the same time; `afterRow` 0 starts one. */
+  | { readonly kind: "scan"; readonly scan: number; readonly prefix: string; readonly afterRow: number }
   | { readonly kind: "history"; readonly prefix: string; readonly from: number }
   | { readonly kind: "compact"; readonly revision: number }
   | { readonly kind: "close" };
