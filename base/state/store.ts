@@ -22,7 +22,10 @@ export interface Store {
    * `onRevision` must not throw. Ends with a reason when the history is compacted or the store closes.
    */
   watch(request: WatchRequest): Watch;
-  /** Forgets what was superseded before `revision`; reads and watches below it then fail with `compacted`. */
+  /**
+   * Forgets what was superseded up to `revision`: reads below it, and watches from it or below, then fail with
+   * `compacted`.
+   */
   compact(revision: number): Promise<void>;
   status(): StoreStatus;
   /** Settles what is in flight, then refuses. Idempotent. */

@@ -47,7 +47,7 @@ export class WatchHub {
     if (this.#watchers.size > MAX_WATCHES) {
       const error = new StoreError("unavailable", `cannot watch ${request.prefix}: ${MAX_WATCHES} watches are open`);
       void this.#endSoon(watcher, { kind: "failed", error });
-    } else if (from !== 0 && from < state.compactedRevision) {
+    } else if (from !== 0 && from <= state.compactedRevision) {
       void this.#endSoon(watcher, { kind: "compacted", compactedRevision: state.compactedRevision });
     } else if (from === 0 || from > state.revision) {
       watcher.live = true;

@@ -68,7 +68,7 @@ export class Scan {
 }
 
 export function readHistory(state: LogState, prefix: string, from: number): Reply {
-  if (from < state.compacted) throw compactedError(from, state.compacted);
+  if (from <= state.compacted) throw compactedError(from, state.compacted);
   const start = state.file.firstRowOf(from, state.lastRow);
   const rows = state.file.readFrom(start, PAGE_ROWS);
   // The last revision may go on beyond the page.

@@ -254,7 +254,7 @@ export class MemoryStore implements Store {
 
   #page(from: number, prefix: string): HistoryPage | StoreError {
     if (this.#closed) return closedError();
-    if (from < this.#compacted) return compactedError(from, this.#compacted);
+    if (from <= this.#compacted) return compactedError(from, this.#compacted);
     const settled = this.#history.slice(this.#indexOf(from), this.#indexOf(this.#settled + 1));
     const touches = ({ writes }: Committed): boolean => writes.some(({ key }) => key.startsWith(prefix));
     return { changes: settled.filter(touches).map(changeOf), next: this.#settled + 1, complete: true };
@@ -262,7 +262,7 @@ export class MemoryStore implements Store {
 
   #forget(revision: number): void {
     if (revision <= this.#compacted) return;
-    this.#history = this.#history.slice(this.#indexOf(revision));
+    this.#history = this.#history.slice(this.#indexOf(revision + 1));
     this.#compacted = revision;
   }
 

@@ -188,7 +188,7 @@ export async function runAgainstModel(
       const seen: Seen = { prefix: one.prefix, from, changes: [], ends: [], until: Infinity };
       const onRevision = (change: RevisionChange) => void seen.changes.push(change);
       store.watch({ prefix: one.prefix, fromRevision: from, onRevision, onEnd: (end) => void seen.ends.push(end) });
-      if (from < model.compacted) seen.until = 0;
+      if (from <= model.compacted) seen.until = 0;
       watches.push(seen);
     } else if (one.do === "compact") {
       // A watch that still reads history may lose it to this: let them catch up.
