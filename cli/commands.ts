@@ -10,6 +10,23 @@ const JSON_FLAG: Readonly<Record<string, Flag>> = { json: on("Print JSON") };
 /** Every command. Help, completion and parsing derive from these rows. */
 export const COMMANDS: readonly Command[] = [
   {
+    name: "agent",
+    summary: "Run the agent: scheduler, discovery, DNS and the HTTP APIs",
+    operands: "",
+    flags: {
+      config: values("PATH", "A configuration file (HCL or JSON) or a folder of them; later ones win"),
+      dev: on("A cluster of one on loopback that keeps nothing after a clean stop"),
+      "data-dir": value("FOLDER", "Where everything is kept"),
+      bind: value("ADDRESS", "Address to listen on"),
+      node: value("NAME", "This node's name; default: the host's"),
+      dc: value("NAME", "The datacenter; default: dc1"),
+      "log-level": value("LEVEL", "trace, debug, info, warn or error"),
+      "log-json": on("Write the log as JSON"),
+      "log-file": value("FILE", "Write the log to a file too"),
+    },
+    load: async () => (await import("./agent.ts")).agent,
+  },
+  {
     name: "version",
     summary: "Print the version",
     operands: "",

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AgentConfig } from "#base/language/agent-config/config.ts";
+import { createEnv, type EnvOptions } from "#base/platform/create-env.ts";
+import { startAgent } from "./agent/agent.ts";
+import { devFields, loadConfig } from "./agent/load-config.ts";
+import { UsageError, type RunCommand } from "./command/command.ts";
+import { VERSION } from "./version.ts";
+
+const DEFAULT_DATA_DIR = "/var/lib/lares";
+
+/** Runs until SIGINT or SIGTERM. Exit code 0 after a clean stop, 1 when it could not start. */
+export const agent: RunCommand = async ({ flags, output }) => {
+  const dev = flags.on("dev");
+  if (!dev && flags.values("config").length === 0)
+    throw new UsageError(
+      "say what to run: -config FILE_OR_FOLDER, or -dev for a cluster on loopback that keeps nothing",
+    );
+  // What -dev keeps while it runs goes away with it.
+  const temporary =
+    dev && flags.value("data-dir") === undefined ? mkdtempSync(join(tmpdir(), "lares-dev-")) : undefined;
+  const base = dev ? devFields(temporary ?? "") : { dataDir: DEFAULT_DATA_DIR };
+  try {
+    const load = (): AgentConfig => loadConfig(flags, base);
+    const config = load();
+    const env = createEnv(logOptions(config));
+    const reload = (): Promise<void> => {
+      env.logHub.setLevel(load().logLevel);
+      env.log.info("configuration read again; the log level is in force, the rest after a restart");
+      return Promise.resolve();
+    };
+    const onHangUp = (): void => {
+      env.reopenLog();
+      reload().catch((error: unknown) =>
+        env.log.error("cannot read the configuration again", { error: String(error) }),
+      );
+    };
+    process.on("SIGHUP", onHangUp);
+    const stopSignal = nextStopSignal();
+    const running = await startAgent({ config, env, version: VERSION, tasksAtStop: dev ? "stop" : "leave", reload });
+    output.line(
+      `Lares v${VERSION} serves: Nomad API http://${running.addresses.http}:${config.ports.http}, Consul API http://${running.addresses.consul}:${config.ports.consul}, DNS ${running.addresses.dns}:${config.ports.dns}`,
+    );
+    const signal = await stopSignal;
+    env.log.info("stopping", { signal });
+    await running.stop();
+    process.off("SIGHUP", onHangUp);
+    env.close();
+    return 0;
+  } finally {
+    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
+  }
+};
+
+/** Listens from the beginning: a signal during the start is not lost. */
+function nextStopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.on("SIGINT", resolve);
+    process.on("SIGTERM", resolve);
+  });
+}
+
+function logOptions(config: AgentConfig): EnvOptions {
+  const { logLevel, logJson, logFile, logRotateBytes, logRotateDurationMs, logRotateMaxFiles } = config;
+  const file = {
+    path: logFile,
+    rotateBytes: logRotateBytes,
+    rotateMs: logRotateDurationMs,
+    maxFiles: logRotateMaxFiles,
+  };
+  return { logLevel, logFormat: logJson ? "json" : "text", ...(logFile === "" ? {} : { logFile: file }) };
+}

@@ -1,0 +1,37 @@
+import type { Net } from "#base/env/net.ts";
+import type { AgentConfig } from "#base/language/agent-config/config.ts";
+
+/** Where an agent listens, and the address others know it by. */
+export interface Addresses {
+  readonly http: string;
+  readonly consul: string;
+  readonly dns: string;
+  /** One IP address. */
+  readonly advertise: string;
+}
+
+export function addressesOf(config: AgentConfig, net: Net): Addresses {
+  const bound = (own: string): string => (own === "" ? config.bindAddress : own);
+  const http = bound(config.addresses.http);
+  return {
+    http,
+    consul: bound(config.addresses.consul),
+    dns: bound(config.addresses.dns),
+    advertise: advertised(config.advertise.http === "" ? http : hostOf(config.advertise.http), net),
+  };
+}
+
+/** A wildcard address is no place to reach: the first address that leaves the machine is, or loopback where there is none. */
+function advertised(host: string, net: Net): string {
+  if (host !== "0.0.0.0" && host !== "::") return host;
+  const found = net
+    .interfaces()
+    .filter((one) => !one.internal && !one.address.startsWith("169.254.") && !one.address.startsWith("fe80:"));
+  return (found.find((one) => one.family === 4) ?? found[0])?.address ?? "127.0.0.1";
+}
+
+function hostOf(address: string): string {
+  const bracketed = /^\[([^\]]+)\]/.exec(address)?.[1];
+  if (bracketed !== undefined) return bracketed;
+  return address.split(":").length === 2 ? (address.split(":")[0] ?? "") : address;
+}

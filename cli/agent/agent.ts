@@ -1,0 +1,134 @@
+import type { AgentConfig } from "#base/language/agent-config/config.ts";
+import type { SystemEnv } from "#base/platform/create-env.ts";
+import { createDiscovery, type Discovery } from "#daemons/discovery/create-discovery.ts";
+import { createSchedulerServer, type SchedulerServer } from "#daemons/scheduler/server/server.ts";
+import { addressesOf, type Addresses } from "./addresses.ts";
+import { createApis, type Apis } from "./apis.ts";
+import { openDataFolder, type DataFolder } from "./data-folder.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { listen } from "./listeners.ts";
+import { monitorLog } from "./monitor.ts";
+import { nodeIdentity, type NodeIdentity } from "./node-identity.ts";
+import { openState, type State } from "./open-state.ts";
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly env: SystemEnv;
+  readonly version: string;
+  /** What a stop does with running tasks: an agent that restarts leaves them, one that goes away for good ends them. */
+  readonly tasksAtStop: "leave" | "stop";
+  /** Reads the configuration again. */
+  readonly reload: () => Promise<void>;
+}
+
+export interface Agent {
+  readonly addresses: Addresses;
+  /** Stops everything in reverse order. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** All a start has made so far. */
+export interface Composition extends AgentOptions {
+  readonly addresses: Addresses;
+  readonly folder: DataFolder;
+  readonly identity: NodeIdentity;
+  readonly nodeName: string;
+  readonly state: State;
+  readonly discovery: Discovery;
+  readonly server: SchedulerServer;
+}
+
+/** Starts every part of an agent in one process. When a part cannot start, those before it are stopped again. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { env } = options;
+  const lifecycle = new Lifecycle(env.log);
+  try {
+    const composition = await compose(options, lifecycle);
+    const apis = createAgentApis(composition);
+    lifecycle.add("blocking queries", () => apis.close());
+    await serve(composition, apis, lifecycle);
+    return { addresses: composition.addresses, stop: () => lifecycle.stop() };
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+}
+
+async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Composition> {
+  const { config, env } = options;
+  const addresses = addressesOf(config, env.net);
+  const folder = await openDataFolder(env.disk, config.dataDir);
+  const state = await openState(folder.state, env.log);
+  lifecycle.add("the state store", () => state.close());
+  const identity = await nodeIdentity(env.disk, env.random, folder.client);
+  const nodeName = config.name === "" ? env.net.hostname() : config.name;
+  const { store, view } = state;
+  const discovery = createDiscovery({
+    env,
+    store,
+    view,
+    config: discoveryConfig(options, { addresses, folder, identity, nodeName }),
+  });
+  const server = createSchedulerServer({ env, store, view });
+  return { ...options, addresses, folder, state, identity, nodeName, discovery, server };
+}
+
+function discoveryConfig(
+  { config, version }: AgentOptions,
+  known: Pick<Composition, "addresses" | "folder" | "identity" | "nodeName">,
+): Parameters<typeof createDiscovery>[0]["config"] {
+  const { discovery, ports } = config;
+  return {
+    nodeName: known.nodeName,
+    nodeId: known.identity.id,
+    datacenter: config.datacenter,
+    domain: discovery.domain.replaceAll(/^\.+|\.+$/g, ""),
+    bindAddr: known.addresses.dns,
+    advertiseAddr: known.addresses.advertise,
+    httpPort: ports.consul,
+    dataDir: known.folder.discovery,
+    version,
+    dns: {
+      recursors: discovery.dns.recursors,
+      onlyPassing: discovery.dns.onlyPassing,
+      udpAnswerLimit: discovery.dns.udpAnswerLimit,
+      enableTruncate: discovery.dns.enableTruncate,
+      nodeTtl: Math.round(discovery.dns.nodeTtlMs / 1000),
+    },
+    ...(discovery.altDomain === "" ? {} : { altDomain: discovery.altDomain }),
+    ...(ports.dns === 0 ? {} : { dnsPort: ports.dns }),
+  };
+}
+
+function createAgentApis(composition: Composition): Apis {
+  const { env, state, discovery, config, reload } = composition;
+  return createApis({
+    env,
+    view: state.view,
+    nomadRoutes: [],
+    consulRoutes: discovery.routes({ reload, monitor: (request) => monitorLog(env.logHub, request) }),
+    responseHeaders: config.httpApiResponseHeaders,
+  });
+}
+
+async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle): Promise<void> {
+  const { config, env, addresses, discovery, server } = composition;
+  const limits = {
+    maxConnectionsPerClient: config.limits.httpMaxConnsPerClient,
+    maxBodyBytes: config.limits.httpMaxBodyBytes,
+  };
+  server.start();
+  lifecycle.add("the scheduler's server", () => server.stop());
+  await discovery.start();
+  lifecycle.add("discovery", () => discovery.stop());
+  await listen(
+    { name: "nomad", addresses: addresses.http, port: config.ports.http, exchange: apis.nomad, ...limits },
+    lifecycle,
+    env.log,
+  );
+  await listen(
+    { name: "consul", addresses: addresses.consul, port: config.ports.consul, exchange: apis.consul, ...limits },
+    lifecycle,
+    env.log,
+  );
+}

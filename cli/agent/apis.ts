@@ -1,0 +1,51 @@
+import type { Env } from "#base/env/env.ts";
+import { createApi } from "#base/http/api.ts";
+import { consulDialect, nomadDialect } from "#base/http/dialect.ts";
+import type { Exchange } from "#base/http/exchange.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { explainConsul } from "#daemons/discovery/http/consul-routes.ts";
+import type { Route } from "#base/http/route.ts";
+import { BlockingQueries } from "#base/state/blocking.ts";
+import { StoreError } from "#base/state/store.ts";
+import type { View } from "#base/state/table.ts";
+
+export interface ApisOptions {
+  readonly env: Env;
+  readonly view: View;
+  readonly nomadRoutes: readonly Route[];
+  readonly consulRoutes: readonly Route[];
+  readonly responseHeaders: Readonly<Record<string, string>>;
+}
+
+export interface Apis {
+  readonly nomad: Exchange;
+  readonly consul: Exchange;
+  /** Both, for single tasks: what Consul's routes do not know goes to Nomad's. */
+  readonly task: Exchange;
+  /** Answers everything that waits. */
+  close(): void;
+}
+
+export function createApis(options: ApisOptions): Apis {
+  const { env, view } = options;
+  const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
+  const common = { env, blocking, explain, responseHeaders: options.responseHeaders };
+  const nomad = createApi({ ...common, dialect: nomadDialect, routes: options.nomadRoutes });
+  const consul = createApi({ ...common, dialect: consulDialect, routes: options.consulRoutes });
+  return {
+    nomad,
+    consul,
+    task: (request) => (CONSUL_PATH.test(request.url) ? consul(request) : nomad(request)),
+    close: () => blocking.close(),
+  };
+}
+
+const CONSUL_PATH =
+  /^\/v1\/(?:kv|catalog|health|session|txn|event|coordinate|query|agent\/(?:service|check))(?:[/?]|$)/;
+
+/** What the store could not do, in words for whoever asked. */
+function explain(thrown: unknown): HttpError | undefined {
+  if (!(thrown instanceof StoreError)) return explainConsul(thrown);
+  const status = thrown.code === "too_large" ? 413 : thrown.code === "full" ? 507 : 500;
+  return new HttpError(status, thrown.message);
+}

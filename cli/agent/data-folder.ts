@@ -1,0 +1,30 @@
+import { CodedError } from "#base/env/errors.ts";
+import type { Disk } from "#base/env/disk.ts";
+
+/** Where an agent keeps everything. */
+export interface DataFolder {
+  readonly root: string;
+  /** The state store's files. */
+  readonly state: string;
+  /** What the node's client knows of its tasks. */
+  readonly client: string;
+  readonly allocs: string;
+  readonly discovery: string;
+}
+
+/** Makes the folders, for this user alone; allocations must be reachable by tasks that run as others. */
+export async function openDataFolder(disk: Disk, root: string): Promise<DataFolder> {
+  if (!root.startsWith("/"))
+    throw new CodedError("data_dir_relative", `data_dir "${root}" must be an absolute path`, "start it with /");
+  const folder: DataFolder = {
+    root,
+    state: `${root}/state`,
+    client: `${root}/client`,
+    allocs: `${root}/alloc`,
+    discovery: `${root}/discovery`,
+  };
+  await disk.makeDir(root, { mode: 0o711 });
+  for (const path of [folder.state, folder.client, folder.discovery]) await disk.makeDir(path, { mode: 0o700 });
+  await disk.makeDir(folder.allocs, { mode: 0o711 });
+  return folder;
+}

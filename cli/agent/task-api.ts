@@ -1,0 +1,65 @@
+import { timingSafeEqual } from "node:crypto";
+import type { Env } from "#base/env/env.ts";
+import { utf8 } from "#base/env/bytes.ts";
+import type { Exchange, ExchangeRequest, ExchangeResponse } from "#base/http/exchange.ts";
+import { listenHttp, type HttpListener } from "#base/platform/http-listener.ts";
+
+export interface TaskSocket {
+  readonly socketPath: string;
+  /** What every request must carry. */
+  readonly token: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * The cluster's APIs for single tasks: a socket in the task's secrets folder that only its user may open and that answers
+ * only its token. Paths of both APIs are served; they do not overlap where tasks need them.
+ */
+export class TaskApi {
+  readonly #env: Env;
+  readonly #exchange: Exchange;
+  readonly #open = new Map<string, HttpListener>();
+
+  constructor(env: Env, exchange: Exchange) {
+    this.#env = env;
+    this.#exchange = exchange;
+  }
+
+  /** Opens the socket, or opens it anew after a restart. */
+  async open(socket: TaskSocket): Promise<void> {
+    await this.close(socket.socketPath);
+    await this.#env.disk.remove(socket.socketPath);
+    const listener = await listenHttp({
+      at: { socketPath: socket.socketPath, mode: 0o600, uid: socket.uid, gid: socket.gid },
+      exchange: (request) => (isAllowed(request, socket.token) ? this.#exchange(request) : Promise.resolve(REFUSED)),
+      log: this.#env.log,
+    });
+    this.#open.set(socket.socketPath, listener);
+  }
+
+  async close(socketPath: string): Promise<void> {
+    const listener = this.#open.get(socketPath);
+    this.#open.delete(socketPath);
+    await listener?.close(0);
+    if (listener !== undefined) await this.#env.disk.remove(socketPath);
+  }
+
+  async stop(): Promise<void> {
+    for (const path of [...this.#open.keys()]) await this.close(path);
+  }
+}
+
+const REFUSED: ExchangeResponse = {
+  status: 403,
+  headers: { "content-type": "text/plain; charset=utf-8" },
+  body: "this socket answers only the token of its task\n",
+};
+
+function isAllowed(request: ExchangeRequest, token: string): boolean {
+  const { headers } = request;
+  const given =
+    headers["x-nomad-token"] ?? headers["x-consul-token"] ?? headers["authorization"]?.replace(/^Bearer /i, "") ?? "";
+  const [a, b] = [utf8(given), utf8(token)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
