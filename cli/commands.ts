@@ -1,4 +1,12 @@
+import { ALLOC_COMMANDS } from "./alloc/rows.ts";
+import { CATALOG_COMMANDS } from "./catalog/rows.ts";
+import { CLUSTER_COMMANDS } from "./cluster/rows.ts";
 import type { Command, Flag } from "./command/command.ts";
+import { DEPLOYMENT_COMMANDS } from "./deployment/rows.ts";
+import { EVAL_COMMANDS } from "./eval/rows.ts";
+import { JOB_COMMANDS } from "./job/rows.ts";
+import { KV_COMMANDS } from "./kv/rows.ts";
+import { NODE_COMMANDS } from "./node/rows.ts";
 
 const on = (summary: string): Flag => ({ kind: "switch", summary });
 
@@ -9,6 +17,14 @@ const JSON_FLAG: Readonly<Record<string, Flag>> = { json: on("Print JSON") };
 
 /** Every command. Help, completion and parsing derive from these rows. */
 export const COMMANDS: readonly Command[] = [
+  ...JOB_COMMANDS,
+  ...ALLOC_COMMANDS,
+  ...EVAL_COMMANDS,
+  ...DEPLOYMENT_COMMANDS,
+  ...NODE_COMMANDS,
+  ...KV_COMMANDS,
+  ...CATALOG_COMMANDS,
+  ...CLUSTER_COMMANDS,
   {
     name: "agent",
     summary: "Run the agent: scheduler, discovery, DNS and the HTTP APIs",

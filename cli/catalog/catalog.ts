@@ -1,0 +1,65 @@
+import { valueOf } from "../api/answer.ts";
+import { withConsul } from "../api/session.ts";
+import { columns } from "../print/columns.ts";
+import { printJson } from "../print/json.ts";
+
+/** Names of services, with their tags where asked for. */
+export const services = withConsul(async ({ consul, output, flags, datacenter }) => {
+  const found = valueOf(await consul.catalog.services({ datacenter }));
+  const names = Object.keys(found).toSorted();
+  if (flags.on("json")) printJson(output, found);
+  else if (flags.on("tags")) {
+    for (const line of columns(
+      ["Name", "Tags"],
+      names.map((name) => [name, (found[name] ?? []).toSorted().join(",")]),
+    ))
+      output.line(line);
+  } else for (const name of names) output.line(name);
+  return 0;
+});
+
+/** Nodes of the catalog; with `-service` those that have an instance of it. */
+export const nodes = withConsul(async ({ consul, output, flags, datacenter }) => {
+  const service = flags.value("service");
+  const all = valueOf(await consul.catalog.nodes({ datacenter }));
+  const having =
+    service === undefined
+      ? undefined
+      : new Set(valueOf(await consul.catalog.service(service, { datacenter })).map(({ Node }) => Node));
+  const found = having === undefined ? all : all.filter(({ Node }) => having.has(Node));
+  if (flags.on("json")) {
+    printJson(output, found);
+    return 0;
+  }
+  const heading = ["Node", "ID", "Address", "DC"];
+  for (const line of columns(
+    heading,
+    found.map((node) => [node.Node, node.ID.slice(0, 8), node.Address, node.Datacenter]),
+  ))
+    output.line(line);
+  return 0;
+});
+
+/** Instances of a service: where they are, and how they are. Exit code 1: there are none. */
+export const service = withConsul(async ({ consul, output, flags, operands, datacenter }) => {
+  const [name = ""] = operands;
+  const found = valueOf(await consul.health.service(name, { datacenter, passing: flags.on("passing") }));
+  if (flags.on("json")) printJson(output, found);
+  else if (found.length === 0) output.line(`No instances of "${name}"`);
+  else {
+    const rows = found.map(({ Node: node, Service: instance, Checks: checks }) => [
+      instance.ID,
+      node.Node,
+      `${instance.Address === "" ? node.Address : instance.Address}:${instance.Port}`,
+      worstOf(checks.map(({ Status }) => Status)),
+      instance.Tags.join(","),
+    ]);
+    for (const line of columns(["ID", "Node", "Address", "Status", "Tags"], rows)) output.line(line);
+  }
+  return found.length === 0 ? 1 : 0;
+});
+
+function worstOf(statuses: readonly string[]): string {
+  if (statuses.includes("critical")) return "critical";
+  return statuses.includes("warning") ? "warning" : "passing";
+}

@@ -1,0 +1,48 @@
+import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
+import { valueOf } from "../api/answer.ts";
+import { withNomad } from "../api/session.ts";
+import { UsageError } from "../command/command.ts";
+import { printJson } from "../print/json.ts";
+import { shortId } from "../print/time.ts";
+import { EXIT_CODES, monitorEval } from "./monitor.ts";
+import { readJob } from "./read-job.ts";
+
+/** Registers a job and follows it until it runs. Exit code 0 all well, 1 failed, 2 some of it found no place. */
+export const run = withNomad(async (session) => {
+  const { flags, output, nomad } = session;
+  const { job, submission } = readJob(session);
+  if (flags.on("output")) {
+    printJson(output, { Job: canonicalize(job) });
+    return 0;
+  }
+  const answer = valueOf(
+    await nomad.jobs.register(job, {
+      checkIndex: indexOf(flags.value("check-index")),
+      preserveCounts: flags.on("preserve-counts") || undefined,
+      submission,
+    }),
+  );
+  if (answer.Warnings !== "") output.error(`Job Warnings:\n${answer.Warnings}`);
+  if (flags.on("json")) {
+    printJson(output, answer);
+    return 0;
+  }
+  if (answer.EvalID === "") {
+    output.line(`Job registration successful: "${job.ID}" starts by its schedule, or when it is dispatched`);
+    return 0;
+  }
+  if (flags.on("detach")) {
+    output.line(`Job registration successful\nEvaluation ID: ${answer.EvalID}`);
+    return 0;
+  }
+  const outcome = await monitorEval(session, answer.EvalID);
+  if (outcome === "failed")
+    output.error(`see: lares job status ${job.ID}; lares eval status ${shortId(answer.EvalID)}`);
+  return EXIT_CODES[outcome];
+});
+
+function indexOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`-check-index takes a whole number, not "${text}"`);
+  return Number(text);
+}

@@ -1,0 +1,28 @@
+import { answerOf } from "../api/answer.ts";
+import { withNomad } from "../api/session.ts";
+import { printJson } from "../print/json.ts";
+import { readJob } from "./read-job.ts";
+
+/** Says what is wrong with a job file. Exit code 0 when nothing is. */
+export const validate = withNomad(async (session) => {
+  const { output, flags, nomad } = session;
+  const { job } = readJob(session);
+  const result = await nomad.jobs.validate(job);
+  if (!result.ok && result.error.code === "unreachable") {
+    output.error("No agent could be asked, so only the file itself was checked, not what its drivers say.");
+    output.line("Job file is well formed");
+    return 0;
+  }
+  const { value } = answerOf(result);
+  if (flags.on("json")) printJson(output, value);
+  else {
+    if (value.Warnings !== "") output.line(`Job Warnings:\n${value.Warnings}`);
+    for (const error of value.ValidationErrors) output.error(`  * ${error}`);
+    output.line(isFine(value) ? "Job validation successful" : "Job validation errors: nothing of this was registered");
+  }
+  return isFine(value) ? 0 : 1;
+});
+
+function isFine(value: { readonly ValidationErrors: readonly string[]; readonly Error: string }): boolean {
+  return value.ValidationErrors.length === 0 && value.Error === "";
+}
