@@ -86,6 +86,16 @@ function seen(deps: { readonly kv: KvStore }, plan: Plan, key: string): Row<KvEn
     : { namespace: GLOBAL, id: key, value: entry, createIndex: stored?.createIndex ?? 0, modifyIndex: 0 };
 }
 
+/** Everything under a prefix, as {@link seen}; what is read here must be unchanged when the transaction commits. */
+function seenUnder(deps: { readonly kv: KvStore }, plan: Plan, prefix: string): readonly Row<KvEntry>[] {
+  const keys = new Set([...plan.written.keys()].filter((key) => key.startsWith(prefix)));
+  for (const row of deps.kv.list(prefix)) {
+    keys.add(row.id);
+    if (!plan.written.has(row.id)) plan.compare.push(unchanged(kv, row));
+  }
+  return [...keys].toSorted().flatMap((key) => seen(deps, plan, key) ?? []);
+}
+
 function decideWrite(
   deps: { readonly view: View; readonly kv: KvStore },
   plan: Plan,
@@ -120,21 +130,16 @@ function decideWrite(
 }
 
 function decideOther(
-  deps: { readonly kv: KvStore },
+  deps: { readonly view: View; readonly kv: KvStore },
   plan: Plan,
   operation: Exclude<TxnOperation, { kind: "write" }>,
 ): string | undefined {
   const { key } = operation;
   const quoted = JSON.stringify(key);
-  if (operation.kind === "get-tree") {
-    for (const row of deps.kv.list(key)) plan.results.push({ row, withValue: true });
-    return undefined;
-  }
-  if (operation.kind === "delete-tree") {
-    for (const row of deps.kv.list(key)) {
-      plan.compare.push(unchanged(kv, row));
-      plan.written.set(row.id, undefined);
-      plan.ops.set(row.id, kvOp(row.id, { kind: "delete" }));
+  if (operation.kind === "get-tree" || operation.kind === "delete-tree") {
+    for (const row of seenUnder(deps, plan, key)) {
+      if (operation.kind === "get-tree") plan.results.push({ row, withValue: true });
+      else decideWrite(deps, plan, { verb: "delete", key: row.id });
     }
     return undefined;
   }

@@ -144,11 +144,12 @@ export class CatalogSync {
     return difference(view, catalogChecks, { id: rowId, wanted: check });
   }
 
-  /** Whether output is all that differs, and there is time. */
+  /** Whether output is all that differs, and there is time. A check's first output is why it fails: that does not wait. */
   #mayWait(id: string, wanted: CatalogCheck | undefined, stored: CatalogCheck | undefined): boolean {
     const outputOnly =
       wanted !== undefined &&
       stored !== undefined &&
+      stored.Output !== "" &&
       wanted.Output !== stored.Output &&
       same({ ...wanted, Output: stored.Output }, stored);
     if (!outputOnly) {

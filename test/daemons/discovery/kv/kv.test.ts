@@ -1,0 +1,206 @@
+import test from "ava";
+import fc from "fast-check";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import { systemClock } from "#base/platform/clock.ts";
+import { put } from "#base/state/codec.ts";
+import { MemoryStore } from "#base/state/memory/memory-store.ts";
+import { kv, sessions } from "#base/state/tables.ts";
+import { followView } from "#base/state/view.ts";
+import { KvStore } from "#daemons/discovery/kv/kv-store.ts";
+import type { KvWrite } from "#daemons/discovery/kv/kv-write.ts";
+import { LockDelays } from "#daemons/discovery/kv/lock-delays.ts";
+import { PrefixIndex } from "#daemons/discovery/kv/prefix-index.ts";
+import { runTransaction, type TxnOperation } from "#daemons/discovery/kv/transaction.ts";
+
+const key = fc.constantFrom("a", "a/b", "a/c", "b");
+const session = fc.constantFrom("s1", "s2");
+const entry = { key, value: fc.constantFrom("", "MQ==", "Mg=="), flags: fc.constantFrom("0", "18446744073709551615") };
+/** Indexes are chosen when the write is made: 0, the current one, or an old one. */
+const which = fc.constantFrom("zero" as const, "current" as const, "old" as const);
+const command = fc.oneof(
+  fc.record({ verb: fc.constant("set" as const), ...entry }),
+  fc.record({ verb: fc.constant("cas" as const), ...entry, which }),
+  fc.record({ verb: fc.constant("lock" as const), ...entry, session }),
+  fc.record({ verb: fc.constant("unlock" as const), ...entry, session }),
+  fc.record({ verb: fc.constant("delete" as const), key }),
+  fc.record({ verb: fc.constant("delete-cas" as const), key, which }),
+  fc.record({ verb: fc.constant("tree" as const), key }),
+);
+
+interface Entry {
+  value: string;
+  flags: string;
+  session: string;
+  lockIndex: number;
+}
+
+async function makeStore() {
+  const store = new MemoryStore();
+  const made = {
+    Name: "",
+    Node: "n",
+    LockDelay: 0,
+    Behavior: "release",
+    TTL: "",
+    NodeChecks: [],
+    ServiceChecks: [],
+  } as const;
+  for (const ID of ["s1", "s2"]) {
+    await store.txn({
+      then: [put(sessions, { namespace: GLOBAL, id: ID }, { ...made, NodeChecks: [], ServiceChecks: [], ID })],
+    });
+  }
+  const view = await followView(store, [kv, sessions]);
+  const keys = new KvStore({ store, view, delays: new LockDelays(systemClock) });
+  return { store, view, keys };
+}
+
+test("writes do what a plain map with locks would", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(command, { maxLength: 25 }), async (commands) => {
+      const { store, view, keys } = await makeStore();
+      const model = new Map<string, Entry>();
+      for (const one of commands) {
+        const row = keys.get(one.key);
+        if (one.verb === "tree") {
+          t.true((await keys.deleteTree(one.key)).ok);
+          for (const name of model.keys()) if (name.startsWith(one.key)) model.delete(name);
+        } else {
+          const index = "which" in one ? { zero: 0, current: row?.modifyIndex ?? 0, old: 1 }[one.which] : 0;
+          const { ok } = await keys.write({ ...one, index } as KvWrite);
+          t.is(
+            ok,
+            apply(model, one, {
+              exists: row !== undefined,
+              isCurrent: index === (row?.modifyIndex ?? 0),
+              isZero: index === 0,
+            }),
+          );
+        }
+        const stored = [...keys.list("")].map(({ id, value }) => [
+          id,
+          { value: value.Value, flags: value.Flags, session: value.Session, lockIndex: value.LockIndex },
+        ]);
+        t.deepEqual(
+          stored,
+          [...model].toSorted(([a], [b]) => (a < b ? -1 : 1)),
+        );
+      }
+      view.close();
+      await store.close();
+    }),
+    { numRuns: 150 },
+  );
+});
+
+function apply(
+  model: Map<string, Entry>,
+  one: { verb: string; key: string; value?: string; flags?: string; session?: string },
+  at: { exists: boolean; isCurrent: boolean; isZero: boolean },
+): boolean {
+  const old = model.get(one.key) ?? { value: "", flags: "0", session: "", lockIndex: 0 };
+  const fresh = { ...old, value: one.value ?? "", flags: one.flags ?? "0" };
+  switch (one.verb) {
+    case "cas":
+      if (!at.isCurrent) return false;
+      break;
+    case "lock":
+      if (old.session === one.session) break;
+      if (old.session !== "") return false;
+      Object.assign(fresh, { session: one.session, lockIndex: old.lockIndex + 1 });
+      break;
+    case "unlock":
+      if (old.session !== one.session) return false;
+      fresh.session = "";
+      break;
+    case "delete":
+      model.delete(one.key);
+      return true;
+    case "delete-cas":
+      if (!at.exists || at.isZero) return true;
+      return at.isCurrent && model.delete(one.key);
+  }
+  model.set(one.key, fresh);
+  return true;
+}
+
+test("a prefix's index rises with its own changes and with nothing else", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.record({ key, remove: fc.boolean() }), { maxLength: 30 }), async (steps) => {
+      const { view, keys } = await makeStore();
+      const prefixes = new PrefixIndex(view);
+      const indexOf = (prefix: string): number =>
+        prefixes.ofPrefix(prefix, Math.max(0, ...[...keys.list(prefix)].map((row) => row.modifyIndex)));
+      let n = 0;
+      for (const step of steps) {
+        const [a, b, own] = [indexOf("a"), indexOf("b"), prefixes.ofKey(step.key)];
+        const existed = keys.get(step.key) !== undefined;
+        n += 1;
+        await keys.write(
+          step.remove
+            ? { verb: "delete", key: step.key }
+            : { verb: "set", key: step.key, value: String(n), flags: "0" },
+        );
+        const changed = existed || !step.remove;
+        t.is(indexOf("a") > a, changed && step.key.startsWith("a"));
+        t.is(indexOf("b") > b, changed && step.key.startsWith("b"));
+        t.is(prefixes.ofKey(step.key) > own, changed);
+      }
+      prefixes.close();
+      view.close();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("many writers of one key lose no increment", async (t) => {
+  const { store, view, keys } = await makeStore();
+  const increment = async (): Promise<void> => {
+    for (;;) {
+      const row = keys.get("n");
+      const value = String(Number(row?.value.Value ?? "0") + 1);
+      if ((await keys.write({ verb: "cas", key: "n", value, flags: "0", index: row?.modifyIndex ?? 0 })).ok) return;
+    }
+  };
+  await Promise.all(Array.from({ length: 20 }, increment));
+  t.is(keys.get("n")?.value.Value, "20");
+  const swap = async (i: number): Promise<void> => {
+    const operations: TxnOperation[] = ["x", "y"].map((name) => ({
+      kind: "write",
+      write: { verb: "set", key: name, value: String(i), flags: "0" },
+    }));
+    t.true((await runTransaction({ store, view, kv: keys }, operations)).ok);
+    t.is(keys.get("x")?.value.Value, keys.get("y")?.value.Value);
+  };
+  await Promise.all(Array.from({ length: 20 }, (_, i) => swap(i)));
+  view.close();
+});
+
+test("operations of a transaction see what the ones before them did", async (t) => {
+  const { store, view, keys } = await makeStore();
+  const run = (...operations: TxnOperation[]) => runTransaction({ store, view, kv: keys }, operations);
+  const write = (one: KvWrite): TxnOperation => ({ kind: "write", write: one });
+  const set = (name: string, value: string) => write({ verb: "set", key: name, value, flags: "0" });
+  t.true(
+    (
+      await run(set("a", "MQ=="), write({ verb: "lock", key: "a", value: "Mg==", flags: "0", session: "s1" }), {
+        kind: "check-session",
+        key: "a",
+        session: "s1",
+      })
+    ).ok,
+  );
+  t.like(keys.get("a")?.value, { Value: "Mg==", Session: "s1", LockIndex: 1 });
+  t.true((await run(set("b", "MQ=="), write({ verb: "delete", key: "b" }), { kind: "check-not-exists", key: "b" })).ok);
+  t.is(keys.get("b"), undefined);
+  t.false((await run(write({ verb: "lock", key: "a", value: "", flags: "0", session: "nobody" }))).ok);
+  t.false((await run({ kind: "get", key: "none" })).ok);
+  t.true((await run({ kind: "get-or-empty", key: "none" })).ok);
+  const tree = await run(set("a/1", "MQ=="), { kind: "delete-tree", key: "a/" }, set("a/2", "MQ=="));
+  t.true(tree.ok);
+  t.deepEqual(
+    [...keys.list("")].map((row) => row.id),
+    ["a", "a/2"],
+  );
+  view.close();
+});
