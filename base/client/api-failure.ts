@@ -31,8 +31,3 @@ export function failureCodeOf(status: number): ApiFailureCode {
   if (status === 404) return "missing";
   return status < 500 ? "refused" : "failed";
 }
-
-/** Worth another attempt without anybody changing anything. */
-export function isPassing(failure: ApiFailure): boolean {
-  return failure.code === "unreachable" || failure.code === "timeout" || failure.code === "failed";
-}

@@ -7,7 +7,7 @@ import { findJsonProblem } from "./json-position.ts";
 
 /** How a request's body is read. */
 export interface BodySpec<B> {
-  readonly kind: "json" | "bytes" | "stream";
+  readonly kind: "json" | "bytes";
   /** For the API document. */
   readonly schema?: v.GenericSchema;
   /** `source` ends with a {@link BodyTooLarge} above the route's limit. Throws an {@link HttpError}. */
@@ -36,11 +36,6 @@ export function jsonBody<B>(schema: v.GenericSchema<unknown, B>, options: JsonBo
 
 export function bytesBody(): BodySpec<Uint8Array> {
   return { kind: "bytes", read: collect };
-}
-
-/** Handed on as it comes, for bodies too large to hold. */
-export function streamBody(): BodySpec<AsyncIterable<Uint8Array>> {
-  return { kind: "stream", read: (source) => source };
 }
 
 /** Passes a body on, up to a limit. A body that says itself that it is larger is refused before a byte is read. */
