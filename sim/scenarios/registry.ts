@@ -1,0 +1,5 @@
+import type { Scenario } from "../scenario.ts";
+import { messages } from "./messages.ts";
+import { storeCrash } from "./store-crash.ts";
+
+export const scenarios: readonly Scenario[] = [storeCrash, messages];
