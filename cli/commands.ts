@@ -43,6 +43,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./agent.ts")).agent,
   },
   {
+    name: "demo",
+    summary: "Run a cluster of one on loopback with Redis and a web site on it, until Ctrl-C",
+    operands: "",
+    flags: { "data-dir": value("FOLDER", "Where everything is kept; default: .lares") },
+    load: async () => (await import("./demo.ts")).demo,
+  },
+  {
     name: "version",
     summary: "Print the version",
     operands: "",

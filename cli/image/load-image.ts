@@ -41,6 +41,21 @@ export async function hasImage(env: Env, name: string, dockerHost: string | unde
   }
 }
 
+const PULL_TIMEOUT_MS = 60_000;
+
+/** Whether a registry had the image for us. */
+export async function pullImage(env: Env, name: string, dockerHost: string | undefined): Promise<boolean> {
+  try {
+    const url = `http://docker/images/create?fromImage=${encodeURIComponent(name)}`;
+    const socketPath = socketOf(dockerHost);
+    const response = await env.http.request({ url, method: "POST", socketPath, timeoutMs: PULL_TIMEOUT_MS });
+    const text = await response.text();
+    return response.status === 200 && !text.includes('"error"');
+  } catch {
+    return false;
+  }
+}
+
 export function socketOf(dockerHost: string | undefined): string {
   return dockerHost?.startsWith("unix://") === true ? dockerHost.slice("unix://".length) : USUAL_SOCKET;
 }
