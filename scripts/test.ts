@@ -69,7 +69,12 @@ async function runTests(env: Record<string, string>): Promise<Tally> {
   const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, "--tap", ...files];
   const child = spawn(process.execPath, ava, {
     cwd: root,
-    env: { ...process.env, ...env, ...(values.coverage ? { NODE_V8_COVERAGE: COVERAGE_DATA } : {}), FORCE_COLOR: "0" },
+    env: {
+      ...process.env,
+      ...env,
+      ...(values.coverage ? { NODE_V8_COVERAGE: COVERAGE_DATA, NODE_DISABLE_COMPILE_CACHE: "1" } : {}),
+      FORCE_COLOR: "0",
+    },
     stdio: ["ignore", "pipe", "inherit"],
   });
   running = child;
