@@ -101,9 +101,10 @@ function discoveryConfig(
 }
 
 function createAgentApis(composition: Composition): Apis {
-  const { env, state, discovery, config, reload } = composition;
+  const { env, state, discovery, config, reload, version } = composition;
   return createApis({
     env,
+    version,
     view: state.view,
     nomadRoutes: [],
     consulRoutes: discovery.routes({ reload, monitor: (request) => monitorLog(env.logHub, request) }),

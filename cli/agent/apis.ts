@@ -1,8 +1,10 @@
 import type { Env } from "#base/env/env.ts";
 import { createApi } from "#base/http/api.ts";
+import type { ApiOptions } from "#base/http/api-options.ts";
 import { consulDialect, nomadDialect } from "#base/http/dialect.ts";
 import type { Exchange } from "#base/http/exchange.ts";
 import { HttpError } from "#base/http/http-error.ts";
+import { compileFilter } from "#base/language/filter/compile.ts";
 import { explainConsul } from "#daemons/discovery/http/consul-routes.ts";
 import type { Route } from "#base/http/route.ts";
 import { BlockingQueries } from "#base/state/blocking.ts";
@@ -15,6 +17,8 @@ export interface ApisOptions {
   readonly nomadRoutes: readonly Route[];
   readonly consulRoutes: readonly Route[];
   readonly responseHeaders: Readonly<Record<string, string>>;
+  /** The program's, for the API documents. */
+  readonly version: string;
 }
 
 export interface Apis {
@@ -29,15 +33,29 @@ export interface Apis {
 export function createApis(options: ApisOptions): Apis {
   const { env, view } = options;
   const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
-  const common = { env, blocking, explain, responseHeaders: options.responseHeaders };
-  const nomad = createApi({ ...common, dialect: nomadDialect, routes: options.nomadRoutes });
-  const consul = createApi({ ...common, dialect: consulDialect, routes: options.consulRoutes });
+  const common = { env, blocking, explain, compileFilter, responseHeaders: options.responseHeaders };
+  const nomad = createApi({
+    ...common,
+    dialect: nomadDialect,
+    routes: options.nomadRoutes,
+    document: documentOf("scheduler", "Jobs, allocations, nodes: the API of Nomad", options.version),
+  });
+  const consul = createApi({
+    ...common,
+    dialect: consulDialect,
+    routes: options.consulRoutes,
+    document: documentOf("discovery", "Services, checks, keys: the API of Consul", options.version),
+  });
   return {
     nomad,
     consul,
     task: (request) => (CONSUL_PATH.test(request.url) ? consul(request) : nomad(request)),
     close: () => blocking.close(),
   };
+}
+
+function documentOf(name: string, description: string, version: string): NonNullable<ApiOptions["document"]> {
+  return { title: `Lares: the ${name} API`, version, description };
 }
 
 const CONSUL_PATH =
