@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
+import { readAgentConfig } from "#base/language/agent-config/read-config.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 import { bundleExecutableMain, bundleModule, laresRecipe } from "#scripts/build/bundle.ts";
 import { buildDeb, debContents } from "#scripts/build/deb.ts";
@@ -185,6 +186,12 @@ test("the .deb installs, keeps an edited configuration, and purges to nothing", 
 
   t.regex(readFileSync(`${target}/usr/share/bash-completion/completions/lares`, "utf8"), /complete .*lares/);
   const config = `${target}/etc/lares/lares.hcl`;
+  const read = readAgentConfig({ files: [{ name: config, text: readFileSync(config, "utf8") }] });
+  t.true(read.ok, "the agent accepts what the package brings");
+  if (read.ok) {
+    t.like(read.config, { dataDir: "/var/lib/lares", bindAddress: "127.0.0.1" });
+    t.true(read.config.server.enabled && read.config.client.enabled);
+  }
   writeFileSync(config, `${readFileSync(config, "utf8")}# edited\n`);
   await dpkg("--install", deb);
   t.regex(readFileSync(config, "utf8"), /# edited\n$/, "an upgrade keeps what the user wrote");
