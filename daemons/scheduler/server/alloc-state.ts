@@ -6,21 +6,26 @@ export interface KnownAlloc {
   readonly report: AllocReport | undefined;
   /** Revision the allocation was made at. */
   readonly createIndex: number;
+  /** The newest revision of its two records. */
+  readonly modifyIndex: number;
 }
 
+/** As much as its state follows from. */
+export type AllocSides = Pick<KnownAlloc, "alloc" | "report">;
+
 /** The client's word, except where the servers gave the node up before it could say how it ended. */
-export function clientStatus({ alloc, report }: Omit<KnownAlloc, "createIndex">): AllocClientStatus {
+export function clientStatus({ alloc, report }: AllocSides): AllocClientStatus {
   if (report !== undefined && isTerminalClientStatus(report.ClientStatus)) return report.ClientStatus;
   if (alloc.Lost) return "lost";
   return report?.ClientStatus ?? "pending";
 }
 
-export function isClientTerminal(known: Omit<KnownAlloc, "createIndex">): boolean {
+export function isClientTerminal(known: AllocSides): boolean {
   return isTerminalClientStatus(clientStatus(known));
 }
 
 /** Ended, or told to end. */
-export function isTerminal(known: Omit<KnownAlloc, "createIndex">): boolean {
+export function isTerminal(known: AllocSides): boolean {
   return known.alloc.DesiredStatus !== "run" || isClientTerminal(known);
 }
 

@@ -75,8 +75,9 @@ export class ClusterState {
   }
 
   known(row: Row<Alloc>): KnownAlloc {
-    const report = this.view.table(tables.allocReports).get(row.namespace, row.id)?.value;
-    return { alloc: row.value, report, createIndex: row.createIndex };
+    const report = this.view.table(tables.allocReports).get(row.namespace, row.id);
+    const modifyIndex = Math.max(row.modifyIndex, report?.modifyIndex ?? 0);
+    return { alloc: row.value, report: report?.value, createIndex: row.createIndex, modifyIndex };
   }
 
   /** Newest first. */

@@ -90,6 +90,64 @@ export class JobEndpoint {
     return succeed({ ...done.value, jobModifyIndex: existing.modifyIndex });
   }
 
+  /** Sets a group's count; undefined leaves it and only evaluates. */
+  scale(
+    namespace: string,
+    id: string,
+    to: { readonly group: string; readonly count: number | undefined },
+  ): Promise<Result<JobAnswer>> {
+    return this.#retry(namespace, id, async (existing) => {
+      if (existing === undefined) return fail("not_found", "job not found");
+      const group = existing.value.TaskGroups.find(({ Name }) => Name === to.group);
+      if (group === undefined) return fail("bad_count", `task group "${to.group}" does not exist in job`);
+      const { Scaling } = group;
+      if (to.count !== undefined && Scaling !== null && Scaling.Enabled) {
+        if (Scaling.Min !== null && to.count < Scaling.Min) {
+          return fail("bad_count", `group count was less than scaling policy minimum: ${to.count} < ${Scaling.Min}`);
+        }
+        if (Scaling.Max !== null && to.count > Scaling.Max) {
+          return fail("bad_count", `group count was greater than scaling policy maximum: ${to.count} > ${Scaling.Max}`);
+        }
+      }
+      const TaskGroups = existing.value.TaskGroups.map((each) =>
+        each === group ? { ...each, Count: to.count ?? each.Count } : each,
+      );
+      return this.#write(existing, { wanted: { ...existing.value, TaskGroups }, options: { trigger: "job-scaling" } });
+    });
+  }
+
+  /** Registers an earlier version again, as the newest. */
+  revert(
+    namespace: string,
+    id: string,
+    to: { readonly version: number; readonly enforcePriorVersion: number | undefined },
+  ): Promise<Result<JobAnswer>> {
+    return this.#retry(namespace, id, async (existing) => {
+      if (existing === undefined) return fail("not_found", "job not found");
+      const now = existing.value.Version;
+      if (to.enforcePriorVersion !== undefined && to.enforcePriorVersion !== now) {
+        return fail("bad_version", `current job has version ${now}; enforcing version ${to.enforcePriorVersion}`);
+      }
+      if (to.version === now) return fail("bad_version", `can't revert to current version`);
+      const target = this.#context.state.jobVersion(namespace, id, to.version)?.value;
+      if (target === undefined)
+        return fail("not_found", `job "${id}" in namespace "${namespace}" at version ${to.version} not found`);
+      return this.#write(existing, { wanted: { ...target, Stop: false }, options: {} });
+    });
+  }
+
+  /** Marks a version as one to come back to, or not. */
+  async setStable(
+    namespace: string,
+    id: string,
+    to: { readonly version: number; readonly stable: boolean },
+  ): Promise<Result<JobAnswer>> {
+    const row = this.#context.state.jobVersion(namespace, id, to.version);
+    if (row === undefined) return fail("not_found", "job version not found");
+    const ops = [put(jobVersions, row, { ...row.value, Stable: to.stable })];
+    return this.#commit([unchanged(jobVersions, row)], ops, "");
+  }
+
   async #write(
     existing: Row<Job> | undefined,
     what: { readonly wanted: Job; readonly options: RegisterOptions; readonly evaluation?: Evaluation },

@@ -7,6 +7,7 @@ import { evals, schedulerConfigurations } from "#base/state/tables.ts";
 import type { ServerLink } from "../link.ts";
 import { BlockedEvals } from "./blocked.ts";
 import { Broker } from "./broker.ts";
+import { Collector } from "./collector.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { DeploymentEndpoint } from "./deploy/deployment-endpoint.ts";
 import { DeploymentWatcher } from "./deploy/watcher.ts";
@@ -41,6 +42,7 @@ export interface SchedulerServer {
   readonly nodes: NodeEndpoint;
   readonly deployments: DeploymentEndpoint;
   readonly link: ServerLink;
+  readonly collector: Collector;
   stats(): SchedulerStats;
   algorithm(): SchedulerAlgorithm;
   /** Picks up what is open in the store and follows its changes from there. */
@@ -77,6 +79,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     nodes: parts.nodes,
     deployments: parts.deployments,
     algorithm: parts.algorithm,
+    collector: parts.collector,
     link: createLocalLink({ context, nodes: parts.nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
     stats: () => ({
       evalsQueued: broker.size,
@@ -94,11 +97,13 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       beats.start();
       worker.start();
       deploymentWatcher.start();
+      parts.collector.start();
     },
     stop() {
       unfollow?.();
       worker.stop();
       deploymentWatcher.stop();
+      parts.collector.stop();
       beats.stop();
       watch.close();
     },
@@ -135,6 +140,7 @@ function assemble({ env, store, view, fence = () => [] }: SchedulerServerDeps) {
     nodes,
     deployments,
     algorithm,
+    collector: new Collector(context),
     watch: new NodeWatch(state, clock),
     worker: new Worker({ clock, random, log, state, table, broker, blocked, applier, writer, algorithm }),
     beats: heartbeatTimer(context, { heartbeats, nodes }),

@@ -53,9 +53,10 @@ function settleSystemAlloc(step: SystemStep, known: KnownAlloc): boolean {
     return true;
   }
   if (alloc.DesiredTransition.Migrate) {
+    // A node that is being drained is no feasible node any more: only an alloc stopped by hand comes back.
     decision.stops.push({ known, description: STOP_NODE_TAINTED, lost: false });
     desired.Stop += 1;
-    return true;
+    return false;
   }
   if (createIndex < situation.jobCreateIndex || !situation.mayStay(known, group)) {
     decision.stops.push({ known, description: STOP_NOT_NEEDED, lost: false });

@@ -1,0 +1,118 @@
+import * as v from "valibot";
+import { queryText } from "#base/http/query.ts";
+import { route, type Route } from "#base/http/route.ts";
+import type { NomadHttpDeps } from "./nomad-deps.ts";
+import { readAgent } from "./requests.ts";
+
+const open = { kind: "public" } as const;
+
+/** What the agent says of itself and of its cluster. https://developer.hashicorp.com/nomad/api-docs/agent */
+export function agentRoutes({ server, agent }: NomadHttpDeps): Route[] {
+  const address = (): string => `${bracketed(agent.rpcAddress.host)}:${agent.rpcAddress.port}`;
+  return [
+    route({
+      method: "GET",
+      path: "/v1/status/leader",
+      summary: "The leader's address",
+      access: open,
+      handle: () => ({ kind: "json", value: address() }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/status/peers",
+      summary: "The servers' addresses",
+      access: open,
+      handle: () => ({ kind: "json", value: [address()] }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/regions",
+      summary: "The regions known here",
+      access: open,
+      handle: () => ({ kind: "json", value: [agent.region] }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/self",
+      summary: "Read the agent's configuration and state",
+      access: readAgent,
+      handle: () => ({ kind: "json", value: { config: agent.config(), member: memberOf(agent), stats: statsOf() } }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/members",
+      summary: "List the servers",
+      access: readAgent,
+      handle: () => ({
+        kind: "json",
+        value: {
+          ServerName: agent.name,
+          ServerRegion: agent.region,
+          ServerDC: agent.datacenter,
+          Members: [memberOf(agent)],
+        },
+      }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/servers",
+      summary: "List the servers this agent's client talks to",
+      access: readAgent,
+      handle: () => ({ kind: "json", value: [address()] }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/agent/health",
+      summary: "Is the agent well?",
+      access: open,
+      query: v.object({ type: queryText }),
+      handle: ({ query }) => {
+        const well = { ok: true, message: "ok" };
+        const client = agent.servesClient && query.type !== "server" ? { client: well } : {};
+        return { kind: "json", value: { ...client, ...(query.type === "client" ? {} : { server: well }) } };
+      },
+    }),
+  ];
+
+  function statsOf() {
+    const { evalsQueued, evalsInFlight, evalsBlocked, nodesHeartbeating } = server.stats();
+    return {
+      nomad: { server: "true", leader: "true", leader_addr: address(), known_regions: "1", bootstrap: "true" },
+      broker: {
+        total_ready: String(evalsQueued),
+        total_unacked: String(evalsInFlight),
+        total_blocked: String(evalsBlocked),
+      },
+      heartbeat: { active: String(nodesHeartbeating) },
+      ...agent.stats(),
+    };
+  }
+}
+
+function memberOf(agent: NomadHttpDeps["agent"]) {
+  return {
+    Name: `${agent.name}.${agent.region}`,
+    Addr: agent.rpcAddress.host,
+    Port: agent.rpcAddress.port,
+    Status: "alive",
+    Tags: {
+      role: "nomad",
+      region: agent.region,
+      dc: agent.datacenter,
+      build: agent.version,
+      port: String(agent.rpcAddress.port),
+      rpc_addr: agent.rpcAddress.host,
+      bootstrap: "1",
+    },
+    ProtocolMin: 1,
+    ProtocolMax: 5,
+    ProtocolCur: 2,
+    DelegateMin: 2,
+    DelegateMax: 5,
+    DelegateCur: 4,
+  };
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,135 @@
+import type { AllocReport, TaskState } from "#base/protocol/alloc.ts";
+import type { Job } from "#base/protocol/job.ts";
+import type { AllocatedResources } from "#base/protocol/resources.ts";
+import { clientStatus, type KnownAlloc } from "../../server/alloc-state.ts";
+import type { ClusterState } from "../../server/cluster-state.ts";
+import { jobAnswer, versionAnswer } from "./job.ts";
+import { timeText } from "./time.ts";
+
+/** An allocation as `/v1/allocation/:id` gives it. https://developer.hashicorp.com/nomad/api-docs/allocations */
+export function allocAnswer(state: ClusterState, known: KnownAlloc) {
+  const { alloc, report } = known;
+  const { JobVersion: _version, Lost: _lost, AllocatedResources, ...rest } = alloc;
+  const group = jobSpec(state, known)?.TaskGroups.find(({ Name }) => Name === alloc.TaskGroup);
+  return {
+    ...rest,
+    Job: jobOf(state, known),
+    AllocatedResources: withNetworks(AllocatedResources, group?.Networks[0]?.Mode ?? ""),
+    ...reported(known),
+    NetworkStatus: report?.NetworkStatus ?? null,
+    PreemptedAllocations: null,
+    AllocModifyIndex: known.modifyIndex,
+    CreateIndex: known.createIndex,
+    ModifyIndex: known.modifyIndex,
+    ModifyTime: Math.max(alloc.ModifyTime, report?.ModifyTime ?? 0),
+  };
+}
+
+export interface StubOptions {
+  readonly resources?: boolean | undefined;
+  readonly taskStates?: boolean | undefined;
+}
+
+/** A line of a list of allocations. */
+export function allocStub(state: ClusterState, known: KnownAlloc, options: StubOptions = {}) {
+  const { alloc, report } = known;
+  const stub = {
+    ID: alloc.ID,
+    EvalID: alloc.EvalID,
+    Name: alloc.Name,
+    Namespace: alloc.Namespace,
+    NodeID: alloc.NodeID,
+    NodeName: alloc.NodeName,
+    JobID: alloc.JobID,
+    JobType: jobSpec(state, known)?.Type ?? "",
+    JobVersion: alloc.JobVersion,
+    TaskGroup: alloc.TaskGroup,
+    DesiredStatus: alloc.DesiredStatus,
+    DesiredDescription: alloc.DesiredDescription,
+    DesiredTransition: alloc.DesiredTransition,
+    ...reported(known),
+    FollowupEvalID: alloc.FollowupEvalID,
+    NextAllocation: alloc.NextAllocation,
+    RescheduleTracker: alloc.RescheduleTracker,
+    PreemptedAllocations: null,
+    PreemptedByAllocation: alloc.PreemptedByAllocation,
+    CreateIndex: known.createIndex,
+    ModifyIndex: known.modifyIndex,
+    CreateTime: alloc.CreateTime,
+    ModifyTime: Math.max(alloc.ModifyTime, report?.ModifyTime ?? 0),
+    ...(options.resources === true ? { AllocatedResources: alloc.AllocatedResources } : {}),
+  };
+  return options.taskStates === false ? { ...stub, TaskStates: null } : stub;
+}
+
+/** The client's side. */
+function reported(known: KnownAlloc) {
+  const { alloc, report } = known;
+  const health = report?.DeploymentStatus ?? null;
+  return {
+    ClientStatus: clientStatus(known),
+    ClientDescription: report?.ClientDescription ?? "",
+    TaskStates: taskStates(report),
+    DeploymentStatus:
+      health === null && !alloc.Canary
+        ? null
+        : {
+            Healthy: health?.Healthy ?? null,
+            Timestamp: timeText(health?.Timestamp ?? 0),
+            Canary: alloc.Canary,
+            ModifyIndex: known.modifyIndex,
+          },
+  };
+}
+
+function taskStates(report: AllocReport | undefined) {
+  const states = Object.entries(report?.TaskStates ?? {});
+  return states.length === 0 ? null : Object.fromEntries(states.map(([name, task]) => [name, taskState(task)]));
+}
+
+function taskState({ TaskHandle: _handle, ...task }: TaskState) {
+  return {
+    ...task,
+    LastRestart: timeText(task.LastRestart),
+    StartedAt: timeText(task.StartedAt),
+    FinishedAt: timeText(task.FinishedAt),
+    Paused: "",
+  };
+}
+
+function jobSpec(state: ClusterState, { alloc }: KnownAlloc): Job | undefined {
+  const version = state.jobVersion(alloc.Namespace, alloc.JobID, alloc.JobVersion)?.value;
+  return version ?? state.job(alloc.Namespace, alloc.JobID)?.value;
+}
+
+/** The version it runs, as a job. */
+function jobOf(state: ClusterState, { alloc }: KnownAlloc) {
+  const current = state.job(alloc.Namespace, alloc.JobID);
+  if (current !== undefined && current.value.Version === alloc.JobVersion) return jobAnswer(state, current);
+  const row = state.jobVersion(alloc.Namespace, alloc.JobID, alloc.JobVersion);
+  return row === undefined ? null : versionAnswer(state, row);
+}
+
+/** Ports are stored once; older clients look for them inside networks. */
+function withNetworks(resources: AllocatedResources, mode: string) {
+  const { Ports } = resources.Shared;
+  if (Ports.length === 0) return resources;
+  const network = {
+    Mode: mode === "" ? "host" : mode,
+    Device: "",
+    CIDR: "",
+    IP: Ports[0]?.HostIP ?? "",
+    Hostname: "",
+    MBits: 0,
+    DNS: null,
+    ReservedPorts: Ports.map(({ Label, Value, To }) => ({
+      Label,
+      Value,
+      To,
+      HostNetwork: "default",
+      IgnoreCollision: false,
+    })),
+    DynamicPorts: [],
+  };
+  return { ...resources, Shared: { ...resources.Shared, Networks: [network] } };
+}

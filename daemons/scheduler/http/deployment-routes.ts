@@ -1,0 +1,113 @@
+import * as v from "valibot";
+import { jsonBody } from "#base/http/body.ts";
+import { route, type Reply, type Route } from "#base/http/route.ts";
+import { flag, text, texts } from "#base/protocol/schema.ts";
+import { allocReports, allocs, deployments } from "#base/state/tables.ts";
+import type { DeploymentAnswer } from "../server/deploy/deployment-endpoint.ts";
+import { allocStub } from "./answers/alloc.ts";
+import { deploymentAnswer } from "./answers/deployment.ts";
+import { newest } from "./job-read-routes.ts";
+import type { NomadHttpDeps } from "./nomad-deps.ts";
+import { byCreation, creationKey, listed, namespaceFilter, orThrow, readJob, submitJob } from "./requests.ts";
+
+const TABLES = [deployments, allocs, allocReports];
+
+/** https://developer.hashicorp.com/nomad/api-docs/deployments */
+export function deploymentRoutes(deps: NomadHttpDeps): Route[] {
+  const { state } = deps.server.context;
+  const index = (): number => newest(TABLES.map((table) => state.view.table<unknown>(table)));
+  return [
+    route({
+      method: "GET",
+      path: "/v1/deployments",
+      summary: "List deployments",
+      access: readJob,
+      query: v.object(listed),
+      tables: TABLES,
+      filter: "items",
+      pageKey: creationKey,
+      handle: ({ query }) => ({
+        kind: "state",
+        read: () => {
+          const rows = state.view.table(deployments).list(namespaceFilter(query.namespace), query.prefix);
+          return { index: index(), value: byCreation([...rows].map((row) => deploymentAnswer(state, row))) };
+        },
+      }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/deployment/:id",
+      summary: "Read a deployment",
+      access: readJob,
+      tables: TABLES,
+      handle: ({ params }) => ({
+        kind: "state",
+        read: () => {
+          const row = state.deploymentById(params.id);
+          if (row === undefined) return { index: index(), value: undefined, missing: "deployment not found" };
+          const value = deploymentAnswer(state, row);
+          return { index: value.ModifyIndex, value };
+        },
+      }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/deployment/allocations/:id",
+      summary: "List a deployment's allocations",
+      access: readJob,
+      tables: TABLES,
+      handle: ({ params }) => ({
+        kind: "state",
+        read: () => ({
+          index: index(),
+          value: byCreation(state.deploymentAllocs(params.id).map((known) => allocStub(state, known))),
+        }),
+      }),
+    }),
+    ...deploymentWrites(deps),
+  ];
+}
+
+const named = { DeploymentID: text };
+
+function deploymentWrites({ server }: NomadHttpDeps): Route[] {
+  const { deployments: endpoint } = server;
+  const put = { method: ["PUT", "POST"], access: submitJob } as const;
+  return [
+    route({
+      ...put,
+      path: "/v1/deployment/fail/:id",
+      summary: "Fail a deployment",
+      body: jsonBody(v.object(named), { whenEmpty: {} }),
+      handle: async ({ params }) => written(orThrow(await endpoint.failByUser(params.id))),
+    }),
+    route({
+      ...put,
+      path: "/v1/deployment/pause/:id",
+      summary: "Pause or resume a deployment",
+      body: jsonBody(v.object({ ...named, Pause: flag })),
+      handle: async ({ params, body }) => written(orThrow(await endpoint.pause(params.id, body.Pause))),
+    }),
+    route({
+      ...put,
+      path: "/v1/deployment/promote/:id",
+      summary: "Promote a deployment's canaries",
+      body: jsonBody(v.object({ ...named, All: flag, Groups: texts })),
+      handle: async ({ params, body }) =>
+        written(
+          orThrow(await endpoint.promote(params.id, body.All || body.Groups.length === 0 ? undefined : body.Groups)),
+        ),
+    }),
+  ];
+}
+
+function written({ evalId, index, revertedTo }: DeploymentAnswer): Reply {
+  const value = {
+    EvalID: evalId,
+    EvalCreateIndex: evalId === "" ? 0 : index,
+    DeploymentModifyIndex: index,
+    RevertedJobVersion: revertedTo ?? null,
+    Index: index,
+  };
+  return { kind: "json", index, value };
+}

@@ -1,0 +1,47 @@
+import { HttpError } from "#base/http/http-error.ts";
+import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
+import type { Job } from "#base/protocol/job.ts";
+
+export interface Intake {
+  readonly job: Job;
+  /** One a line; empty when there are none. */
+  readonly warnings: string;
+}
+
+/** A job as a client sent it → complete and valid, or a 400 that lists what is wrong. */
+export function takeJob(sent: Job | null, namespace: string): Intake {
+  if (sent === null) throw new HttpError(400, "Job must be specified");
+  if (sent.ID.trim() === "") throw new HttpError(400, "Job ID hasn't been provided");
+  const explicit = namespace === "" || namespace === "*" ? "" : namespace;
+  if (explicit !== "" && sent.Namespace !== "" && sent.Namespace !== explicit) {
+    throw new HttpError(400, `Job namespace "${sent.Namespace}" does not match the request's "${explicit}"`);
+  }
+  const job = canonicalize({ ...sent, Namespace: sent.Namespace === "" ? explicit : sent.Namespace });
+  const { errors, warnings } = checkJob(job);
+  if (errors.length > 0) throw new HttpError(400, errorList(errors));
+  return { job, warnings: warnings.join("\n") };
+}
+
+export interface JobCheck {
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** What is wrong with a canonical job, and what is only odd. */
+export function checkJob(job: Job): JobCheck {
+  const errors: string[] = [];
+  if (job.TaskGroups.length === 0) errors.push("Missing job task groups");
+  for (const group of job.TaskGroups) {
+    if (group.Tasks.length === 0)
+      errors.push(`Task group ${group.Name} validation failed: Missing tasks for task group`);
+    for (const task of group.Tasks) {
+      if (task.Driver === "") errors.push(`Task group ${group.Name}, task ${task.Name}: Missing task driver`);
+    }
+  }
+  return { errors, warnings: [] };
+}
+
+export function errorList(errors: readonly string[]): string {
+  const head = errors.length === 1 ? "1 error occurred:" : `${errors.length} errors occurred:`;
+  return [head, ...errors.map((error) => `\t* ${error}`), ""].join("\n");
+}

@@ -1,0 +1,146 @@
+import * as v from "valibot";
+import { jsonBody } from "#base/http/body.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { route, type Route } from "#base/http/route.ts";
+import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
+import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
+import { parseJob } from "#base/language/jobspec/parse-job.ts";
+import { nextOf, parseCron } from "#base/language/cron.ts";
+import { JobSchema, type Job } from "#base/protocol/job.ts";
+import { block, flag, text } from "#base/protocol/schema.ts";
+import { jobDiff } from "../server/job-diff.ts";
+import { sameSpecification } from "../server/job-specification.ts";
+import type { Plan } from "../server/plan.ts";
+import { schedule } from "../server/schedule/schedule.ts";
+import { evalFor, nowNsOf } from "../server/server-context.ts";
+import { NEVER, timeText } from "./answers/time.ts";
+import { checkJob, errorList, takeJob } from "./job-intake.ts";
+import { MAX_JOB_BYTES } from "./job-write-routes.ts";
+import type { NomadHttpDeps } from "./nomad-deps.ts";
+import { readJob, submitJob } from "./requests.ts";
+
+const ParseBody = v.object({ JobHCL: text, Variables: text, Canonicalize: flag, HCLv1: flag });
+const PlanBody = v.object({ Job: block(JobSchema), Diff: flag, PolicyOverride: flag });
+const given = { namespace: v.optional(v.string(), "") };
+
+/** Routes that tell what a job would be or do, and change nothing. */
+export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
+  const { env } = deps.server.context;
+  return [
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/jobs/parse",
+      summary: "Turn a job file into a job",
+      access: readJob,
+      query: v.object(given),
+      body: jsonBody(ParseBody),
+      maxBodyBytes: MAX_JOB_BYTES,
+      handle: ({ body }) => {
+        if (body.JobHCL === "") throw new HttpError(400, "Job spec is empty");
+        if (body.HCLv1) throw new HttpError(400, "HCL1 job files are not supported: write the job in HCL2");
+        const parsed = parseJob({
+          source: body.JobHCL,
+          fileName: "job.hcl",
+          variables:
+            body.Variables === "" ? [] : [{ kind: "file", source: { name: "variables.hcl", text: body.Variables } }],
+          now: () => env.clock.nowMs(),
+          uuid: () => env.random.uuid(),
+        });
+        if (!parsed.ok) throw new HttpError(400, renderDiagnostics(parsed.diagnostics));
+        return { kind: "json", value: body.Canonicalize ? canonicalize(parsed.job) : parsed.job };
+      },
+    }),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/validate/job",
+      summary: "Check a job",
+      access: readJob,
+      query: v.object(given),
+      body: jsonBody(v.object({ Job: block(JobSchema) })),
+      maxBodyBytes: MAX_JOB_BYTES,
+      handle: ({ body }) => {
+        if (body.Job === null) throw new HttpError(400, "Job must be specified");
+        const { errors, warnings } = checkJob(canonicalize(body.Job));
+        const value = {
+          DriverConfigValidated: true,
+          ValidationErrors: errors.length === 0 ? null : errors,
+          Error: errors.length === 0 ? "" : errorList(errors),
+          Warnings: warnings.join("\n"),
+        };
+        return { kind: "json", value };
+      },
+    }),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/job/+id/plan",
+      summary: "Try out what registering a job would do",
+      access: submitJob,
+      query: v.object(given),
+      body: jsonBody(PlanBody),
+      maxBodyBytes: MAX_JOB_BYTES,
+      handle: ({ body, query, params }) => {
+        if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
+        const { job, warnings } = takeJob(body.Job, query.namespace);
+        return { kind: "json", value: planAnswer(deps, job, { diff: body.Diff, warnings }) };
+      },
+    }),
+  ];
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/jobs#create-job-plan */
+function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolean; warnings: string }) {
+  const { context, table, algorithm } = server;
+  const existing = context.state.job(job.Namespace, job.ID);
+  const same = existing !== undefined && sameSpecification(existing.value, job);
+  const Version = existing === undefined ? 0 : existing.value.Version + (same ? 0 : 1);
+  const evaluation = evalFor(context, { namespace: job.Namespace, job, trigger: "job-register" });
+  const plan: Plan = schedule(
+    { state: context.state, table, random: context.env.random, algorithm: algorithm() },
+    { evaluation, evalModifyIndex: 0, nowNs: nowNsOf(context), proposed: { ...job, Version } },
+  );
+  return {
+    Annotations: { DesiredTGUpdates: plan.annotations, PreemptedAllocs: null },
+    FailedTGAllocs: plan.result?.FailedTGAllocs ?? {},
+    NextPeriodicLaunch: nextLaunch(job, context.env.clock.nowMs()),
+    JobModifyIndex: existing?.modifyIndex ?? 0,
+    CreatedEvals: [],
+    Diff: options.diff ? withUpdates(jobDiff(existing?.value, job), plan) : null,
+    Warnings: options.warnings,
+  };
+}
+
+const UPDATE_NAMES = [
+  ["Ignore", "ignore"],
+  ["Place", "create"],
+  ["Migrate", "migrate"],
+  ["Stop", "destroy"],
+  ["InPlaceUpdate", "in-place update"],
+  ["DestructiveUpdate", "create/destroy update"],
+  ["Canary", "canary"],
+  ["Preemptions", "preemptions"],
+] as const;
+
+/** How many allocations each group's change means. */
+function withUpdates(diff: ReturnType<typeof jobDiff>, { annotations }: Plan) {
+  const TaskGroups = (diff.TaskGroups ?? []).map((group) => {
+    const desired = annotations[group.Name];
+    const counts = UPDATE_NAMES.flatMap(([field, name]) => {
+      const count = desired?.[field] ?? 0;
+      return count > 0 ? [[name, count]] : [];
+    });
+    const Updates: unknown = counts.length === 0 ? null : Object.fromEntries(counts);
+    return { ...group, Updates };
+  });
+  return { ...diff, TaskGroups };
+}
+
+function nextLaunch({ Periodic }: Job, nowMs: number): string {
+  if (Periodic === null || !Periodic.Enabled) return NEVER;
+  const specs = Periodic.Specs.length > 0 ? Periodic.Specs : [Periodic.Spec];
+  const schedules = specs.flatMap((spec) => {
+    const parsed = parseCron(spec, Periodic.TimeZone);
+    return parsed.ok ? [parsed.value] : [];
+  });
+  const next = nextOf(schedules, nowMs);
+  return next === undefined ? NEVER : timeText(next * 1e6);
+}

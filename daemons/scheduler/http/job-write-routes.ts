@@ -1,0 +1,173 @@
+import * as v from "valibot";
+import { jsonBody } from "#base/http/body.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { queryFlag, queryInteger } from "#base/http/query.ts";
+import { route, type Reply, type Route } from "#base/http/route.ts";
+import { JobSubmissionSchema } from "#base/protocol/job-submission.ts";
+import { JobSchema } from "#base/protocol/job.ts";
+import { anyMap, block, flag, integer, optionalInteger, text } from "#base/protocol/schema.ts";
+import type { JobAnswer } from "../server/job-endpoint.ts";
+import { forceReschedule } from "../server/alloc-endpoint.ts";
+import { takeJob } from "./job-intake.ts";
+import { requireJob } from "./job-read-routes.ts";
+import type { NomadHttpDeps } from "./nomad-deps.ts";
+import { namespaced, oneNamespace, orThrow, readJob, scaleJob, submitJob } from "./requests.ts";
+
+/** Largest job a client may send: big templates travel inside. */
+export const MAX_JOB_BYTES = 4 * 1024 * 1024;
+
+const RegisterBody = v.object({
+  Job: block(JobSchema),
+  EnforceIndex: flag,
+  JobModifyIndex: integer,
+  PreserveCounts: flag,
+  EvalPriority: integer,
+  Submission: block(JobSubmissionSchema),
+});
+
+/** Bodies name the job again. */
+const named = { JobID: text, Namespace: text };
+const ScaleBody = v.object({
+  Count: optionalInteger,
+  Target: v.nullish(v.record(v.string(), v.string()), () => ({})),
+  Message: text,
+  Error: flag,
+  Meta: anyMap,
+});
+const EvaluateBody = v.object({ ...named, EvalOptions: v.nullish(v.object({ ForceReschedule: flag }), null) });
+const RevertBody = v.object({ ...named, JobVersion: integer, EnforcePriorVersion: optionalInteger });
+const StableBody = v.object({ ...named, JobVersion: integer, Stable: flag });
+
+/** https://developer.hashicorp.com/nomad/api-docs/jobs */
+export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
+  const { jobs, context } = deps.server;
+  const register = async (body: v.InferOutput<typeof RegisterBody>, namespace: string): Promise<Reply> => {
+    const { job, warnings } = takeJob(body.Job, namespace);
+    const answer = await jobs.register(job, {
+      ...(body.EnforceIndex ? { checkIndex: body.JobModifyIndex } : {}),
+      ...(body.Submission === null ? {} : { submission: body.Submission }),
+      preserveCounts: body.PreserveCounts,
+      evalPriority: body.EvalPriority,
+    });
+    return written(orThrow(answer), warnings);
+  };
+  const registering = {
+    method: ["PUT", "POST"],
+    access: submitJob,
+    query: v.object({ namespace: v.optional(v.string(), "") }),
+    body: jsonBody(RegisterBody),
+    maxBodyBytes: MAX_JOB_BYTES,
+  } as const;
+  return [
+    route({
+      ...registering,
+      path: "/v1/jobs",
+      summary: "Register a job",
+      handle: ({ body, query }) => register(body, query.namespace),
+    }),
+    route({
+      ...registering,
+      path: "/v1/job/+id",
+      summary: "Update a job",
+      handle: ({ body, query, params }) => {
+        if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
+        return register(body, query.namespace);
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/v1/job/+id",
+      summary: "Stop a job",
+      access: submitJob,
+      query: v.object({
+        ...namespaced,
+        purge: queryFlag,
+        global: queryFlag,
+        eval_priority: queryInteger,
+        no_shutdown_delay: queryFlag,
+      }),
+      handle: async ({ params, query }) => {
+        const { purge, eval_priority } = query;
+        const evalPriority = eval_priority === undefined ? {} : { evalPriority: eval_priority };
+        return written(
+          orThrow(await jobs.deregister(oneNamespace(query.namespace), params.id, { purge, ...evalPriority })),
+        );
+      },
+    }),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/job/+id/evaluate",
+      summary: "Evaluate a job again",
+      access: readJob,
+      query: v.object(namespaced),
+      body: jsonBody(EvaluateBody, { whenEmpty: {} }),
+      handle: async ({ params, query, body }) => {
+        const { namespace, id } = requireJob(deps, query.namespace, params.id);
+        const ops = body.EvalOptions?.ForceReschedule === true ? forceReschedule(context, namespace, id) : [];
+        return written(orThrow(await jobs.evaluate(namespace, id, ops)));
+      },
+    }),
+    ...versionWrites(deps),
+  ];
+}
+
+function versionWrites(deps: NomadHttpDeps): Route[] {
+  const { jobs } = deps.server;
+  return [
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/job/+id/scale",
+      summary: "Scale a group of a job",
+      access: scaleJob,
+      query: v.object(namespaced),
+      body: jsonBody(ScaleBody),
+      handle: async ({ params, query, body }) => {
+        const group = body.Target["Group"] ?? "";
+        if (group === "") throw new HttpError(400, "group was not specified");
+        if (body.Count !== null && body.Count < 0) throw new HttpError(400, "scaling action count can't be negative");
+        if (body.Count !== null && body.Error)
+          throw new HttpError(400, "scaling action should not contain count if error is true");
+        const { namespace, id } = requireJob(deps, query.namespace, params.id);
+        return written(orThrow(await jobs.scale(namespace, id, { group, count: body.Count ?? undefined })));
+      },
+    }),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/job/+id/revert",
+      summary: "Go back to an earlier version of a job",
+      access: submitJob,
+      query: v.object(namespaced),
+      body: jsonBody(RevertBody),
+      handle: async ({ params, query, body }) => {
+        const to = { version: body.JobVersion, enforcePriorVersion: body.EnforcePriorVersion ?? undefined };
+        return written(orThrow(await jobs.revert(oneNamespace(query.namespace), params.id, to)));
+      },
+    }),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/job/+id/stable",
+      summary: "Mark a version as stable",
+      access: submitJob,
+      query: v.object(namespaced),
+      body: jsonBody(StableBody),
+      handle: async ({ params, query, body }) => {
+        const to = { version: body.JobVersion, stable: body.Stable };
+        const { index } = orThrow(await jobs.setStable(oneNamespace(query.namespace), params.id, to));
+        return { kind: "json", index, value: { JobModifyIndex: index, Index: index } };
+      },
+    }),
+  ];
+}
+
+function written({ evalId, index, jobModifyIndex }: JobAnswer, warnings = ""): Reply {
+  const value = {
+    EvalID: evalId,
+    EvalCreateIndex: evalId === "" ? 0 : index,
+    JobModifyIndex: jobModifyIndex,
+    Warnings: warnings,
+    Index: index,
+    LastContact: 0,
+    KnownLeader: true,
+  };
+  return { kind: "json", index, value };
+}

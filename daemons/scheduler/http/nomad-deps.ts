@@ -1,0 +1,22 @@
+import type { SchedulerServer } from "../server/server.ts";
+
+/** What the routes answer from. */
+export interface NomadHttpDeps {
+  readonly server: SchedulerServer;
+  readonly agent: AgentFacts;
+}
+
+/** What the agent says of itself. */
+export interface AgentFacts {
+  readonly name: string;
+  readonly region: string;
+  readonly datacenter: string;
+  readonly version: string;
+  /** Of the internal API between nodes. */
+  readonly rpcAddress: { readonly host: string; readonly port: number };
+  readonly servesClient: boolean;
+  /** Configuration in force, secrets left out. */
+  config(): Readonly<Record<string, unknown>>;
+  /** Further sections of `/v1/agent/self`'s stats. */
+  stats(): Readonly<Record<string, Readonly<Record<string, string>>>>;
+}

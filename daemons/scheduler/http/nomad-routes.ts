@@ -1,0 +1,32 @@
+import type { Route } from "#base/http/route.ts";
+import { agentRoutes } from "./agent-routes.ts";
+import { allocRoutes } from "./alloc-routes.ts";
+import { deploymentRoutes } from "./deployment-routes.ts";
+import { evalRoutes } from "./eval-routes.ts";
+import { eventRoutes } from "./event-routes.ts";
+import { jobPlanRoutes } from "./job-plan-routes.ts";
+import { jobReadRoutes } from "./job-read-routes.ts";
+import { jobWriteRoutes } from "./job-write-routes.ts";
+import { metricsRoutes } from "./metrics-routes.ts";
+import { nodeRoutes } from "./node-routes.ts";
+import type { NomadHttpDeps } from "./nomad-deps.ts";
+import { operatorRoutes } from "./operator-routes.ts";
+import { searchRoutes } from "./search-routes.ts";
+
+/** Nomad's v1 API as far as servers answer it. https://developer.hashicorp.com/nomad/api-docs */
+export function nomadRoutes(deps: NomadHttpDeps): Route[] {
+  return [
+    ...jobReadRoutes(deps),
+    ...jobWriteRoutes(deps),
+    ...jobPlanRoutes(deps),
+    ...allocRoutes(deps),
+    ...evalRoutes(deps),
+    ...deploymentRoutes(deps),
+    ...nodeRoutes(deps),
+    ...searchRoutes(deps),
+    ...agentRoutes(deps),
+    ...operatorRoutes(deps),
+    ...metricsRoutes(deps),
+    ...eventRoutes(deps),
+  ];
+}

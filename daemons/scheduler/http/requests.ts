@@ -1,0 +1,71 @@
+import * as v from "valibot";
+import type { Failure, Result } from "#base/env/errors.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { queryText } from "#base/http/query.ts";
+
+/** Every route of a namespaced thing takes it; `*` means all where a list is read. */
+export const namespaced = { namespace: v.optional(v.string(), "default") };
+export const listed = { ...namespaced, prefix: queryText };
+
+/** For {@link Row} lists: undefined is all namespaces. */
+export function namespaceFilter(namespace: string): string | undefined {
+  return namespace === "*" ? undefined : namespace === "" ? "default" : namespace;
+}
+
+export function oneNamespace(namespace: string): string {
+  if (namespace === "*") throw new HttpError(400, "wildcard namespace is not allowed here");
+  return namespace === "" ? "default" : namespace;
+}
+
+const STATUS: Readonly<Record<string, number>> = {
+  not_found: 404,
+  check_index: 400,
+  terminal: 400,
+  unhealthy: 400,
+  no_canaries: 400,
+  draining: 400,
+  not_evaluable: 400,
+  conflict: 409,
+  bad_version: 400,
+  bad_count: 400,
+};
+
+/** The value, or the failure as the answer its users know. */
+export function orThrow<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new HttpError(STATUS[result.error.code] ?? 500, failureText(result.error));
+}
+
+function failureText({ message, hint }: Failure): string {
+  return hint === undefined ? message : `${message} (${hint})`;
+}
+
+/** Ascending by creation, unique: how lists of things with random ids are paged. */
+export function creationKey(item: unknown): string {
+  const { CreateIndex, ID } = v.parse(v.object({ CreateIndex: v.number(), ID: v.string() }), item);
+  return `${String(CreateIndex).padStart(16, "0")}.${ID}`;
+}
+
+export function byCreation<T extends { readonly CreateIndex: number; readonly ID: string }>(items: readonly T[]): T[] {
+  return items.toSorted((a, b) => a.CreateIndex - b.CreateIndex || (a.ID < b.ID ? -1 : 1));
+}
+
+export function jobListKey(item: unknown): string {
+  const { Namespace, ID } = v.parse(v.object({ Namespace: v.string(), ID: v.string() }), item);
+  return `${Namespace}.${ID}`;
+}
+
+export function idKey(item: unknown): string {
+  return v.parse(v.object({ ID: v.string() }), item).ID;
+}
+
+export const readJob = { kind: "capability", resource: "namespace", capability: "read-job" } as const;
+export const listJobs = { kind: "capability", resource: "namespace", capability: "list-jobs" } as const;
+export const submitJob = { kind: "capability", resource: "namespace", capability: "submit-job" } as const;
+export const scaleJob = { kind: "capability", resource: "namespace", capability: "scale-job" } as const;
+export const allocLifecycle = { kind: "capability", resource: "namespace", capability: "alloc-lifecycle" } as const;
+export const readNode = { kind: "capability", resource: "node", capability: "read" } as const;
+export const writeNode = { kind: "capability", resource: "node", capability: "write" } as const;
+export const readAgent = { kind: "capability", resource: "agent", capability: "read" } as const;
+export const readOperator = { kind: "capability", resource: "operator", capability: "read" } as const;
+export const writeOperator = { kind: "capability", resource: "operator", capability: "write" } as const;

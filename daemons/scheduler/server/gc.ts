@@ -1,0 +1,154 @@
+import { GLOBAL } from "#base/protocol/keys.ts";
+import type { Job } from "#base/protocol/job.ts";
+import { remove } from "#base/state/codec.ts";
+import type { Op } from "#base/state/store.ts";
+import type { Row } from "#base/state/table.ts";
+import {
+  allocReports,
+  allocs,
+  deployments,
+  evals,
+  jobs,
+  jobSubmissions,
+  jobVersions,
+  nodes,
+  nodeStates,
+} from "#base/state/tables.ts";
+import { isClientTerminal, type KnownAlloc } from "./alloc-state.ts";
+import type { ClusterState } from "./cluster-state.ts";
+import { isTemplate } from "./job-endpoint.ts";
+import { standingOf } from "./job-status.ts";
+import { isActive } from "./reconcile/sort-allocs.ts";
+
+/** How long what is over stays readable, in nanoseconds. */
+export interface GcAges {
+  readonly evalNs: number;
+  readonly deploymentNs: number;
+  readonly jobNs: number;
+  readonly nodeNs: number;
+}
+
+const HOUR_NS = 3600e9;
+
+/** https://developer.hashicorp.com/nomad/docs/configuration/server */
+export const DEFAULT_GC_AGES: GcAges = {
+  evalNs: HOUR_NS,
+  deploymentNs: HOUR_NS,
+  jobNs: 4 * HOUR_NS,
+  nodeNs: 24 * HOUR_NS,
+};
+/** Collects whatever is over. */
+export const GC_NOW: GcAges = { evalNs: 0, deploymentNs: 0, jobNs: 0, nodeNs: 0 };
+
+/** The deletes of one collection. A pure function of the state. */
+export function collect(state: ClusterState, ages: GcAges, nowNs: number): Op[] {
+  const collection: Collection = { state, ages, nowNs, ops: [], goneAllocs: new Set(), goneJobs: new Set() };
+  collectJobs(collection);
+  collectAllocs(collection);
+  collectEvals(collection);
+  collectDeployments(collection);
+  collectVersions(collection);
+  collectNodes(collection);
+  return collection.ops;
+}
+
+interface Collection {
+  readonly state: ClusterState;
+  readonly ages: GcAges;
+  readonly nowNs: number;
+  readonly ops: Op[];
+  readonly goneAllocs: Set<string>;
+  readonly goneJobs: Set<string>;
+}
+
+/** Jobs that are stopped, or batch work that is done, with everything of theirs ended. */
+function collectJobs({ state, ages, nowNs, ops, goneJobs }: Collection): void {
+  for (const row of state.view.table(jobs).list()) {
+    const over = row.value.Stop || (isBatch(row.value) && !isTemplate(row.value));
+    if (!over || standingOf(state, row).status !== "dead") continue;
+    const known = state.jobAllocs(row.namespace, row.id);
+    const ends = known.map(({ alloc, report }) => Math.max(alloc.ModifyTime, report?.ModifyTime ?? 0));
+    if (Math.max(row.value.SubmitTime, ...ends) > nowNs - ages.jobNs) continue;
+    if (known.some((each) => !isClientTerminal(each)) || hasOpenEval(state, row)) continue;
+    goneJobs.add(`${row.namespace}/${row.id}`);
+    ops.push(remove(jobs, row.namespace, row.id));
+  }
+}
+
+/** Ended, and nobody counts on them: told to stop, replaced, or their job is gone. */
+function collectAllocs({ state, ages, nowNs, ops, goneAllocs, goneJobs }: Collection): void {
+  for (const row of state.view.table(allocs).list()) {
+    const known = state.known(row);
+    const { alloc, report } = known;
+    if (!isClientTerminal(known)) continue;
+    const jobGone = goneJobs.has(`${row.namespace}/${alloc.JobID}`);
+    if (!jobGone) {
+      if (Math.max(alloc.ModifyTime, report?.ModifyTime ?? 0) > nowNs - ages.evalNs) continue;
+      if (!isSuperseded(known) && state.job(row.namespace, alloc.JobID) !== undefined) continue;
+    }
+    goneAllocs.add(row.id);
+    ops.push(remove(allocs, row.namespace, row.id));
+    if (report !== undefined) ops.push(remove(allocReports, row.namespace, row.id));
+  }
+}
+
+function isSuperseded({ alloc }: KnownAlloc): boolean {
+  return alloc.DesiredStatus !== "run" || alloc.NextAllocation !== "";
+}
+
+function collectEvals({ state, ages, nowNs, ops, goneAllocs, goneJobs }: Collection): void {
+  for (const row of state.view.table(evals).list()) {
+    const { value } = row;
+    if (value.Status === "pending" || value.Status === "blocked") continue;
+    const jobGone = goneJobs.has(`${row.namespace}/${value.JobID}`);
+    if (!jobGone && value.ModifyTime > nowNs - ages.evalNs) continue;
+    if ([...state.view.table(allocs).by("eval", row.id)].some(({ id }) => !goneAllocs.has(id))) continue;
+    // The newest one says how many of a living job are still queued.
+    const living = !jobGone && state.job(row.namespace, value.JobID) !== undefined;
+    const newer = state.jobEvals(row.namespace, value.JobID).some((other) => other.modifyIndex > row.modifyIndex);
+    if (living && !newer) continue;
+    ops.push(remove(evals, row.namespace, row.id));
+  }
+}
+
+function collectDeployments({ state, ages, nowNs, ops, goneJobs }: Collection): void {
+  for (const row of state.view.table(deployments).list()) {
+    const { value } = row;
+    if (isActive(value.Status)) continue;
+    if (!goneJobs.has(`${row.namespace}/${value.JobID}`)) {
+      if (value.ModifyTime > nowNs - ages.deploymentNs) continue;
+      const newest = state.jobDeployments(row.namespace, value.JobID)[0]?.id === row.id;
+      if (newest && state.job(row.namespace, value.JobID) !== undefined) continue;
+    }
+    ops.push(remove(deployments, row.namespace, row.id));
+  }
+}
+
+/** Versions of jobs that are gone, once no allocation needs them any more. */
+function collectVersions({ state, ops, goneAllocs, goneJobs }: Collection): void {
+  for (const row of state.view.table(jobVersions).list()) {
+    const { Namespace, ID } = row.value;
+    if (state.job(Namespace, ID) !== undefined && !goneJobs.has(`${Namespace}/${ID}`)) continue;
+    if (state.jobAllocs(Namespace, ID).some(({ alloc }) => !goneAllocs.has(alloc.ID))) continue;
+    ops.push(remove(jobVersions, row.namespace, row.id));
+    if (state.view.table(jobSubmissions).get(row.namespace, row.id) !== undefined) {
+      ops.push(remove(jobSubmissions, row.namespace, row.id));
+    }
+  }
+}
+
+function collectNodes({ state, ages, nowNs, ops, goneAllocs }: Collection): void {
+  for (const { id, value } of state.view.table(nodeStates).list()) {
+    if (value.Status !== "down" || value.StatusUpdatedAt * 1e9 > nowNs - ages.nodeNs) continue;
+    if (state.nodeAllocs(id).some(({ alloc }) => !goneAllocs.has(alloc.ID))) continue;
+    ops.push(remove(nodes, GLOBAL, id), remove(nodeStates, GLOBAL, id));
+  }
+}
+
+function isBatch({ Type }: Job): boolean {
+  return Type === "batch" || Type === "sysbatch";
+}
+
+function hasOpenEval(state: ClusterState, { namespace, id }: Row<Job>): boolean {
+  return state.jobEvals(namespace, id).some(({ value }) => value.Status === "pending" || value.Status === "blocked");
+}
