@@ -4,15 +4,23 @@ import { DeploymentSchema } from "#base/protocol/deployment.ts";
 import { EvaluationSchema } from "#base/protocol/evaluation.ts";
 import { JobSchema } from "#base/protocol/job.ts";
 import { NodeSchema } from "#base/protocol/node.ts";
-import { anyMap, block, flag, integer, list, text, texts } from "#base/protocol/schema.ts";
+import { anyMap, block, flag, integer, list, optionalFlag, text, texts } from "#base/protocol/schema.ts";
 
 /**
  * What the Nomad API answers, as far as our programs read it (https://developer.hashicorp.com/nomad/api-docs).
  * Read leniently: a field that is missing takes its empty value, so that servers of other versions can be read too.
  */
 const indexes = { CreateIndex: integer, ModifyIndex: integer };
-const states = v.nullish(v.record(v.string(), TaskStateSchema), () => ({}));
-const { ClientStatus, ClientDescription, DeploymentStatus, NetworkStatus } = AllocReportSchema.entries;
+/** Times are RFC 3339 text here. */
+const TaskStateAnswerSchema = v.object({
+  ...TaskStateSchema.entries,
+  LastRestart: text,
+  StartedAt: text,
+  FinishedAt: text,
+});
+const states = v.nullish(v.record(v.string(), TaskStateAnswerSchema), () => ({}));
+const { ClientStatus, ClientDescription, NetworkStatus } = AllocReportSchema.entries;
+const DeploymentStatus = v.nullish(v.object({ Healthy: optionalFlag, Timestamp: text, Canary: flag }), null);
 
 export const JobAnswerSchema = v.object({ ...JobSchema.entries, ...indexes, Status: text, JobModifyIndex: integer });
 export type JobAnswer = v.InferOutput<typeof JobAnswerSchema>;
@@ -110,7 +118,7 @@ export const PlanAnswerSchema = v.object({
 });
 export type PlanAnswer = v.InferOutput<typeof PlanAnswerSchema>;
 
-export const EvalAnswerSchema = v.object({ ...EvaluationSchema.entries, ...indexes });
+export const EvalAnswerSchema = v.object({ ...EvaluationSchema.entries, WaitUntil: text, ...indexes });
 export type EvalAnswer = v.InferOutput<typeof EvalAnswerSchema>;
 
 export const DeploymentAnswerSchema = v.object({ ...DeploymentSchema.entries, ...indexes });
