@@ -1,4 +1,3 @@
-import type { TaskState } from "#base/protocol/alloc.ts";
 import type { AllocAnswer } from "#base/client/nomad-answers.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
@@ -75,7 +74,7 @@ function addressLines({ AllocatedResources }: AllocAnswer): string[] {
 
 function taskLines(
   name: string,
-  { state, alloc }: { readonly state: TaskState; readonly alloc: AllocAnswer },
+  { state, alloc }: { readonly state: AllocAnswer["TaskStates"][string]; readonly alloc: AllocAnswer },
 ): string[] {
   const given = alloc.AllocatedResources.Tasks[name];
   const resources =
@@ -106,8 +105,8 @@ function taskLines(
     ...resources,
     "Task Events:",
     ...properties([
-      ["Started At", state.StartedAt > 0 ? localTime(state.StartedAt) : "N/A"],
-      ["Finished At", state.FinishedAt > 0 ? localTime(state.FinishedAt) : "N/A"],
+      ["Started At", timeOr(state.StartedAt, "N/A")],
+      ["Finished At", timeOr(state.FinishedAt, "N/A")],
       ["Total Restarts", String(state.Restarts)],
       ["Last Restart", state.LastRestart > 0 ? localTime(state.LastRestart) : "N/A"],
     ]),
@@ -115,4 +114,10 @@ function taskLines(
     "Recent Events:",
     ...columns(["Time", "Type", "Description"], events),
   ];
+}
+
+/** A time of the API, whose zero is year 1. */
+function timeOr(text: string, missing: string): string {
+  const ms = Date.parse(text);
+  return ms > 0 ? localTime(ms * 1e6) : missing;
 }

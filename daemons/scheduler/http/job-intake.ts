@@ -1,4 +1,6 @@
 import { HttpError } from "#base/http/http-error.ts";
+import type { Failure } from "#base/env/errors.ts";
+import { validateJob } from "#base/language/jobspec/validate/validate-job.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import type { Job } from "#base/protocol/job.ts";
 
@@ -29,16 +31,12 @@ export interface JobCheck {
 
 /** What is wrong with a canonical job, and what is only odd. */
 export function checkJob(job: Job): JobCheck {
-  const errors: string[] = [];
-  if (job.TaskGroups.length === 0) errors.push("Missing job task groups");
-  for (const group of job.TaskGroups) {
-    if (group.Tasks.length === 0)
-      errors.push(`Task group ${group.Name} validation failed: Missing tasks for task group`);
-    for (const task of group.Tasks) {
-      if (task.Driver === "") errors.push(`Task group ${group.Name}, task ${task.Name}: Missing task driver`);
-    }
-  }
-  return { errors, warnings: [] };
+  const { errors, warnings } = validateJob(job);
+  return { errors: errors.map(findingText), warnings: warnings.map(findingText) };
+}
+
+function findingText({ message, hint }: Failure): string {
+  return hint === undefined ? message : `${message} (${hint})`;
 }
 
 export function errorList(errors: readonly string[]): string {
