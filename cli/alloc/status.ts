@@ -108,7 +108,7 @@ function taskLines(
       ["Started At", timeOr(state.StartedAt, "N/A")],
       ["Finished At", timeOr(state.FinishedAt, "N/A")],
       ["Total Restarts", String(state.Restarts)],
-      ["Last Restart", state.LastRestart > 0 ? localTime(state.LastRestart) : "N/A"],
+      ["Last Restart", timeOr(state.LastRestart, "N/A")],
     ]),
     "",
     "Recent Events:",

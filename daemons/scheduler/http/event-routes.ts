@@ -1,7 +1,7 @@
 import * as v from "valibot";
+import { utf8 } from "#base/env/bytes.ts";
 import { BoundedQueue } from "#base/env/queue.ts";
 import { HttpError } from "#base/http/http-error.ts";
-import { ndjsonReply } from "#base/http/ndjson.ts";
 import { queryInteger, queryTexts } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import type { ViewChange, ViewRowChange } from "#base/state/table.ts";
@@ -44,7 +44,8 @@ export function eventRoutes({ server }: NomadHttpDeps): Route[] {
       handle: ({ query, signal }) => {
         const wanted = topicFilter(query.topic);
         const namespace = namespaceFilter(query.namespace);
-        return ndjsonReply(follow(signal, (event) => wanted(event) && inNamespace(event, namespace)));
+        const body = lines(follow(signal, (event) => wanted(event) && inNamespace(event, namespace)));
+        return { kind: "stream", contentType: "application/json", body };
       },
     }),
   ];
@@ -83,6 +84,10 @@ export function eventRoutes({ server }: NomadHttpDeps): Route[] {
       signal.removeEventListener("abort", onAbort);
     }
   }
+}
+
+async function* lines(values: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+  for await (const value of values) yield utf8(`${JSON.stringify(value)}\n`);
 }
 
 function inNamespace(event: StreamEvent, namespace: string | undefined): boolean {
