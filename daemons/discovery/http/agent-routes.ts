@@ -82,13 +82,11 @@ function lifeRoutes({ agent, surroundings }: ConsulDeps): Route[] {
       path: "/v1/agent/maintenance",
       summary: "Takes this node out of service, or back in",
       access: capability("node", "write"),
-      query: v.object({ enable: v.optional(v.string()), reason: queryText }),
-      async handle({ query }) {
-        if (query.enable === undefined) throw new HttpError(400, "Missing value for enable");
-        if (query.enable !== "true" && query.enable !== "false")
-          throw new HttpError(400, `Invalid value for enable: ${JSON.stringify(query.enable)}`);
+      query: v.object({ enable: queryFlag, reason: queryText }),
+      async handle({ query, rawQuery }) {
+        if (!rawQuery.has("enable")) throw new HttpError(400, "Missing value for enable");
         const id = maintenanceId("");
-        if (query.enable === "true") agent.state.enterMaintenance("", query.reason);
+        if (query.enable) agent.state.enterMaintenance("", query.reason);
         else agent.state.deregisterCheck(id);
         const definition = agent.state.checks.get(id)?.registration.definition;
         await (definition === undefined

@@ -95,13 +95,12 @@ function maintenanceRoute({ agent }: ConsulDeps): Route {
     path: "/v1/agent/service/maintenance/:id",
     summary: "Takes a service out of service, or back in",
     access: capability("service", "write"),
-    query: v.object({ enable: v.optional(v.string()), reason: queryText }),
-    async handle({ params: { id: serviceId }, query }) {
-      if (query.enable !== "true" && query.enable !== "false")
-        throw new HttpError(400, "Missing or invalid value for enable: expected true or false");
+    query: v.object({ enable: queryFlag, reason: queryText }),
+    async handle({ params: { id: serviceId }, query, rawQuery }) {
+      if (!rawQuery.has("enable")) throw new HttpError(400, "Missing value for enable");
       if (!agent.state.services.has(serviceId)) throw unknownService(serviceId);
       const id = maintenanceId(serviceId);
-      if (query.enable === "true") agent.state.enterMaintenance(serviceId, query.reason);
+      if (query.enable) agent.state.enterMaintenance(serviceId, query.reason);
       else agent.state.deregisterCheck(id);
       const definition = agent.state.checks.get(id)?.registration.definition;
       await (definition === undefined
