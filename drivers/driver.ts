@@ -15,7 +15,7 @@ export interface Driver {
   /** Checks `config` without touching anything. Unknown keys are errors that name the nearest known one. */
   validate(config: Readonly<Record<string, unknown>>): readonly Failure[];
   /** Starts the task and returns when it runs. Leaves nothing behind when it fails. */
-  start(task: TaskStart): Promise<Result<TaskHandle>>;
+  start(task: TaskStart): Promise<Result<TaskHandle, StartFailure>>;
   /** Finds a running or ended task after a restart. `gone`: it does not exist any more. */
   recover(handle: TaskHandle): Promise<Result<TaskHandle>>;
   /** Resolves when the task ended, also if it had ended before. Can be called again after `recover`. */
@@ -27,6 +27,22 @@ export interface Driver {
   signal(handle: TaskHandle, signalName: string): Promise<Result<void>>;
   stats(handle: TaskHandle): Promise<Result<TaskStats>>;
   exec(handle: TaskHandle, request: ExecRequest): Promise<Result<ExecSession>>;
+  /** Ends and removes what earlier attempts under this allocation root left running and nobody knows any more. */
+  sweep?(request: SweepRequest): Promise<void>;
+  /** Gives back what the driver itself holds (connections, timers); tasks run on. */
+  close?(): void;
+}
+
+/** `recoverable`: another attempt may succeed, so the task's restart policy decides. */
+export interface StartFailure extends Failure {
+  readonly recoverable: boolean;
+}
+
+export interface SweepRequest {
+  /** The folder above all allocations of this agent: what was started for another agent is not ours to end. */
+  readonly allocsRoot: string;
+  /** Task ids that are known: running, or about to start. */
+  readonly keep: ReadonlySet<string>;
 }
 
 export interface DriverCapabilities {

@@ -1,0 +1,30 @@
+import type { Env } from "#base/env/env.ts";
+import type { AllocReport } from "#base/protocol/alloc.ts";
+import type { Node } from "#base/protocol/node.ts";
+import type { Driver } from "#drivers/driver.ts";
+import type { LogRotation } from "../logs/log-rotation.ts";
+import type { ServiceRegistry } from "../service-registry.ts";
+import type { TaskRecord } from "../task/task-record.ts";
+import type { HealthVerdict } from "./alloc-health.ts";
+
+/** What every allocation of this node is given. */
+export interface AllocRunnerDeps {
+  readonly env: Env;
+  readonly drivers: ReadonlyMap<string, Driver>;
+  readonly registry: ServiceRegistry;
+  readonly rotation: LogRotation;
+  readonly allocsRoot: string;
+  readonly region: string;
+  readonly maxKillTimeoutMs: number;
+  node(): Node;
+  nodeAddress(): string;
+  report(report: AllocReport): void;
+  keepTask(allocId: string, task: string, record: TaskRecord): void;
+  keepHealth(allocId: string, health: HealthVerdict): void;
+}
+
+/** What was kept of an allocation by the agent before. */
+export interface SavedTasks {
+  readonly tasks: Readonly<Record<string, TaskRecord>>;
+  readonly health: HealthVerdict | null;
+}

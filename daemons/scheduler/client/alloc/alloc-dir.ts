@@ -1,0 +1,40 @@
+import { join } from "node:path/posix";
+import type { Disk } from "#base/env/disk.ts";
+import type { TaskPaths } from "#drivers/driver.ts";
+import { liveLogPath } from "../logs/log-files.ts";
+
+/** Folders of one allocation, as their users know them: `alloc/{data,logs,tmp}` shared, `<task>/{local,secrets,tmp}` of each task. */
+export interface AllocDir {
+  readonly root: string;
+  readonly shared: string;
+  readonly logs: string;
+}
+
+const OPEN_TO_ALL = 0o777;
+const OWNER_ONLY = 0o700;
+
+export function allocDirOf(allocsRoot: string, allocId: string): AllocDir {
+  const root = join(allocsRoot, allocId);
+  return { root, shared: join(root, "alloc"), logs: join(root, "alloc", "logs") };
+}
+
+export async function buildAllocDir(disk: Disk, dir: AllocDir): Promise<void> {
+  // The folders' order is their parents'; each call makes what is missing above it.
+  for (const name of ["data", "logs", "tmp"]) await disk.makeDir(join(dir.shared, name), { mode: OPEN_TO_ALL });
+}
+
+/** Where a task's folders are, and the files its output goes to now. */
+export async function buildTaskDir(disk: Disk, dir: AllocDir, task: string): Promise<TaskPaths> {
+  const taskDir = join(dir.root, task);
+  await disk.makeDir(join(taskDir, "local"), { mode: OPEN_TO_ALL });
+  await disk.makeDir(join(taskDir, "secrets"), { mode: OWNER_ONLY });
+  await disk.makeDir(join(taskDir, "tmp"), { mode: OPEN_TO_ALL });
+  return {
+    allocDir: dir.shared,
+    taskDir,
+    localDir: join(taskDir, "local"),
+    secretsDir: join(taskDir, "secrets"),
+    stdoutPath: await liveLogPath(disk, { folder: dir.logs, task, stream: "stdout" }),
+    stderrPath: await liveLogPath(disk, { folder: dir.logs, task, stream: "stderr" }),
+  };
+}

@@ -1,0 +1,300 @@
+import { nowNs, sleep } from "#base/env/clock.ts";
+import { fail, succeed } from "#base/env/errors.ts";
+import type { Result } from "#base/env/errors.ts";
+import type { CheckStatus } from "#base/protocol/catalog.ts";
+import type { Task } from "#base/protocol/task.ts";
+import type { TaskHandle } from "#drivers/driver.ts";
+import type { ClientAlloc } from "../../link.ts";
+import { newTaskRecord } from "../task/task-machine.ts";
+import type { TaskRecord } from "../task/task-record.ts";
+import { TaskRunner } from "../task/task-runner.ts";
+import type { AllocRunnerDeps, SavedTasks } from "./alloc-deps.ts";
+import { allocDirOf, buildAllocDir } from "./alloc-dir.ts";
+import type { AllocDir } from "./alloc-dir.ts";
+import { createAllocHealth } from "./alloc-health.ts";
+import type { AllocHealth, HealthVerdict } from "./alloc-health.ts";
+import { createAllocServices } from "./alloc-services.ts";
+import type { AllocServices } from "./alloc-services.ts";
+import { foldStatus } from "./alloc-status.ts";
+import { groupOf, isMain } from "./group-tasks.ts";
+import { planLifecycle } from "./lifecycle-plan.ts";
+import type { MemberTask } from "./lifecycle-plan.ts";
+import { groupLookup } from "./task-environment.ts";
+import { newAttemptId, startScope, surroundTask } from "./task-host.ts";
+import type { TaskHost } from "./task-host.ts";
+import { environmentOf } from "./task-start.ts";
+
+/** One allocation on its node: its tasks in their order of life, its services, its health, its reports. */
+export class AllocRunner {
+  readonly dir: AllocDir;
+  readonly tasks: ReadonlyMap<string, TaskRunner>;
+  readonly #deps: AllocRunnerDeps;
+  readonly #host: TaskHost;
+  readonly #services: AllocServices;
+  readonly #resumed: boolean;
+  #current: ClientAlloc;
+  #stopping: boolean;
+  #ready = false;
+  #groupRegistered = false;
+  #verdict: HealthVerdict | null;
+  #health: AllocHealth | undefined;
+  readonly #atEnd: (() => void)[] = [];
+
+  constructor(deps: AllocRunnerDeps, initial: ClientAlloc, saved?: SavedTasks) {
+    this.#deps = deps;
+    this.#current = initial;
+    this.#stopping = initial.alloc.DesiredStatus !== "run";
+    this.#verdict = saved?.health ?? null;
+    this.#resumed = saved !== undefined;
+    this.dir = allocDirOf(deps.allocsRoot, initial.alloc.ID);
+    this.#services = createAllocServices({
+      env: deps.env,
+      registry: deps.registry,
+      restart: (name, reason) => void this.restart(name, reason),
+    });
+    this.#host = {
+      deps,
+      current: () => this.#current,
+      deregister: (name) => this.#services.deregister(name),
+      changed: (task, record, before) => this.#taskChanged(task, record, before),
+    };
+    const now = nowNs(deps.env.clock);
+    this.tasks = new Map(
+      (groupOf(initial)?.Tasks ?? []).map((task) => [
+        task.Name,
+        new TaskRunner(surroundTask(this.#host, task), saved?.tasks[task.Name] ?? newTaskRecord(now)),
+      ]),
+    );
+  }
+
+  get current(): ClientAlloc {
+    return this.#current;
+  }
+
+  /** Takes up what an earlier agent left, or begins. */
+  async start(): Promise<void> {
+    if (!this.isTerminal() && !this.#resumed) {
+      this.#report();
+      await buildAllocDir(this.#deps.env.disk, this.dir);
+    }
+    this.#watchHealth();
+    await Promise.all([...this.tasks.values()].map((runner) => runner.resume()));
+    this.#ready = true;
+    this.#advance();
+    this.#report();
+    if (this.isTerminal()) this.#ended();
+  }
+
+  update(next: ClientAlloc): void {
+    const before = this.#current;
+    this.#current = next;
+    if (next.alloc.DesiredStatus !== "run") {
+      void this.stop();
+      return;
+    }
+    if (before.alloc.DeploymentID !== next.alloc.DeploymentID) {
+      this.#health?.close();
+      this.#health = undefined;
+      this.#verdict = null;
+      this.#watchHealth();
+    }
+    if (before.alloc.JobVersion !== next.alloc.JobVersion) {
+      for (const { task, record } of this.#members()) {
+        if (record.phase.kind === "running") this.#registerTask(task, record.phase.handle);
+      }
+      if (this.#groupRegistered) this.#registerGroup();
+    }
+    this.#advance();
+  }
+
+  serviceStatus(serviceId: string, status: CheckStatus): void {
+    this.#services.status(serviceId, status);
+    this.#advance();
+  }
+
+  /** Ends all tasks, poststop included. Resolves when nothing runs. */
+  async stop(): Promise<void> {
+    const { alloc } = this.#current;
+    if (!this.#stopping) {
+      this.#stopping = true;
+      this.#health?.close();
+      await this.#services.deregister("");
+      const delayMs = alloc.DesiredTransition.NoShutdownDelay ? 0 : (groupOf(this.#current)?.ShutdownDelay ?? 0) / 1e6;
+      if (delayMs > 0) await sleep(this.#deps.env.clock, delayMs);
+    }
+    if (this.isTerminal()) return;
+    await new Promise<void>((resolve) => {
+      this.#atEnd.push(resolve);
+      this.#advance();
+    });
+  }
+
+  /** Lets go of everything; the tasks run on. */
+  leave(): void {
+    this.#health?.close();
+    this.#services.close();
+    for (const runner of this.tasks.values()) runner.leave();
+    this.#ready = false;
+  }
+
+  isTerminal(): boolean {
+    return this.#records().every((record) => record.phase.kind === "dead");
+  }
+
+  /** Empty name: every running task. */
+  restart(name: string, reason: string): Result<void> {
+    if (name !== "" && !this.tasks.has(name)) return this.#unknownTask(name);
+    for (const [each, runner] of this.tasks) if (name === "" || name === each) runner.send({ kind: "restart", reason });
+    return succeed(undefined);
+  }
+
+  async signal(name: string, signalName: string): Promise<Result<void>> {
+    if (name !== "" && !this.tasks.has(name)) return this.#unknownTask(name);
+    const chosen = [...this.tasks].flatMap(([each, runner]) => (name === "" || name === each ? [runner] : []));
+    const results = await Promise.all(chosen.map((runner) => runner.signal(signalName, "User requested signal")));
+    return results.find((result) => !result.ok) ?? succeed(undefined);
+  }
+
+  /** Driver ids that are running. */
+  attempts(): readonly string[] {
+    return this.#records().flatMap(({ phase }) =>
+      phase.kind === "running" || phase.kind === "stopping"
+        ? [phase.handle.taskId]
+        : phase.kind === "starting" && this.#ready
+          ? [phase.attempt]
+          : [],
+    );
+  }
+
+  #records(): TaskRecord[] {
+    return [...this.tasks.values()].map((runner) => runner.record());
+  }
+
+  #members(): (MemberTask & { readonly task: Task })[] {
+    return (groupOf(this.#current)?.Tasks ?? []).flatMap((task) => {
+      const runner = this.tasks.get(task.Name);
+      return runner === undefined ? [] : [{ task, record: runner.record() }];
+    });
+  }
+
+  #taskChanged(task: Task, record: TaskRecord, before: TaskRecord): void {
+    const { alloc } = this.#current;
+    if (record !== before) this.#deps.keepTask(alloc.ID, task.Name, record);
+    const ran = before.phase.kind === "running";
+    if (record.phase.kind === "running" && (!ran || record === before)) {
+      this.#registerTask(task, record.phase.handle);
+      this.#deps.rotation.add({ folder: this.dir.logs, task: task.Name, config: task.LogConfig });
+    }
+    const over = record.phase.kind === "pausing" || record.phase.kind === "dead";
+    if (ran && over) void this.#services.deregister(task.Name);
+    if (record.phase.kind === "dead") this.#deps.rotation.remove(this.dir.logs, task.Name);
+    this.#advance();
+    this.#report();
+    if (this.#ready && this.isTerminal()) this.#ended();
+  }
+
+  /** Lets the group's order of life decide what begins or ends now. */
+  #advance(): void {
+    if (!this.#ready) return;
+    const members = this.#members();
+    const plan = planLifecycle(members, this.#stopping);
+    const { ID } = this.#current.alloc;
+    for (const name of plan.begin) {
+      this.tasks.get(name)?.send({ kind: "begin", attempt: newAttemptId(this.#deps, ID, name) });
+    }
+    for (const { name, why } of plan.stop) this.tasks.get(name)?.send({ kind: "stop", why });
+    const mainUp = members.every(({ task, record }) => !isMain(task) || record.phase.kind === "running");
+    if (mainUp && !this.#stopping && !this.#groupRegistered) {
+      this.#groupRegistered = true;
+      this.#registerGroup();
+    }
+    this.#lookAtHealth(mainUp);
+  }
+
+  #registerTask(task: Task, handle: TaskHandle): void {
+    if (task.Services.length === 0) return;
+    const scope = startScope(this.#host, task);
+    if (scope === undefined) return;
+    const own = `${this.dir.root}/${task.Name}`;
+    const dirs = { allocDir: this.dir.shared, localDir: `${own}/local`, secretsDir: `${own}/secrets` };
+    this.#services.register(task.Services, {
+      alloc: this.#current.alloc,
+      taskName: task.Name,
+      lookup: environmentOf(scope, dirs).lookup,
+      nodeAddress: this.#deps.nodeAddress(),
+      network: handle.network,
+    });
+  }
+
+  #registerGroup(): void {
+    const { alloc, job } = this.#current;
+    const group = groupOf(this.#current);
+    if (group === undefined || group.Services.length === 0) return;
+    const networks = this.#records().flatMap(({ phase }) =>
+      phase.kind === "running" && phase.handle.network !== undefined ? [phase.handle.network] : [],
+    );
+    this.#services.register(group.Services, {
+      alloc,
+      taskName: "",
+      lookup: groupLookup({ alloc, job, group, node: this.#deps.node(), region: this.#deps.region }),
+      nodeAddress: this.#deps.nodeAddress(),
+      network: networks[0],
+    });
+  }
+
+  #watchHealth(): void {
+    const { alloc, job } = this.#current;
+    if (alloc.DeploymentID === "" || this.#verdict !== null || this.#stopping || this.isTerminal()) return;
+    const strategy = groupOf(this.#current)?.Update ?? job.Update;
+    this.#health = createAllocHealth(this.#deps.env, strategy, (decided, reason) => {
+      this.#verdict = decided;
+      this.#deps.keepHealth(alloc.ID, decided);
+      const happening = { Type: "Alloc Unhealthy", DisplayMessage: reason, Message: reason };
+      if (reason !== "") for (const runner of this.tasks.values()) runner.send({ kind: "note", happening });
+      this.#report();
+    });
+  }
+
+  #lookAtHealth(tasksUp: boolean): void {
+    if (this.#health === undefined) return;
+    const states = this.#records().map((record) => record.state);
+    const group = groupOf(this.#current);
+    const ofTasks = (group?.Tasks ?? []).reduce((sum, task) => sum + task.Services.length, 0);
+    this.#health.update({
+      tasksUp,
+      checksPassing: this.#services.allPassing(ofTasks + (group?.Services.length ?? 0)),
+      failed: states.some((state) => state.State === "dead" && state.Failed),
+      lastRestartNs: Math.max(0, ...states.map((state) => state.LastRestart)),
+    });
+  }
+
+  #report(): void {
+    const { alloc } = this.#current;
+    const states = Object.fromEntries([...this.tasks].map(([name, runner]) => [name, runner.record().state]));
+    const { status, description } = foldStatus(Object.values(states));
+    this.#deps.report({
+      AllocID: alloc.ID,
+      NodeID: alloc.NodeID,
+      ClientStatus: status,
+      ClientDescription: description,
+      TaskStates: states,
+      DeploymentStatus: this.#verdict,
+      NetworkStatus: null,
+      ModifyTime: nowNs(this.#deps.env.clock),
+    });
+  }
+
+  #ended(): void {
+    this.#health?.close();
+    void this.#services.deregister("");
+    for (const done of this.#atEnd.splice(0)) done();
+  }
+
+  #unknownTask(name: string): ReturnType<typeof fail> {
+    return fail(
+      "NO_TASK",
+      `no task ${JSON.stringify(name)} in this allocation`,
+      `its tasks: ${[...this.tasks.keys()].join(", ")}`,
+    );
+  }
+}

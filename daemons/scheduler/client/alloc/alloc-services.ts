@@ -1,0 +1,84 @@
+import type { Env } from "#base/env/env.ts";
+import { messageOf } from "#base/env/errors.ts";
+import type { CheckStatus } from "#base/protocol/catalog.ts";
+import type { Service } from "#base/protocol/service.ts";
+import type { ServiceRegistry } from "../service-registry.ts";
+import { watchCheckRestart } from "./check-restart.ts";
+import type { CheckRestartWatch } from "./check-restart.ts";
+import { defineService } from "./service-definitions.ts";
+import type { ServiceScope } from "./service-definitions.ts";
+
+/** The services of one allocation, registered and not. */
+export interface AllocServices {
+  register(services: readonly Service[], scope: ServiceScope): void;
+  /** Resolves when the catalog knows. */
+  deregister(taskName: string): Promise<void>;
+  status(id: string, status: CheckStatus): void;
+  /** Every one of so many services is registered, and those with checks pass. */
+  allPassing(expected: number): boolean;
+  close(): void;
+}
+
+interface Registered {
+  readonly taskName: string;
+  readonly hasChecks: boolean;
+  status: CheckStatus | undefined;
+  readonly restart: CheckRestartWatch | undefined;
+}
+
+export function createAllocServices(deps: {
+  readonly env: Env;
+  readonly registry: ServiceRegistry;
+  readonly restart: (taskName: string, reason: string) => void;
+}): AllocServices {
+  const { env, registry } = deps;
+  const known = new Map<string, Registered>();
+  let order: Promise<void> = Promise.resolve();
+
+  /** One after the other, so that "in" and "out" of one service cannot overtake each other. */
+  const inOrder = (what: string, work: () => Promise<void>): Promise<void> => {
+    order = order
+      .then(work)
+      .catch((thrown: unknown) => env.log.warn(`cannot ${what} a service`, { error: messageOf(thrown) }));
+    return order;
+  };
+
+  return {
+    register(services, scope) {
+      for (const service of services) {
+        const definition = defineService(service, scope);
+        const before = known.get(definition.ID);
+        const restart =
+          before?.restart ?? watchCheckRestart(env, service, (reason) => deps.restart(scope.taskName, reason));
+        known.set(definition.ID, {
+          taskName: scope.taskName,
+          hasChecks: definition.Checks.length > 0,
+          status: before?.status,
+          restart,
+        });
+        restart?.started();
+        void inOrder("register", () => registry.register(definition));
+      }
+    },
+    async deregister(taskName) {
+      for (const [id, each] of known) {
+        if (each.taskName !== taskName) continue;
+        each.restart?.close();
+        known.delete(id);
+        void inOrder("deregister", () => registry.deregister(id));
+      }
+      await order;
+    },
+    status(id, status) {
+      const found = known.get(id);
+      if (found === undefined) return;
+      found.status = status;
+      found.restart?.status(status);
+    },
+    allPassing: (expected) =>
+      known.size >= expected && [...known.values()].every((each) => !each.hasChecks || each.status === "passing"),
+    close() {
+      for (const each of known.values()) each.restart?.close();
+    },
+  };
+}

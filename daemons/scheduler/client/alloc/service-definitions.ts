@@ -1,0 +1,146 @@
+import * as v from "valibot";
+import { formatDuration } from "#base/language/duration.ts";
+import type { Alloc } from "#base/protocol/alloc.ts";
+import { AgentCheckDefinitionSchema, AgentServiceDefinitionSchema } from "#base/protocol/catalog.ts";
+import type { AgentCheckDefinition, AgentServiceDefinition } from "#base/protocol/catalog.ts";
+import type { Service, ServiceCheck } from "#base/protocol/service.ts";
+import type { TaskHandle } from "#drivers/driver.ts";
+import { interpolate, interpolateTexts } from "./interpolate.ts";
+import type { Lookup } from "./interpolate.ts";
+import { hostPort } from "./task-environment.ts";
+
+export interface ServiceScope {
+  readonly alloc: Alloc;
+  /** Empty: a service of the whole group. */
+  readonly taskName: string;
+  readonly lookup: Lookup;
+  readonly nodeAddress: string;
+  readonly network: TaskHandle["network"];
+}
+
+export const SERVICE_ID_PREFIX = "_nomad-task-";
+
+export function serviceId(
+  alloc: Pick<Alloc, "ID">,
+  taskName: string,
+  service: Pick<Service, "Name" | "PortLabel">,
+): string {
+  const owner = taskName === "" ? `group-${service.Name}` : `${taskName}-${service.Name}`;
+  return `${SERVICE_ID_PREFIX}${alloc.ID}-${owner}${service.PortLabel === "" ? "" : `-${service.PortLabel}`}`;
+}
+
+/** The allocation a service id belongs to; empty when it is no task's. */
+export function allocOfService(id: string): string {
+  const UUID_LENGTH = 36;
+  return id.startsWith(SERVICE_ID_PREFIX)
+    ? id.slice(SERVICE_ID_PREFIX.length, SERVICE_ID_PREFIX.length + UUID_LENGTH)
+    : "";
+}
+
+/** A job's service as the node's catalog agent takes it. */
+export function defineService(service: Service, scope: ServiceScope): AgentServiceDefinition {
+  const { alloc, lookup } = scope;
+  const name = interpolate(service.Name, lookup);
+  const id = serviceId(alloc, scope.taskName, service);
+  const at = addressOf(
+    {
+      mode: service.AddressMode,
+      label: interpolate(service.PortLabel, lookup),
+      override: interpolate(service.Address, lookup),
+    },
+    scope,
+  );
+  const tags = alloc.Canary && service.CanaryTags.length > 0 ? service.CanaryTags : service.Tags;
+  const meta = alloc.Canary && Object.keys(service.CanaryMeta).length > 0 ? service.CanaryMeta : service.Meta;
+  return v.parse(AgentServiceDefinitionSchema, {
+    ID: id,
+    Name: name,
+    Tags: tags.map((tag) => interpolate(tag, lookup)),
+    Address: at.host,
+    Port: at.port,
+    Meta: { ...interpolateTexts(meta, lookup), "external-source": "nomad" },
+    TaggedAddresses: Object.fromEntries(
+      Object.entries(service.TaggedAddresses).map(([key, address]) => [
+        key,
+        { Address: interpolate(address, lookup), Port: at.port },
+      ]),
+    ),
+    EnableTagOverride: service.EnableTagOverride,
+    Weights: service.Weights,
+    Checks: service.Checks.flatMap((check, index) => defineCheck({ check, index, service, id, name }, scope)),
+    Namespace: "",
+  });
+}
+
+interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+function addressOf(wanted: { mode: string; label: string; override: string }, scope: ServiceScope): Endpoint {
+  const { mode, label, override } = wanted;
+  const mapping = scope.alloc.AllocatedResources.Shared.Ports.find((port) => port.Label === label);
+  const number = /^\d+$/.test(label) ? Number(label) : undefined;
+  const driverPort = scope.network?.portMap[label];
+  const useDriver =
+    scope.network !== undefined &&
+    (mode === "driver" || (mode === "auto" && mapping === undefined && driverPort !== undefined));
+  if (useDriver && scope.network !== undefined) {
+    const port = number ?? driverPort ?? (mapping === undefined ? 0 : mapping.To > 0 ? mapping.To : mapping.Value);
+    return { host: override === "" ? scope.network.ip : override, port };
+  }
+  const host =
+    override !== "" ? override : mapping !== undefined && mapping.HostIP !== "" ? mapping.HostIP : scope.nodeAddress;
+  return { host, port: mapping?.Value ?? number ?? 0 };
+}
+
+interface CheckPlace {
+  readonly check: ServiceCheck;
+  readonly index: number;
+  readonly service: Service;
+  readonly id: string;
+  readonly name: string;
+}
+
+function defineCheck({ check, index, service, id, name }: CheckPlace, scope: ServiceScope): AgentCheckDefinition[] {
+  const { lookup } = scope;
+  const label = interpolate(check.PortLabel === "" ? service.PortLabel : check.PortLabel, lookup);
+  const mode = check.AddressMode === "" ? (service.AddressMode === "driver" ? "driver" : "auto") : check.AddressMode;
+  const at = addressOf({ mode, label, override: interpolate(service.Address, lookup) }, scope);
+  const address = hostPort(at.host, at.port);
+  const scheme = check.Protocol === "" ? "http" : check.Protocol;
+  const path = interpolate(check.Path, lookup);
+  const specific: Record<string, Record<string, unknown>> = {
+    tcp: { TCP: address },
+    http: {
+      HTTP: `${scheme}://${address}${path.startsWith("/") ? "" : "/"}${path}`,
+      Method: check.Method,
+      Header: check.Header,
+      Body: interpolate(check.Body, lookup),
+      TLSServerName: check.TLSServerName,
+      TLSSkipVerify: check.TLSSkipVerify,
+    },
+    grpc: {
+      GRPC: check.GRPCService === "" ? address : `${address}/${check.GRPCService}`,
+      GRPCUseTLS: check.GRPCUseTLS,
+      TLSServerName: check.TLSServerName,
+      TLSSkipVerify: check.TLSSkipVerify,
+    },
+  };
+  const kind = specific[check.Type];
+  if (kind === undefined) return [];
+  return [
+    v.parse(AgentCheckDefinitionSchema, {
+      ...kind,
+      CheckID: `${id}:check-${index}`,
+      Name: check.Name === "" ? `service: ${JSON.stringify(name)} check` : interpolate(check.Name, lookup),
+      ServiceID: id,
+      Status: check.InitialStatus,
+      Interval: formatDuration(check.Interval === 0 ? 10e9 : check.Interval),
+      Timeout: formatDuration(check.Timeout === 0 ? 2e9 : check.Timeout),
+      SuccessBeforePassing: check.SuccessBeforePassing,
+      FailuresBeforeCritical: check.FailuresBeforeCritical,
+      FailuresBeforeWarning: check.FailuresBeforeWarning === 0 ? null : check.FailuresBeforeWarning,
+    }),
+  ];
+}

@@ -1,0 +1,120 @@
+import { join, normalize } from "node:path/posix";
+import type { Env } from "#base/env/env.ts";
+import { succeed } from "#base/env/errors.ts";
+import type { Result } from "#base/env/errors.ts";
+import type { Driver, StartFailure, TaskMount, TaskStart } from "#drivers/driver.ts";
+import { buildTaskDir } from "./alloc-dir.ts";
+import type { AllocDir } from "./alloc-dir.ts";
+import { interpolate, interpolateMap } from "./interpolate.ts";
+import { buildEnvironment } from "./task-environment.ts";
+import type { TaskEnvironment, TaskScope } from "./task-environment.ts";
+
+export type StartScope = Omit<TaskScope, "dirs"> & {
+  readonly dir: AllocDir;
+  readonly driver: Driver;
+  readonly killTimeoutMs: number;
+};
+
+type Prepared = Omit<TaskStart, "signal" | "onEvent">;
+
+/** Builds a task's folders and everything its driver is told. */
+export async function prepareStart(
+  env: Env,
+  attempt: string,
+  scope: StartScope,
+): Promise<Result<Prepared, StartFailure>> {
+  const { alloc, job, group, task, driver } = scope;
+  const missing = unsupported(scope);
+  if (missing !== undefined) return refuse("UNSUPPORTED", missing);
+  const paths = await buildTaskDir(env.disk, scope.dir, task.Name);
+  const environment = environmentOf(scope, paths);
+  const problem = await writePayload(env, scope, paths.localDir);
+  if (problem !== undefined) return refuse("SETUP", problem);
+  const mounts = mountsOf(scope);
+  if (!mounts.ok) return mounts;
+  const config = interpolateMap(task.Config, environment.lookup);
+  const issues = driver.validate(config);
+  if (issues.length > 0) {
+    const text = issues.map(({ message, hint }) => (hint === undefined ? message : `${message} (${hint})`)).join("; ");
+    return refuse("VALIDATION", text);
+  }
+  return succeed({
+    id: attempt,
+    allocId: alloc.ID,
+    allocName: alloc.Name,
+    namespace: alloc.Namespace,
+    jobId: job.ID,
+    groupName: group.Name,
+    taskName: task.Name,
+    config,
+    env: environment.env,
+    user: interpolate(task.User, environment.lookup),
+    resources: alloc.AllocatedResources.Tasks[task.Name] ?? NO_RESOURCES,
+    ports: alloc.AllocatedResources.Shared.Ports,
+    networkMode: group.Networks[0]?.Mode ?? "",
+    paths,
+    mounts: mounts.value,
+    killTimeoutMs: scope.killTimeoutMs,
+  });
+}
+
+/** The environment as the task will see it: paths inside its own root where the driver gives it one. */
+export function environmentOf(scope: StartScope, paths: TaskScope["dirs"]): TaskEnvironment {
+  const inImage = scope.driver.capabilities.fsIsolation !== "none";
+  return buildEnvironment({ ...scope, dirs: inImage ? IN_IMAGE : paths });
+}
+
+const IN_IMAGE = { allocDir: "/alloc", localDir: "/local", secretsDir: "/secrets" };
+const NO_RESOURCES = {
+  Cpu: { CpuShares: 0, ReservedCores: [] },
+  Memory: { MemoryMB: 0, MemoryMaxMB: 0 },
+  Networks: [],
+  Devices: [],
+};
+
+function refuse(code: string, message: string): { readonly ok: false; readonly error: StartFailure } {
+  return { ok: false, error: { code, message, recoverable: false } };
+}
+
+function unsupported({ task, group, driver }: StartScope): string | undefined {
+  if (task.Templates.length > 0)
+    return "template blocks are not supported by this client yet; remove them or render the file before the job runs";
+  if (task.Artifacts.length > 0)
+    return "artifact blocks are not supported by this client yet; put the file into the image or a host volume";
+  if (task.Vault !== null) return "vault blocks are not supported by this client yet";
+  const mode = group.Networks[0]?.Mode ?? "";
+  const known: readonly string[] = ["", "host", ...driver.capabilities.networkModes];
+  if (!known.includes(mode))
+    return `driver ${driver.name} does not support network mode ${JSON.stringify(mode)} (supported: ${driver.capabilities.networkModes.join(", ")})`;
+  const check = [...task.Services, ...group.Services]
+    .flatMap((service) => service.Checks)
+    .find((each) => each.Type === "script");
+  if (check !== undefined)
+    return `check ${JSON.stringify(check.Name)}: script checks are not supported by this client yet; use a tcp or http check`;
+  return undefined;
+}
+
+/** The payload of a dispatched job, into the file its task asks for. */
+async function writePayload(env: Env, { job, task }: StartScope, localDir: string): Promise<string | undefined> {
+  const file = task.DispatchPayload?.File ?? "";
+  if (file === "" || job.Payload === null) return undefined;
+  const path = normalize(join(localDir, file));
+  if (!path.startsWith(`${localDir}/`))
+    return `dispatch_payload file ${JSON.stringify(file)} leaves the task's local folder`;
+  await env.disk.replace(path, Buffer.from(job.Payload, "base64"));
+  return undefined;
+}
+
+function mountsOf({ task, group, node }: StartScope): Result<readonly TaskMount[], StartFailure> {
+  const mounts: TaskMount[] = [];
+  for (const mount of task.VolumeMounts) {
+    const request = group.Volumes[mount.Volume];
+    const volume = request === undefined || request.Type !== "host" ? undefined : node.HostVolumes[request.Source];
+    if (request === undefined || volume === undefined) {
+      return refuse("SETUP", `volume_mount ${JSON.stringify(mount.Volume)}: this node has no such host volume`);
+    }
+    const readOnly = mount.ReadOnly || request.ReadOnly || volume.ReadOnly;
+    mounts.push({ hostPath: volume.Path, taskPath: mount.Destination, readOnly });
+  }
+  return succeed(mounts);
+}

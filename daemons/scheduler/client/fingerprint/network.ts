@@ -1,0 +1,64 @@
+import type { Env } from "#base/env/env.ts";
+import type { InterfaceAddress } from "#base/env/net.ts";
+import type { NodeResources } from "#base/protocol/node.ts";
+import { readText } from "./read-text.ts";
+
+/** `wanted`: an interface's name; empty takes the one with the default route. Falls back to loopback. */
+export async function mainAddress(env: Env, wanted: string): Promise<InterfaceAddress | undefined> {
+  const all = env.net.interfaces();
+  const device = wanted === "" ? defaultDevice((await readText(env, "/proc/net/route")) ?? "") : wanted;
+  const of = (name: string | undefined): InterfaceAddress | undefined =>
+    all.find((each) => each.name === name && each.family === 4) ?? all.find((each) => each.name === name);
+  return (
+    of(device) ??
+    all.find((each) => !each.internal && each.family === 4) ??
+    all.find((each) => each.family === 4) ??
+    all[0]
+  );
+}
+
+/** /proc/net/route: interface, destination and gateway in hexadecimal; the default route's destination is 0. */
+export function defaultDevice(table: string): string | undefined {
+  for (const line of table.split("\n").slice(1)) {
+    const [device, destination] = line.split(/\s+/);
+    if (device !== undefined && destination === "00000000") return device;
+  }
+  return undefined;
+}
+
+export function nodeNetworks(
+  env: Env,
+  main: InterfaceAddress | undefined,
+): Pick<NodeResources, "Networks" | "NodeNetworks"> {
+  if (main === undefined) return { Networks: [], NodeNetworks: [] };
+  const addresses = env.net.interfaces().filter((each) => each.name === main.name);
+  return {
+    Networks: [
+      {
+        Mode: "host",
+        Device: main.name,
+        CIDR: `${main.address}/${main.family === 4 ? 32 : 128}`,
+        IP: main.address,
+        Hostname: "",
+        MBits: 0,
+        DNS: null,
+        ReservedPorts: [],
+        DynamicPorts: [],
+      },
+    ],
+    NodeNetworks: [
+      {
+        Mode: "host",
+        Device: main.name,
+        MacAddress: main.mac,
+        Speed: 0,
+        Addresses: addresses.map(({ family, address }) => ({
+          Family: family === 4 ? "ipv4" : "ipv6",
+          Alias: "default",
+          Address: address,
+          Gateway: "",
+        })),
+      },
+    ],
+  };
+}

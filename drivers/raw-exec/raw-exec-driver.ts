@@ -1,0 +1,139 @@
+import { isAbsolute, join } from "node:path/posix";
+import type { Env } from "#base/env/env.ts";
+import { fail, succeed } from "#base/env/errors.ts";
+import type { Result } from "#base/env/errors.ts";
+import { checkConfig, readConfig } from "../config-shape.ts";
+import type { ConfigShape } from "../config-shape.ts";
+import type { Driver, StartFailure, TaskHandle, TaskStart } from "../driver.ts";
+import { allocsRootOf, cgroupBase, cgroupOf, strayCgroups } from "../process/cgroup.ts";
+import { commandProblem } from "../process/command.ts";
+import { openExec } from "../process/exec-session.ts";
+import { createProcesses, processStateOf } from "../process/processes.ts";
+import type { Processes } from "../process/processes.ts";
+
+const SHAPE: ConfigShape = {
+  command: { kind: "text", required: true },
+  args: { kind: "texts" },
+  work_dir: { kind: "text" },
+  cgroup_v1_override: { kind: "map" },
+  cgroup_v2_override: { kind: "text" },
+  oom_score_adj: { kind: "number" },
+  denied_envvars: { kind: "texts" },
+};
+
+const VERSION = 1;
+export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export interface RawExecOptions {
+  /** Default true. Off: the driver is absent from the node. */
+  readonly enabled?: boolean;
+}
+
+/** Runs a program as it is, with the rights of the agent unless the task names a user. */
+export function createRawExecDriver(env: Env, options: RawExecOptions = {}): Driver {
+  const enabled = options.enabled ?? true;
+  const processes = createProcesses(env);
+  return {
+    name: "raw_exec",
+    capabilities: { sendSignals: true, exec: true, fsIsolation: "none", networkModes: ["host", "none"], logs: "files" },
+    fingerprint: () =>
+      Promise.resolve({
+        Attributes: enabled ? { "driver.raw_exec": "1" } : {},
+        Detected: enabled,
+        Healthy: enabled,
+        HealthDescription: enabled ? "Healthy" : "disabled",
+        UpdateTime: "",
+      }),
+    validate: (config) => checkConfig("raw_exec", SHAPE, config),
+    start: (task) => startRawExec(env, processes, task),
+    exec: (handle, request) => Promise.resolve(openExec(env, processStateOf(handle), request)),
+    ...processLife(processes),
+    async sweep({ allocsRoot, keep }) {
+      const stray = await strayCgroups(env, { base: await cgroupBase(env), allocsRoot, keep });
+      for (const cgroup of stray) await processes.purge(cgroup);
+    },
+    close: () => processes.close(),
+  };
+}
+
+/** The part of the contract that is the same for every driver whose tasks are {@link Processes}. */
+export function processLife(
+  processes: Processes,
+): Pick<Driver, "recover" | "wait" | "stop" | "destroy" | "signal" | "stats"> {
+  return {
+    async recover(handle) {
+      const state = processStateOf(handle);
+      if (state === undefined) return badHandle(handle);
+      if (await processes.known(state)) return succeed(handle);
+      return fail("GONE", `the process ${state.pid} of task ${handle.taskId} is gone and left no exit code`);
+    },
+    async wait(handle, signal) {
+      const state = processStateOf(handle);
+      return state === undefined
+        ? { kind: "lost", message: badHandle(handle).error.message }
+        : processes.wait(state, signal);
+    },
+    async stop(handle, stop) {
+      const state = processStateOf(handle);
+      if (state !== undefined) await processes.stop(state, stop);
+    },
+    async destroy(handle) {
+      const state = processStateOf(handle);
+      if (state !== undefined) await processes.destroy(state);
+    },
+    async signal(handle, signalName) {
+      const state = processStateOf(handle);
+      return state === undefined ? badHandle(handle) : processes.signal(state, signalName);
+    },
+    async stats(handle) {
+      const state = processStateOf(handle);
+      return state === undefined ? badHandle(handle) : succeed(await processes.stats(state));
+    },
+  };
+}
+
+export function exitPathOf(task: TaskStart): string {
+  return join(task.paths.taskDir, `.exit-${task.id.slice(task.id.lastIndexOf("/") + 1)}`);
+}
+
+async function startRawExec(
+  env: Env,
+  processes: Processes,
+  task: TaskStart,
+): Promise<Result<TaskHandle, StartFailure>> {
+  const config = readConfig(task.config);
+  const command = config.text("command");
+  const workDir = config.text("work_dir");
+  const cwd = workDir === "" ? task.paths.taskDir : isAbsolute(workDir) ? workDir : join(task.paths.taskDir, workDir);
+  const denied = new Set(config.texts("denied_envvars"));
+  const taskEnv = Object.fromEntries(
+    Object.entries({ PATH: DEFAULT_PATH, ...task.env }).filter(([name]) => !denied.has(name)),
+  );
+  const problem = await commandProblem(env, command, { cwd, path: taskEnv["PATH"] ?? DEFAULT_PATH });
+  if (problem !== undefined) return { ok: false, error: problem };
+  const started = await processes.start({
+    argv: [...asUser(task.user), ...oomAdjust(config.number("oom_score_adj")), command, ...config.texts("args")],
+    cwd,
+    env: taskEnv,
+    stdoutPath: task.paths.stdoutPath,
+    stderrPath: task.paths.stderrPath,
+    exitPath: exitPathOf(task),
+    cgroup: cgroupOf(await cgroupBase(env), allocsRootOf(task.paths.allocDir), task.id),
+  });
+  if (!started.ok) return started;
+  return succeed({ driver: "raw_exec", version: VERSION, taskId: task.id, state: { ...started.value } });
+}
+
+/** util-linux's setpriv changes user, group and the groups of that user in one go, then becomes the command. */
+function asUser(user: string): readonly string[] {
+  if (user === "" || user === "root") return [];
+  return ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", "--"];
+}
+
+function oomAdjust(score: number | undefined): readonly string[] {
+  return score === undefined ? [] : ["choom", "-n", String(score), "--"];
+}
+
+function badHandle(handle: TaskHandle): ReturnType<typeof fail> {
+  return fail("BAD_HANDLE", `task ${handle.taskId}: not a handle of a process driver`);
+}

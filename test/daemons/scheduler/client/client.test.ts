@@ -1,0 +1,232 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { randomUUID } from "node:crypto";
+import test from "ava";
+import type { ExecutionContext } from "ava";
+import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
+import { createEnv } from "#base/platform/create-env.ts";
+import { createSchedulerClient } from "#daemons/scheduler/client/client.ts";
+import { createMockDriver } from "#drivers/mock/mock-driver.ts";
+import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
+import { FakeRegistry, FakeServers, jobOf } from "./fake-cluster.ts";
+
+/** The agent's timers do not keep a process alive; a running agent has its listeners for that. */
+const alive = setInterval(() => {}, 1000);
+test.after.always(() => clearInterval(alive));
+
+interface Place {
+  dir: string;
+  servers: FakeServers;
+  registry: FakeRegistry;
+  start: (onStop?: "leave" | "stop") => Promise<ReturnType<typeof createSchedulerClient>>;
+}
+
+function place(t: ExecutionContext): Place {
+  const dir = mkdtempSync(`${tmpdir()}/lares-client-`);
+  const servers = new FakeServers();
+  const registry = new FakeRegistry();
+  const env = createEnv({ logLevel: "error" });
+  t.teardown(() => {
+    env.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  return {
+    dir,
+    servers,
+    registry,
+    async start(onStop = "stop") {
+      const client = createSchedulerClient({
+        env,
+        link: servers,
+        drivers: [createMockDriver(env), createRawExecDriver(env)],
+        registry,
+        config: defaultAgentConfig(),
+        dataDir: dir,
+        httpAddress: "127.0.0.1:4646",
+        version: "0.0.0",
+        onStop,
+      });
+      t.teardown(() => client.stop());
+      await client.start();
+      return client;
+    },
+  };
+}
+
+const mock = (name: string, config: object, more: object = {}) => ({
+  Name: name,
+  Driver: "mock_driver",
+  Config: config,
+  ...more,
+});
+const sh = (name: string, script: string, more: object = {}) => ({
+  Name: name,
+  Driver: "raw_exec",
+  Config: { command: "/bin/sh", args: ["-c", script] },
+  ...more,
+});
+const typesOf = (report: { TaskStates: Record<string, { Events: { Type: string }[] }> }, task: string) =>
+  report.TaskStates[task]!.Events.map((event) => event.Type);
+
+test("a raw_exec task runs, sees its environment, writes its log, ends by a stop with nothing left", async (t) => {
+  const { servers, start, dir } = place(t);
+  await start();
+  const id = randomUUID();
+  servers.set(
+    jobOf([
+      sh("web", 'echo "$NOMAD_TASK_NAME $NOMAD_META_color ${NOMAD_ALLOC_ID}"; exec sleep 300', {
+        Meta: { color: "red" },
+      }),
+    ]),
+    { ID: id },
+  );
+  const running = await servers.until(id, (report) => report.ClientStatus === "running");
+  t.deepEqual(typesOf(running, "web"), ["Received", "Task Setup", "Started"]);
+  const log = `${dir}/alloc/${id}/alloc/logs/web.stdout.0`;
+  while (!readFileSync(log, "utf8").includes("\n")) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.is(readFileSync(log, "utf8"), `web red ${id}\n`);
+  servers.set(jobOf([sh("web", "true")]), { ID: id, DesiredStatus: "stop" });
+  const done = await servers.until(id, (report) => report.ClientStatus === "complete");
+  t.deepEqual(typesOf(done, "web").slice(-3), ["Killing", "Terminated", "Killed"]);
+});
+
+test("a failing task is restarted within its policy, then fails its sibling and the allocation", async (t) => {
+  const { servers, start } = place(t);
+  await start();
+  const id = randomUUID();
+  const restart = { Attempts: 1, Interval: 60e9, Delay: 1e6, Mode: "fail" };
+  const job = jobOf([
+    mock("bad", { run_for: "1ms", exit_code: 3 }, { RestartPolicy: restart }),
+    mock("good", { run_for: "10m" }),
+  ]);
+  servers.set(job, { ID: id });
+  const report = await servers.until(id, (each) => each.TaskStates["good"]?.State === "dead");
+  t.is(report.ClientStatus, "failed");
+  t.true(report.TaskStates["bad"]!.Failed);
+  t.is(report.TaskStates["bad"]!.Restarts, 1);
+  t.deepEqual(typesOf(report, "bad"), [
+    "Received",
+    "Task Setup",
+    "Started",
+    "Terminated",
+    "Restarting",
+    "Started",
+    "Terminated",
+    "Not Restarting",
+  ]);
+  t.is(report.TaskStates["bad"]!.Events[3]!.DisplayMessage, "Exit Code: 3");
+  t.regex(report.TaskStates["bad"]!.Events[7]!.DisplayMessage, /Exceeded allowed attempts 1 in interval 1m0s/);
+  t.true(typesOf(report, "good").includes("Sibling Task Failed"));
+});
+
+test("lifecycle: prestart ends before main starts, sidecar ends after it, poststop runs last", async (t) => {
+  const { servers, start } = place(t);
+  await start();
+  const id = randomUUID();
+  const hook = (Hook: string, Sidecar = false) => ({ Lifecycle: { Hook, Sidecar } });
+  const job = jobOf(
+    [
+      mock("init", { run_for: "5ms" }, hook("prestart")),
+      mock("side", { run_for: "10m" }, hook("prestart", true)),
+      mock("main", { run_for: "5ms" }),
+      mock("late", { run_for: "1ms" }, hook("poststop")),
+    ],
+    { type: "batch" },
+  );
+  servers.set(job, { ID: id });
+  const { TaskStates: tasks } = await servers.until(id, (each) => each.ClientStatus === "complete");
+  t.true(tasks["init"]!.FinishedAt <= tasks["main"]!.StartedAt);
+  t.true(tasks["side"]!.FinishedAt >= tasks["main"]!.FinishedAt);
+  t.true(tasks["late"]!.StartedAt >= tasks["side"]!.FinishedAt);
+});
+
+test("a restarted agent finds its tasks: the same process, never two, and none that it does not know", async (t) => {
+  const { servers, start, dir } = place(t);
+  const first = await start("leave");
+  const id = randomUUID();
+  servers.set(jobOf([sh("web", "echo $$; exec sleep 300"), mock("mock", { run_for: "10m" })]), { ID: id });
+  await servers.until(
+    id,
+    (each) => each.TaskStates["web"]?.State === "running" && each.TaskStates["mock"]?.State === "running",
+  );
+  const log = `${dir}/alloc/${id}/alloc/logs/web.stdout.0`;
+  while (!readFileSync(log, "utf8").includes("\n")) await new Promise((resolve) => setTimeout(resolve, 10));
+  const pid = Number(readFileSync(log, "utf8"));
+  await first.stop();
+  t.notThrows(() => process.kill(pid, 0), "the task outlives the agent");
+  servers.history.length = 0;
+  await start();
+  const report = await servers.until(id, () => servers.history.length > 0);
+  t.is(report.ClientStatus, "running");
+  t.is(Number(readFileSync(log, "utf8")), pid, "it was not started again");
+  servers.set(jobOf([sh("web", "x"), mock("mock", {})]), { ID: id, DesiredStatus: "stop" });
+  await servers.until(id, (each) => each.ClientStatus === "complete");
+  t.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+});
+
+test("broken configuration, an unknown driver and blocks nobody serves fail with words", async (t) => {
+  const { servers, start } = place(t);
+  await start();
+  const failing = async (task: Record<string, unknown>): Promise<string> => {
+    const id = randomUUID();
+    servers.set(jobOf([task]), { ID: id });
+    const { TaskStates } = await servers.until(id, (each) => each.ClientStatus === "failed");
+    return Object.values(TaskStates)[0]!
+      .Events.map((event) => event.DisplayMessage)
+      .join("\n");
+  };
+  t.regex(
+    await failing({ Name: "a", Driver: "raw_exec", Config: { comand: "x" } }),
+    /no key "comand".*did you mean command\?.*needs command/s,
+  );
+  t.regex(await failing({ Name: "a", Driver: "raw_exce", Config: {} }), /no driver "raw_exce".*did you mean raw_exec/);
+  t.regex(
+    await failing({ Name: "a", Driver: "raw_exec", Config: { command: "/no/such" } }),
+    /cannot run "\/no\/such": not found/,
+  );
+  t.regex(
+    await failing(sh("a", "true", { Artifacts: [{ GetterSource: "http://x" }] })),
+    /artifact blocks are not supported/,
+  );
+});
+
+test("services: registered when the task runs, healthy when checks pass, gone before the stop", async (t) => {
+  const { servers, start, registry } = place(t);
+  await start();
+  const id = randomUUID();
+  const service = { Name: "redis", PortLabel: "db", Checks: [{ Type: "tcp", Interval: 10e9, Timeout: 2e9 }] };
+  const update = { MinHealthyTime: 1e6, HealthyDeadline: 60e9, HealthCheck: "checks" };
+  const job = jobOf([mock("db", { run_for: "10m" }, { Services: [service] })], { group: { Update: update } });
+  const ports = [{ Label: "db", Value: 6379, To: 0, HostIP: "127.0.0.1" }];
+  const AllocatedResources = { Tasks: {}, TaskLifecycles: {}, Shared: { DiskMB: 0, Networks: [], Ports: ports } };
+  servers.set(job, { ID: id, DeploymentID: randomUUID(), AllocatedResources });
+  const running = await servers.until(id, (each) => each.ClientStatus === "running");
+  t.is(running.DeploymentStatus, null);
+  const [definition] = [...registry.services.values()];
+  t.is(definition?.ID, `_nomad-task-${id}-db-redis-db`);
+  t.is(definition?.Port, 6379);
+  t.is(definition?.Checks[0]?.TCP, "127.0.0.1:6379");
+  t.is(definition?.Checks[0]?.Interval, "10s");
+  registry.say(definition!.ID, "passing");
+  const healthy = await servers.until(id, (each) => each.DeploymentStatus !== null);
+  t.true(healthy.DeploymentStatus!.Healthy);
+  servers.set(job, { ID: id, DesiredStatus: "stop" });
+  await servers.until(id, (each) => each.ClientStatus === "complete");
+  t.deepEqual(registry.log, ["+redis", "-redis"]);
+});
+
+test("servers that are away lose nothing: reports wait, the folder goes when they forget the allocation", async (t) => {
+  const { servers, start, dir } = place(t);
+  const client = await start();
+  const id = randomUUID();
+  servers.set(jobOf([mock("a", { run_for: "50ms" })], { type: "batch" }), { ID: id });
+  await servers.until(id, (each) => each.ClientStatus === "running");
+  servers.away = true;
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  servers.away = false;
+  await servers.until(id, (each) => each.ClientStatus === "complete");
+  servers.remove(id);
+  while (client.runner(id) !== undefined || existsSync(`${dir}/alloc/${id}`))
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  t.pass();
+});
