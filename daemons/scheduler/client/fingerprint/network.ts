@@ -42,6 +42,7 @@ export function nodeNetworks(
         Hostname: "",
         MBits: 0,
         DNS: null,
+        CNI: null,
         ReservedPorts: [],
         DynamicPorts: [],
       },
