@@ -1,0 +1,62 @@
+import { CodedError, messageOf } from "#base/env/errors.ts";
+import { UsageError, type Command, type Invocation } from "./command.ts";
+import { findCommand } from "./find.ts";
+import { parseFlags } from "./flags.ts";
+import { commandHelp, listHelp } from "./help.ts";
+
+export interface CommandLine extends Pick<Invocation, "environment" | "output"> {
+  readonly commands: readonly Command[];
+  readonly version: string;
+}
+
+const HELP = new Set(["-h", "-help", "--help"]);
+
+/** Finds the command of the words, runs it, and says on standard error what went wrong. Resolves with the exit code. */
+export async function dispatch(words: readonly string[], line: CommandLine): Promise<number> {
+  try {
+    return await run(words, line);
+  } catch (error) {
+    const { output, environment } = line;
+    output.error(`lares: ${messageOf(error)}`);
+    if (error instanceof CodedError && error.hint !== undefined) output.error(error.hint);
+    else if (!(error instanceof UsageError) && error instanceof Error && environment["LARES_TRACE"] !== undefined)
+      output.error(error.stack ?? "");
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+async function run(words: readonly string[], line: CommandLine): Promise<number> {
+  const { commands, version, environment, output } = line;
+  const [first] = words;
+  if (first === "-v" || first === "-version" || first === "--version") return run(["version"], line);
+  if (first === undefined || first === "help" || HELP.has(first)) {
+    output.line(listHelp(commands, version));
+    return first === undefined ? 2 : 0;
+  }
+  if ((words.length === 1 || HELP.has(words[1] ?? "")) && isNoun(first, commands)) {
+    output.line(listHelp(commands, version, [first]));
+    return words.length === 1 ? 2 : 0;
+  }
+  const { command, rest } = findCommand(commands, words);
+  if (rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).some((word) => HELP.has(word))) {
+    output.line(commandHelp(command));
+    return 0;
+  }
+  const { operands, flags } = parseFlags(rest, command.flags);
+  if (command.operands === "" && operands.length > 0)
+    throw new UsageError(`${command.name} takes no operand, but was given "${operands[0] ?? ""}"`);
+  const start = await command.load();
+  try {
+    return await start({ operands, flags, environment, output });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(
+      `${command.name}: ${error.message}\nUsage: lares ${command.name} ${command.operands} (lares ${command.name} -help)`,
+    );
+  }
+}
+
+/** A word that commands begin with, and that is none itself. */
+function isNoun(word: string, commands: readonly Command[]): boolean {
+  return !commands.some(({ name }) => name === word) && commands.some(({ name }) => name.startsWith(`${word} `));
+}
