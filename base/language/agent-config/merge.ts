@@ -2,9 +2,9 @@ import type { Fields } from "#base/language/hcl/decode/table.ts";
 
 /** Keys of the second win; objects are merged, lists of named things are joined by name, other lists replaced. */
 export function mergeFields(first: Fields, second: Fields): Fields {
-  const merged: Fields = { ...first };
-  for (const [key, value] of Object.entries(second)) merged[key] = mergeValues(merged[key], value);
-  return merged;
+  const merged = new Map(Object.entries(first));
+  for (const [key, value] of Object.entries(second)) merged.set(key, mergeValues(merged.get(key), value));
+  return Object.fromEntries(merged);
 }
 
 function mergeValues(first: unknown, second: unknown): unknown {

@@ -118,12 +118,14 @@ function parseBlock(parser: Parser, type: Token): Block | undefined {
 }
 
 function closeBlock(parser: Parser, block: { readonly type: Token; readonly opening: Token }): void {
-  if (accept(parser, "}") !== undefined) return;
+  const closing = accept(parser, "}");
+  if (closing !== undefined) return suspectIndentation(parser, block, closing);
   if (peek(parser).type !== "end-of-file") return unexpected(parser, { what: '"}"' });
   const unclosed = parser.complaints.some((each) => each.code === "hcl_unclosed");
   if (unclosed || parser.recovering) return;
-  const span = { start: block.type.start, end: block.opening.end };
-  const message = `the block ${describe(parser, block.type)} is never closed`;
+  const span = parser.suspect ?? { start: block.type.start, end: block.opening.end };
+  const name = JSON.stringify(/^[^\s"{]+/.exec(textOf(parser, span))?.[0] ?? "");
+  const message = `the block ${name} is never closed`;
   parser.complaints.push({
     code: "hcl_unclosed",
     span,
@@ -132,6 +134,27 @@ function closeBlock(parser: Parser, block: { readonly type: Token; readonly open
   });
   parser.recovering = true;
 }
+
+function suspectIndentation(
+  parser: Parser,
+  block: { readonly type: Token; readonly opening: Token },
+  closing: Token,
+): void {
+  if (parser.suspect !== undefined) return;
+  const [begins, ends] = [indentation(parser, block.type), indentation(parser, closing)];
+  if (begins === undefined || ends === undefined || ends >= begins) return;
+  parser.suspect = { start: block.type.start, end: block.opening.end };
+}
+
+/** Of a token that is the first on its line. */
+function indentation(parser: Parser, token: Token): number | undefined {
+  const lineStart = parser.text.lastIndexOf("\n", token.start - 1) + 1;
+  const before = parser.text.slice(lineStart, token.start);
+  return token.start - lineStart < MAX_INDENTATION && before.trim() === "" ? before.length : undefined;
+}
+
+/** Files whose lines are indented more are not looked at for missing braces. */
+const MAX_INDENTATION = 400;
 
 /** `{ }` or `{ name = value }`. */
 function parseOneLine(parser: Parser, items: BodyItem[]): void {

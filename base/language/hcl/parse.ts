@@ -49,6 +49,7 @@ function parseWith<T>(source: SourceText, read: (parser: Parser) => T, otherwise
     newlines: true,
     recovering: false,
     depth: 0,
+    suspect: undefined,
     parseExpression,
   };
   const node = read(parser);

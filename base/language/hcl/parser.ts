@@ -21,6 +21,8 @@ export interface Parser {
   /** Set by a complaint, cleared where reading starts afresh: complaints in between are consequences. */
   recovering: boolean;
   depth: number;
+  /** The first block whose closing brace is indented less than its beginning: probably its own brace is missing. */
+  suspect: Span | undefined;
   /** The grammar's central recursion, handed in so that its parts can live in files of their own. */
   readonly parseExpression: (parser: Parser) => Expression;
 }

@@ -85,7 +85,8 @@ function checkCheck(check: ServiceCheck, { service, ports, known, tasks, report 
   if (check.Type === "script") return checkScript(check, { service, tasks, report: inner });
   if (check.PortLabel === "")
     inner.error(`a ${check.Type} check needs a port`, "set port in the check or in the service");
-  else
+  // What it has from its service was judged there.
+  else if (check.PortLabel !== service.PortLabel)
     checkPort(check.PortLabel, {
       ports,
       mode: check.AddressMode === "" ? service.AddressMode : check.AddressMode,

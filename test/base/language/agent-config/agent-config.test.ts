@@ -1,5 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
+import { checkAgentConfig } from "#base/language/agent-config/check-config.ts";
 import { defaultAgentConfig, type AgentConfig } from "#base/language/agent-config/config.ts";
 import { readAgentConfig } from "#base/language/agent-config/read-config.ts";
 import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
@@ -234,3 +235,27 @@ test("any edit of a configuration is read without a throw", (t) => {
   );
   t.pass();
 });
+
+const CONTRADICTIONS: readonly (readonly [text: string, ...messages: string[]])[] = [
+  ["server { enabled = true }"],
+  ["", "the agent is neither server nor client"],
+  ['client { enabled = true }\ndata_dir = "var/lares"', 'data_dir "var/lares" is not an absolute path'],
+  [
+    "client {\n enabled = true\n min_dynamic_port = 9\n max_dynamic_port = 8\n}",
+    "client.min_dynamic_port 9 is more than max_dynamic_port 8",
+  ],
+  [
+    "client { enabled = true }\nports {\n http = 1\n rpc = 1\n dns = 0\n consul = 0\n}",
+    "ports: http and rpc are both 1",
+  ],
+  ['client { enabled = true }\ntls { ca_file = "/a" }', "tls: cert_file and key_file missing"],
+];
+
+for (const [text, ...messages] of CONTRADICTIONS) {
+  test(`contradiction ${JSON.stringify(text)}`, (t) => {
+    t.deepEqual(
+      checkAgentConfig(config(file(text))).map((each) => each.message),
+      messages,
+    );
+  });
+}

@@ -131,6 +131,7 @@ const MISTAKES: readonly (readonly [source: string, ...expected: string[]])[] = 
   ['a = "\\q"', "1:6 the escape \\q does not exist"],
   ["a = <<X\nfoo\n", "1:5 this heredoc has no end: expected a line with nothing but X"],
   ["job {\n  x = 1\n", '1:1 the block "job" is never closed'],
+  ['job "j" {\n  group "g" {\n    task "t" {\n      x = 1\n  }\n}\n', '3:5 the block "task" is never closed'],
   ["a {\n b {\n", '2:2 the block "b" is never closed'],
   ["}\na = 1\n", '1:1 this "}" closes nothing'],
   ["a = 'x'\n", `1:5 the character "'" has no meaning here`, `1:7 the character "'" has no meaning here`],
