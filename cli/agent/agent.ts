@@ -1,14 +1,18 @@
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { SystemEnv } from "#base/platform/create-env.ts";
+import { loadIdentity, type NodeIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
+import { SchedulerClient } from "#daemons/scheduler/client/client.ts";
 import { createDiscovery, type Discovery } from "#daemons/discovery/create-discovery.ts";
+import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
 import { createSchedulerServer, type SchedulerServer } from "#daemons/scheduler/server/server.ts";
 import { addressesOf, type Addresses } from "./addresses.ts";
 import { createApis, type Apis } from "./apis.ts";
 import { openDataFolder, type DataFolder } from "./data-folder.ts";
+import { createDrivers } from "./drivers.ts";
+import { agentFacts } from "./facts.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { listen } from "./listeners.ts";
 import { monitorLog } from "./monitor.ts";
-import { nodeIdentity, type NodeIdentity } from "./node-identity.ts";
 import { openState, type State } from "./open-state.ts";
 
 export interface AgentOptions {
@@ -36,6 +40,8 @@ export interface Composition extends AgentOptions {
   readonly state: State;
   readonly discovery: Discovery;
   readonly server: SchedulerServer;
+  /** Undefined on a node that runs no tasks. */
+  readonly client: SchedulerClient | undefined;
 }
 
 /** Starts every part of an agent in one process. When a part cannot start, those before it are stopped again. */
@@ -60,7 +66,7 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
   const folder = await openDataFolder(env.disk, config.dataDir);
   const state = await openState(folder.state, env.log);
   lifecycle.add("the state store", () => state.close());
-  const identity = await nodeIdentity(env.disk, env.random, folder.client);
+  const identity = await loadIdentity(env, folder.client);
   const nodeName = config.name === "" ? env.net.hostname() : config.name;
   const { store, view } = state;
   const discovery = createDiscovery({
@@ -70,7 +76,31 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
     config: discoveryConfig(options, { addresses, folder, identity, nodeName }),
   });
   const server = createSchedulerServer({ env, store, view });
-  return { ...options, addresses, folder, state, identity, nodeName, discovery, server };
+  const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server };
+  return { ...known, client: config.client.enabled ? createClient(known) : undefined };
+}
+
+function createClient({
+  config,
+  env,
+  server,
+  discovery,
+  folder,
+  addresses,
+  version,
+  tasksAtStop,
+}: Omit<Composition, "client">): SchedulerClient {
+  return new SchedulerClient({
+    env,
+    config,
+    version,
+    link: server.link,
+    drivers: createDrivers(env, config),
+    registry: discovery.registry,
+    dataDir: folder.root,
+    httpAddress: `${addresses.advertise}:${config.ports.http}`,
+    onStop: tasksAtStop,
+  });
 }
 
 function discoveryConfig(
@@ -80,7 +110,7 @@ function discoveryConfig(
   const { discovery, ports } = config;
   return {
     nodeName: known.nodeName,
-    nodeId: known.identity.id,
+    nodeId: known.identity.nodeId,
     datacenter: config.datacenter,
     domain: discovery.domain.replaceAll(/^\.+|\.+$/g, ""),
     bindAddr: known.addresses.dns,
@@ -101,19 +131,19 @@ function discoveryConfig(
 }
 
 function createAgentApis(composition: Composition): Apis {
-  const { env, state, discovery, config, reload, version } = composition;
+  const { env, state, discovery, server, config, reload, version } = composition;
   return createApis({
     env,
     version,
     view: state.view,
-    nomadRoutes: [],
+    nomadRoutes: nomadRoutes({ server, agent: agentFacts(composition) }),
     consulRoutes: discovery.routes({ reload, monitor: (request) => monitorLog(env.logHub, request) }),
     responseHeaders: config.httpApiResponseHeaders,
   });
 }
 
 async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle): Promise<void> {
-  const { config, env, addresses, discovery, server } = composition;
+  const { config, env, addresses, discovery, server, client } = composition;
   const limits = {
     maxConnectionsPerClient: config.limits.httpMaxConnsPerClient,
     maxBodyBytes: config.limits.httpMaxBodyBytes,
@@ -132,4 +162,7 @@ async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle)
     lifecycle,
     env.log,
   );
+  if (client === undefined) return;
+  await client.start();
+  lifecycle.add("the scheduler's client", () => client.stop());
 }

@@ -1,0 +1,63 @@
+import type { AgentConfig } from "#base/language/agent-config/config.ts";
+import type { AgentFacts } from "#daemons/scheduler/http/nomad-deps.ts";
+import type { Composition } from "./agent.ts";
+
+/** What this agent says of itself over Nomad's API. */
+export function agentFacts({ config, env, addresses, nodeName, state, version }: Composition): AgentFacts {
+  return {
+    name: nodeName,
+    region: config.region,
+    datacenter: config.datacenter,
+    version,
+    rpcAddress: { host: addresses.advertise, port: config.ports.rpc },
+    servesClient: config.client.enabled,
+    config: () => publicConfig(config),
+    stats: () => {
+      const { engine, revision, keys, bytes } = state.store.status();
+      const memory = process.memoryUsage();
+      return {
+        runtime: {
+          version: process.version,
+          arch: process.arch,
+          kernel: process.platform,
+          uptime_s: String(Math.round(process.uptime())),
+          rss_bytes: String(memory.rss),
+          heap_bytes: String(memory.heapUsed),
+        },
+        state: { engine, revision: String(revision), keys: String(keys), bytes: String(bytes) },
+        log: { entries: String(env.logHub.recent().length) },
+      };
+    },
+  };
+}
+
+/** The configuration in force, by the API's field names; what is secret is left out. */
+function publicConfig(config: AgentConfig): Readonly<Record<string, unknown>> {
+  const { acl, server, discovery, telemetry } = config;
+  return {
+    Region: config.region,
+    Datacenter: config.datacenter,
+    NodeName: config.name,
+    DataDir: config.dataDir,
+    BindAddr: config.bindAddress,
+    LogLevel: config.logLevel.toUpperCase(),
+    Ports: {
+      HTTP: config.ports.http,
+      RPC: config.ports.rpc,
+      Serf: config.ports.gossip,
+      Consul: config.ports.consul,
+      DNS: config.ports.dns,
+    },
+    Addresses: config.addresses,
+    Server: { Enabled: server.enabled, BootstrapExpect: server.bootstrapExpect },
+    Client: {
+      Enabled: config.client.enabled,
+      NodeClass: config.client.nodeClass,
+      NodePool: config.client.nodePool,
+      Meta: config.client.meta,
+    },
+    ACL: { Enabled: acl.enabled },
+    Discovery: { Domain: discovery.domain },
+    Telemetry: { PrometheusMetrics: telemetry.prometheusMetrics },
+  };
+}

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+
+const main = new URL("../../cli/main.ts", import.meta.url).pathname;
+
+export interface TestAgent {
+  readonly dir: string;
+  readonly nomad: string;
+  readonly consul: string;
+  readonly dnsPort: number;
+  /** What it wrote to its log so far. */
+  log(): string;
+  start(): Promise<void>;
+  /** SIGTERM, and resolves with its exit code. */
+  stop(): Promise<number>;
+  /** SIGKILL: as a crash. */
+  kill(): Promise<void>;
+  pid(): number;
+  /** Runs a command against it. */
+  lares(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
+  get(path: string): Promise<unknown>;
+  /** Ends it and takes its folder away. */
+  remove(): Promise<void>;
+}
+
+export interface AgentOptions {
+  /** More configuration, as HCL. */
+  readonly config?: string;
+  /** What to run instead of the sources: an executable. */
+  readonly command?: readonly string[];
+  /** Default `debug`. */
+  readonly logLevel?: string;
+}
+
+/** An agent in a process of its own, from the sources, on free loopback ports. */
+export async function testAgent(options: AgentOptions = {}): Promise<TestAgent> {
+  const dir = mkdtempSync(join(tmpdir(), "lares-agent-"));
+  const [http = 0, consul = 0, dns = 0, rpc = 0] = await freePorts(4);
+  const endpoint = process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
+  writeFileSync(
+    join(dir, "agent.hcl"),
+    `data_dir  = "${dir}/data"
+bind_addr = "127.0.0.1"
+log_level = "${options.logLevel ?? "debug"}"
+ports {
+  http   = ${http}
+  rpc    = ${rpc}
+  consul = ${consul}
+  dns    = ${dns}
+}
+server { enabled = true }
+client { enabled = true }
+plugin "raw_exec" {
+  config { enabled = true }
+}
+plugin "docker" {
+  config { endpoint = "${endpoint}" }
+}
+${options.config ?? ""}
+`,
+  );
+  const [program = process.execPath, ...args] = options.command ?? [
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    main,
+  ];
+  let child: ChildProcess | undefined;
+  let log = "";
+  const nomad = `http://127.0.0.1:${http}`;
+  const consulUrl = `http://127.0.0.1:${consul}`;
+  const ended = async (process: ChildProcess): Promise<number> => {
+    if (process.exitCode === null && process.signalCode === null)
+      await new Promise((resolve) => process.once("close", resolve));
+    return process.exitCode ?? 128;
+  };
+  const start = async (): Promise<void> => {
+    const started = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", main, "agent", "-config", `${dir}/agent.hcl`],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    child = started;
+    for (const stream of [started.stdout, started.stderr])
+      stream.on("data", (data: Buffer) => (log += data.toString()));
+    await until("the agent serves", async () => {
+      if (started.exitCode !== null) throw new Error(`the agent ended with ${started.exitCode}:\n${log}`);
+      const ready = await fetch(`${nomad}/v1/agent/health`).catch(() => undefined);
+      return ready?.status === 200;
+    });
+  };
+  const end = async (signal: NodeJS.Signals): Promise<number> => {
+    if (child === undefined) return 0;
+    child.kill(signal);
+    return ended(child);
+  };
+  const agent: TestAgent = {
+    dir,
+    nomad,
+    consul: consulUrl,
+    dnsPort: dns,
+    log: () => log,
+    start,
+    stop: () => end("SIGTERM"),
+    kill: async () => void (await end("SIGKILL")),
+    pid: () => child?.pid ?? 0,
+    lares: (...words) =>
+      new Promise((resolve) => {
+        const run = spawn(program, [...args, ...words], {
+          env: { ...process.env, NOMAD_ADDR: nomad, CONSUL_HTTP_ADDR: consulUrl },
+        });
+        let stdout = "";
+        let stderr = "";
+        run.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
+        run.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+        run.on("close", (code) => resolve({ code: code ?? 128, stdout, stderr }));
+      }),
+    get: async (path) => {
+      const base = path.startsWith("/consul") ? consulUrl : nomad;
+      const response = await fetch(`${base}${path.replace(/^\/consul/, "")}`);
+      return response.status === 200 ? response.json() : { status: response.status, text: await response.text() };
+    },
+    remove: async () => {
+      await end("SIGKILL");
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  await start();
+  return agent;
+}
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return address !== null && typeof address === "object" ? address.port : 0;
+  });
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+export async function until(what: string, holds: () => Promise<boolean> | boolean, timeoutMs = 60_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`never happened: ${what}`);
+    await wait(50);
+  }
+}
+
+export function docker(...args: string[]): string {
+  const run = spawnSync("docker", args, { encoding: "utf8" });
+  if (run.status !== 0) throw new Error(`docker ${args.join(" ")}: ${run.stderr}`);
+  return run.stdout.trim();
+}
+
+/** What `dig` prints for a question, one line each. */
+export function dig(port: number, name: string, type: string): string[] {
+  const run = spawnSync("dig", ["@127.0.0.1", "-p", String(port), "+short", "+time=2", "+tries=1", name, type], {
+    encoding: "utf8",
+  });
+  return run.stdout.split("\n").filter((line) => line !== "");
+}
