@@ -113,6 +113,8 @@ const plants: readonly (readonly [path: string, text: string, rule: string | und
   ["base/platform/a.ts", "let handle: number | undefined;", "module-state"],
   ["base/platform/sqlite-worker.ts", "let handle: number | undefined; start();", undefined],
   ["sim/run.ts", "run();", undefined],
+  ["sim/run.ts", "process.exit(1);", undefined],
+  ["sim/world.ts", "export const f = () => setImmediate(() => {});", "effects"],
   // Shape
   ["base/state/a.ts", "// line\n".repeat(401), "length"],
   ["base/state/a.ts", "// line\n".repeat(400), undefined],

@@ -23,7 +23,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 /** Seeds per scenario; seeds that once failed are kept below them. */
 const SEEDS = 30;
-const KEPT_SEEDS: Readonly<Record<string, readonly number[]>> = {};
+const KEPT_SEEDS: Readonly<Record<string, readonly number[]>> = { scheduler: [34, 48, 133] };
 
 for (const scenario of scenarios) {
   test(`${scenario.name}: ${SEEDS} seeds: ${scenario.title}`, async (t) => {

@@ -1,0 +1,58 @@
+import * as v from "valibot";
+import { JobSchema, type Job } from "#base/protocol/job.ts";
+import { NodeSchema, type Node } from "#base/protocol/node.ts";
+
+/** A service whose instances each take a fifth of a {@link simNode} and a port of its own. */
+export function simJob(id: string, count: number): Job {
+  return v.parse(JobSchema, {
+    ID: id,
+    Name: id,
+    Namespace: "default",
+    Region: "global",
+    Type: "service",
+    Priority: 50,
+    Datacenters: ["*"],
+    NodePool: "default",
+    TaskGroups: [
+      {
+        Name: "web",
+        Count: count,
+        EphemeralDisk: { Sticky: false, Migrate: false, SizeMB: 10 },
+        ReschedulePolicy: {
+          Delay: 5e9,
+          DelayFunction: "constant",
+          MaxDelay: 5e9,
+          Unlimited: true,
+          Attempts: 0,
+          Interval: 0,
+        },
+        Networks: [{ DynamicPorts: [{ Label: "http" }] }],
+        Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 200, MemoryMB: 200 } }],
+      },
+    ],
+  });
+}
+
+export function simNode(name: string, address: string): Node {
+  return v.parse(NodeSchema, {
+    ID: name,
+    SecretID: `secret-${name}`,
+    Name: name,
+    Datacenter: "dc1",
+    NodePool: "default",
+    Attributes: { "kernel.name": "linux", "unique.hostname": name, "cpu.arch": "amd64" },
+    NodeResources: {
+      Cpu: { CpuShares: 1000, TotalCpuCores: 1, ReservableCpuCores: [0] },
+      Memory: { MemoryMB: 1000 },
+      Disk: { DiskMB: 10_000 },
+      Networks: [{ Mode: "host", IP: address }],
+    },
+    ReservedResources: {
+      Cpu: { CpuShares: 0 },
+      Memory: { MemoryMB: 0 },
+      Disk: { DiskMB: 0 },
+      Networks: { ReservedHostPorts: "" },
+    },
+    Drivers: { mock: { Detected: true, Healthy: true } },
+  });
+}
