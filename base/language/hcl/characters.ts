@@ -11,12 +11,6 @@ export function isNameContinue(text: string, at: number): boolean {
   return /^\p{ID_Continue}$/u.test(String.fromCodePoint(text.codePointAt(at) ?? 0));
 }
 
-export function isName(text: string): boolean {
-  if (text === "" || !isNameStart(text, 0)) return false;
-  for (let at = 0; at < text.length; at += lengthAt(text, at)) if (!isNameContinue(text, at)) return false;
-  return true;
-}
-
 /** UTF-16 units of the character at an index. */
 export function lengthAt(text: string, at: number): number {
   return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;

@@ -13,6 +13,7 @@ import {
   unexpected,
   type Parser,
 } from "./parser.ts";
+import type { Span } from "./source.ts";
 import type { Token } from "./token.ts";
 
 /** A whole file. */
@@ -57,36 +58,67 @@ function endOfItem(parser: Parser): void {
 }
 
 function parseItem(parser: Parser): BodyItem | undefined {
-  const name = peek(parser);
-  if (name.type !== "identifier") {
-    const quoted = name.type === "quote-open" ? "names of attributes and blocks are written without quotes" : undefined;
-    unexpected(parser, { what: "an attribute or a block", ...(quoted === undefined ? {} : { hint: quoted }) });
+  const first = peek(parser);
+  if (first.type === "quote-open") return parseQuotedAttribute(parser);
+  if (first.type !== "identifier") {
+    unexpected(parser, { what: "an attribute or a block" });
     return undefined;
   }
   take(parser);
   const next = peek(parser);
-  if (next.type === "=") return parseAttribute(parser, name);
-  if (next.type === "{" || next.type === "quote-open" || next.type === "identifier") return parseBlock(parser, name);
+  if (next.type === "=") return parseAttribute(parser, nameOf(parser, first));
+  if (next.type === "{" || next.type === "quote-open" || next.type === "identifier") return parseBlock(parser, first);
+  if (next.type === "." && peekSecond(parser).type === "identifier") return parseDottedAttribute(parser, first);
   const hint = next.type === ":" ? 'attributes are written with "=", not ":"' : undefined;
   unexpected(parser, {
-    what: `"=" (an attribute), a label or "{" (a block) after ${describe(parser, name)}`,
+    what: `"=" (an attribute), a label or "{" (a block) after ${describe(parser, first)}`,
     ...(hint === undefined ? {} : { hint }),
   });
   return undefined;
 }
 
-function parseAttribute(parser: Parser, name: Token): Attribute {
+interface Name extends Span {
+  readonly value: string;
+}
+
+function nameOf(parser: Parser, token: Span): Name {
+  return { value: textOf(parser, token), start: token.start, end: token.end };
+}
+
+/** `"key" = value`: the language's first version had it, and files of jobs and agents still use it. */
+function parseQuotedAttribute(parser: Parser): Attribute | undefined {
+  const name = parseLabel(parser);
+  if (name === undefined) return undefined;
+  if (peek(parser).type === "=") return parseAttribute(parser, name);
+  unexpected(parser, { what: '"=" after the name in quotes', hint: "the type of a block is written without quotes" });
+  return undefined;
+}
+
+/** `driver.denylist = value`, likewise. */
+function parseDottedAttribute(parser: Parser, first: Token): Attribute | undefined {
+  while (accept(parser, ".") !== undefined) {
+    if (accept(parser, "identifier") !== undefined) continue;
+    unexpected(parser, { what: 'a name after "."' });
+    return undefined;
+  }
+  const name = nameOf(parser, { start: first.start, end: endOfLast(parser) });
+  if (peek(parser).type === "=") return parseAttribute(parser, name);
+  unexpected(parser, { what: `"=" after ${JSON.stringify(name.value)}` });
+  return undefined;
+}
+
+function parseAttribute(parser: Parser, name: Name): Attribute {
   take(parser);
   if (peek(parser).type === "newline") {
     unexpected(parser, {
-      what: `a value for ${describe(parser, name)}`,
+      what: `a value for ${JSON.stringify(name.value)}`,
       hint: "the value starts on the same line as its =",
     });
   }
   const value = parser.parseExpression(parser);
   return {
     kind: "attribute",
-    name: textOf(parser, name),
+    name: name.value,
     nameSpan: { start: name.start, end: name.end },
     value,
     start: name.start,
@@ -159,7 +191,7 @@ const MAX_INDENTATION = 400;
 /** `{ }` or `{ name = value }`. */
 function parseOneLine(parser: Parser, items: BodyItem[]): void {
   if (peek(parser).type === "}" || peek(parser).type === "end-of-file") return;
-  if (peek(parser).type === "identifier" && peekSecond(parser).type !== "=") {
+  if (peek(parser).type === "identifier" && peekSecond(parser).type !== "=" && peekSecond(parser).type !== ".") {
     return unexpected(parser, { what: "an attribute", hint: "a block inside a block starts on a line of its own" });
   }
   const item = parseItem(parser);

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { compileConstraint, isConstraintOperator, JOB_OPERATORS, VALUE_OPERATORS } from "#base/language/constraint.ts";
 import { nextOf, parseCron } from "#base/language/cron.ts";
 import { formatDuration, parseDuration, readDuration } from "#base/language/duration.ts";
+import { formatSize, parseSize } from "#base/language/size.ts";
 import { compareVersions, parseSemver, parseVersion } from "#base/language/version.ts";
 import { parseSemverConstraint, parseVersionConstraint } from "#base/language/version-constraint.ts";
 
@@ -207,4 +208,32 @@ test("bad cron expressions and time zones are refused", (t) => {
   for (const bad of ["", "* * * *", "61 * * * *", "@never", "a b c d e"]) t.false(parseCron(bad).ok, bad);
   const zone = parseCron("@daily", "Mars/Base");
   t.is(zone.ok ? "" : zone.error.code, "bad_time_zone");
+});
+
+test("sizes", (t) => {
+  const read = (text: string) => {
+    const parsed = parseSize(text);
+    return parsed.ok ? parsed.value : undefined;
+  };
+  const sizes = ["4096", "10MB", "1.5 GiB", "2k", "5 KIB", "", "MB", "-1MB", "1 XB", "9999999TB"];
+  t.deepEqual(sizes.map(read), [
+    4096,
+    10_000_000,
+    1.5 * 1024 ** 3,
+    2000,
+    5120,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  t.deepEqual([0, 1023, 1024, 1536, 10 * 1024 ** 2, 150.4 * 1024 ** 3].map(formatSize), [
+    "0 B",
+    "1023 B",
+    "1 KiB",
+    "1.5 KiB",
+    "10 MiB",
+    "150 GiB",
+  ]);
 });

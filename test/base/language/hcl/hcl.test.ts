@@ -95,6 +95,15 @@ test("a body: attributes, blocks with labels of both kinds, one-line blocks, com
   t.is(printBody(node), 'a = 1\nb "x" y {\n  c {\n    d = [1, 2]\n  }\n  e {\n  }\n}\n');
 });
 
+test("names in quotes and with dots, as older files have them", (t) => {
+  const { node, diagnostics } = parse('a.b-c.d = 1\n"x y" = 2\nm { "k" = 3 }\no { a.b = 4 }\n');
+  t.deepEqual(diagnostics, []);
+  const names = node.items.flatMap((item) =>
+    item.kind === "attribute" ? [item.name] : item.body.items.map((i) => (i.kind === "attribute" ? i.name : "")),
+  );
+  t.deepEqual(names, ["a.b-c.d", "x y", "k", "a.b"]);
+});
+
 test("every node says where it is", (t) => {
   const text = '# é😀\njob "é" {\n  x = [1, a.b]\n}\n';
   const source = { name: "t.hcl", text };
@@ -113,7 +122,9 @@ const MISTAKES: readonly (readonly [source: string, ...expected: string[]])[] = 
   ["a = \n", '1:5 expected a value for "a", found the end of the line'],
   ["a 5\n", '1:3 expected "=" (an attribute), a label or "{" (a block) after "a", found "5"'],
   ["a: 5\n", '1:2 expected "=" (an attribute), a label or "{" (a block) after "a", found ":"'],
-  ['"a" = 5\n', "1:1 expected an attribute or a block, found a string"],
+  ['"a" {\n}\n', '1:5 expected "=" after the name in quotes, found "{"'],
+  ["a.b {\n}\n", '1:5 expected "=" after "a.b", found "{"'],
+  ["5 = 5\n", '1:1 expected an attribute or a block, found "5"'],
   ["a = 1 b = 2\n", '1:7 expected the end of the line, found "b"'],
   ["a = 1,\nb = 2\n", '1:6 expected the end of the line, found ","'],
   [

@@ -6,7 +6,10 @@ export function printBody(body: Body, indent = ""): string {
 }
 
 function printItem(item: BodyItem, indent: string): string {
-  if (item.kind === "attribute") return `${indent}${item.name} = ${printExpression(item.value)}\n`;
+  if (item.kind === "attribute") {
+    const name = /^[a-z_][\w-]*$/i.test(item.name) ? item.name : quote(item.name);
+    return `${indent}${name} = ${printExpression(item.value)}\n`;
+  }
   const labels = item.labels.map((label) => (label.quoted ? quote(label.value) : label.value));
   return `${indent}${[item.type, ...labels].join(" ")} {\n${printBody(item.body, `${indent}  `)}${indent}}\n`;
 }
