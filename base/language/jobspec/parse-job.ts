@@ -21,7 +21,8 @@ export interface JobSource extends LibraryEffects {
 }
 
 export type ParsedJob =
-  | { readonly ok: true; readonly job: Job; readonly warnings: readonly Diagnostic[] }
+  /** `body`: the file's tree, for whoever has to point at a place in it. */
+  | { readonly ok: true; readonly job: Job; readonly body: Body }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** A job file in HCL → the job, structurally complete; defaults that depend on its type come from `canonicalize`. */
@@ -34,7 +35,7 @@ export function parseJob(given: JobSource): ParsedJob {
   const fields = decode(node, { given, source, complain, report: (each) => void diagnostics.push(each) });
   const job = fields === undefined ? undefined : readFields(fields, node, complain);
   if (job === undefined || diagnostics.length > 0) return { ok: false, diagnostics };
-  return { ok: true, job, warnings: [] };
+  return { ok: true, job, body: node };
 }
 
 interface DecodeOptions {

@@ -8,19 +8,25 @@ export interface Report {
   readonly at: (place: string) => Report;
 }
 
-export interface Findings {
-  readonly errors: Failure[];
-  readonly warnings: Failure[];
+/** `path` holds the blocks around it from the outside in: `group "web"`, `task "nginx"`, `template`. */
+export interface JobFinding extends Failure {
+  readonly path: readonly string[];
 }
 
-export function createReport(findings: Findings, prefix = ""): Report {
-  const add = (list: Failure[], code: string) => (message: string, hint?: string) => {
-    list.push({ code, message: prefix + message, ...(hint === undefined ? {} : { hint }) });
+export interface Findings {
+  readonly errors: JobFinding[];
+  readonly warnings: JobFinding[];
+}
+
+export function createReport(findings: Findings, path: readonly string[] = []): Report {
+  const prefix = path.map((place) => `${place}: `).join("");
+  const add = (list: JobFinding[], code: string) => (message: string, hint?: string) => {
+    list.push({ code, message: prefix + message, path, ...(hint === undefined ? {} : { hint }) });
   };
   return {
     error: add(findings.errors, "invalid_job"),
     warn: add(findings.warnings, "job_warning"),
-    at: (place) => createReport(findings, `${prefix}${place}: `),
+    at: (place) => createReport(findings, [...path, place]),
   };
 }
 

@@ -1,17 +1,16 @@
-import type { Failure } from "#base/env/errors.ts";
 import type { Job } from "#base/protocol/job.ts";
 import { parseCron } from "../../cron.ts";
 import { didYouMean } from "../../nearest.ts";
 import { isJobType, JOB_TYPES } from "../job-type.ts";
 import { checkAffinities, checkConstraints, checkSpreads } from "./constraints.ts";
 import { checkGroup } from "./group.ts";
-import { checkName, createReport, oneOf, unique, type Findings, type Report } from "./report.ts";
+import { checkName, createReport, oneOf, unique, type Findings, type JobFinding, type Report } from "./report.ts";
 
 export interface JobVerdict {
   /** Empty: the job can be registered. */
-  readonly errors: readonly Failure[];
+  readonly errors: readonly JobFinding[];
   /** Worth saying, but no obstacle. */
-  readonly warnings: readonly Failure[];
+  readonly warnings: readonly JobFinding[];
 }
 
 export interface JobLimits {

@@ -5,6 +5,8 @@ import { globSync, readFileSync } from "node:fs";
 import { JobSchema } from "#base/protocol/job.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import { parseJobJson } from "#base/language/jobspec/parse-job-json.ts";
+import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
+import { readJobFile } from "#base/language/jobspec/read-job-file.ts";
 import { validateJob } from "#base/language/jobspec/validate/validate-job.ts";
 import { BIG, job, REDIS } from "../jobs.ts";
 
@@ -187,6 +189,36 @@ test("warnings are no errors", (t) => {
   );
   t.deepEqual(found.errors, []);
   t.is(found.warnings.length, 3);
+});
+
+test("what is wrong is shown at its block", (t) => {
+  const places = (source: string) => {
+    const read = readJobFile({ source, fileName: "j.hcl" });
+    return (read.ok ? read.warnings : read.diagnostics).map(
+      (each) => `${each.severity} ${each.start.line}:${each.start.column}`,
+    );
+  };
+  t.deepEqual(places(REDIS), []);
+  t.deepEqual(places(REDIS.replace('port = "db"\n', 'port = "dc"\n')), ["error 13:7"]);
+  t.deepEqual(places(REDIS.replace('"10s"', '"1ms"')), ["error 16:9"]);
+  t.deepEqual(places('job "j" {\n  task "t" {\n  }\n}\n'), ["error 2:3"]);
+  t.deepEqual(
+    places(
+      'job "j" {\n  type = "x"\n  group "a" {\n  }\n  group "b" {\n    network {\n      port "a b" {}\n    }\n    task "t" { driver = "x" }\n  }\n}',
+    ),
+    ["error 1:1", "error 3:3", "error 7:7"],
+  );
+  t.deepEqual(
+    places(
+      'job "j" {\n  group "a" {\n    task "t" {\n      driver = "x"\n      resources {\n        network { mbits = 1 }\n      }\n    }\n  }\n}',
+    ),
+    ["warning 2:3", "warning 5:7"],
+  );
+  const read = readJobFile({ source: 'job "j" {\n  group "a" {\n  }\n}\n', fileName: "j.hcl" });
+  t.is(
+    read.ok ? "" : renderDiagnostics(read.diagnostics),
+    'j.hcl:2:3: error: group "a": missing tasks\n  2 |   group "a" {\n    |   ^^^^^^^^^^\n  hint: a group has at least one: task "name" { driver = … }',
+  );
 });
 
 test("jobs in JSON: with and without the wrapper, unknown fields dropped, wrong types named", (t) => {
