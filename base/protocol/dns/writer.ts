@@ -22,6 +22,9 @@ export class MessageWriter {
   readonly #bytes = new Uint8Array(MAX_MESSAGE_BYTES + 1);
   /** Name suffixes in this message and where they begin. */
   readonly #suffixes = new Map<string, number>();
+  /** The echoed question's name, at the message's first name. Most records have it too. */
+  #asked: readonly string[] | undefined;
+  #areAskedFiled = true;
   #at = HEADER_BYTES;
   #counts: [number, number, number, number] = [0, 0, 0, 0];
 
@@ -32,6 +35,8 @@ export class MessageWriter {
 
   start(head: MessageHead): void {
     this.#suffixes.clear();
+    this.#asked = undefined;
+    this.#areAskedFiled = true;
     this.#counts = [0, 0, 0, 0];
     this.#at = 0;
     this.#word(head.id);
@@ -41,14 +46,10 @@ export class MessageWriter {
 
   /** The question exactly as it came (letter case is a nonce to some resolvers); `name` is what the bytes say. */
   echoQuestion(raw: Uint8Array, name: readonly string[]): void {
-    let offset = this.#at;
     this.#copy(raw);
-    const suffixes = suffixesOf(name);
-    for (const [i, label] of name.entries()) {
-      this.#suffixes.set(suffixes[i] ?? "", offset);
-      offset += label.length + 1;
-    }
     this.#counts[0] += 1;
+    this.#asked = name;
+    this.#areAskedFiled = name.length === 0;
   }
 
   question({ name, type, class: klass }: Question): void {
@@ -149,7 +150,21 @@ export class MessageWriter {
     }
   }
 
+  /** Only answers with other names than the question's need to find its parts. */
+  #fileAsked(): void {
+    const name = this.#asked ?? [];
+    const suffixes = suffixesOf(name);
+    let offset = HEADER_BYTES;
+    for (const [i, label] of name.entries()) {
+      this.#suffixes.set(suffixes[i] ?? "", offset);
+      offset += label.length + 1;
+    }
+    this.#areAskedFiled = true;
+  }
+
   #name(labels: readonly string[]): void {
+    if (labels === this.#asked && labels.length > 0) return this.#word(0xc000 | HEADER_BYTES);
+    if (!this.#areAskedFiled) this.#fileAsked();
     assert(isName(labels), `not a DNS name: ${labels.join(".")}`);
     const suffixes = suffixesOf(labels);
     for (let i = 0; i < labels.length; i++) {

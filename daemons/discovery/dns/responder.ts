@@ -53,7 +53,7 @@ export class Responder {
   failure(packet: Uint8Array, query: Query, rcode: number): Uint8Array {
     this.#head(packet, query, rcode);
     this.#edns(query, rcode);
-    return this.#writer.finish().slice();
+    return copied(this.#writer.finish());
   }
 
   #error(packet: Uint8Array, query: Query, rcode: number): Response {
@@ -63,7 +63,7 @@ export class Responder {
   /** Not even the question could be read. */
   #bare(id: number, flags: number, rcode: number): Response {
     this.#writer.start({ id, flags: FLAG.QR | (flags & (0x7800 | FLAG.RD)) | rcode });
-    return { kind: "reply", bytes: this.#writer.finish().slice() };
+    return { kind: "reply", bytes: copied(this.#writer.finish()) };
   }
 
   #fit(
@@ -89,7 +89,7 @@ export class Responder {
     }
     const cut = count < answer.answers.length;
     const tells = this.#dns.enableTruncate === true || count === 0;
-    return this.#writer.finish(cut && tells && transport === "udp" ? FLAG.TC : 0).slice();
+    return copied(this.#writer.finish(cut && tells && transport === "udp" ? FLAG.TC : 0));
   }
 
   #plainUdp(answer: ZoneAnswer, type: number): ZoneAnswer {
@@ -135,6 +135,11 @@ export class Responder {
     const udpSize = Math.min(Math.max(query.edns.udpSize, PLAIN_UDP_BYTES), MAX_UDP_BYTES);
     this.#writer.edns({ udpSize, extendedRcode: rcode >> 4, dnssecOk: false });
   }
+}
+
+/** Into a slab that many small messages share: cheaper than memory of its own for each. */
+function copied(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(bytes);
 }
 
 function udpLimit({ edns }: Query): number {

@@ -6,7 +6,7 @@ import { labelsOf, lowerCase } from "#base/protocol/dns/name.ts";
 import { TYPE, type Question, type ResourceRecord } from "#base/protocol/dns/record.ts";
 import type { CatalogNode } from "#base/protocol/catalog.ts";
 import type { View } from "#base/state/table.ts";
-import { catalogNodes, catalogServices } from "#base/state/tables.ts";
+import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
 import { addressOf, instancesByDnsName, type Instance } from "../catalog/instances.ts";
 import type { DnsConfig } from "../config.ts";
 import { reverseAddress } from "./reverse-name.ts";
@@ -35,12 +35,17 @@ export interface ZoneAnswer {
 /** Answers in one message, whatever the transport. */
 const MAX_ANSWERS = 4096;
 const MAX_SRV_ANSWERS = 1024;
+/** Services whose instances are kept joined between changes of the catalog. */
+const MAX_KEPT_SERVICES = 10_000;
 const SOA_DEFAULTS = { refresh: 3600, retry: 600, expire: 86_400, minTtl: 0 };
 
 /** The catalog as a DNS zone: pure answers from the view. */
 export class Zone {
   readonly #deps: ZoneDeps;
   readonly #domains: readonly (readonly string[])[];
+  /** By name in lower case; valid while the catalog is at {@link #keptAt}. */
+  readonly #kept = new Map<string, readonly Instance[]>();
+  #keptAt = 0;
 
   constructor(deps: ZoneDeps) {
     this.#deps = deps;
@@ -56,7 +61,7 @@ export class Zone {
     const lower = question.name.map(lowerCase);
     const domain = this.#domains.find((labels) => endsWith(lower, labels));
     if (domain === undefined) return this.#reverse(question, lower);
-    const asked: Asked = { question, domain, soa: this.#soa(domain) };
+    const asked: Asked = { question, domain, soa: () => this.#soa(domain) };
     const name = readZoneName(lower.slice(0, lower.length - domain.length));
     if ("datacenter" in name && name.datacenter !== "" && name.datacenter !== this.#deps.datacenter.toLowerCase()) {
       return nothing(asked, "NXDOMAIN");
@@ -85,7 +90,7 @@ export class Zone {
 
   #apex(asked: Asked): ZoneAnswer {
     const { type } = asked.question;
-    if (type === TYPE.SOA) return { rcode: "NOERROR", answers: [asked.soa], extras: [], authority: undefined };
+    if (type === TYPE.SOA) return { rcode: "NOERROR", answers: [asked.soa()], extras: [], authority: undefined };
     if (type !== TYPE.NS && type !== TYPE.ANY) return nothing(asked, "NOERROR");
     const servers = this.#servers().slice(0, 3);
     const named = servers.flatMap((server) => {
@@ -94,7 +99,7 @@ export class Zone {
     });
     const ns = named.map(({ target }) => record(asked.question.name, 0, { kind: "NS", target }));
     const extras = named.map(({ target, address }) => addressRecord(target, 0, address));
-    const answers = type === TYPE.ANY ? [asked.soa, ...ns] : ns;
+    const answers = type === TYPE.ANY ? [asked.soa(), ...ns] : ns;
     return { rcode: "NOERROR", answers, extras: type === TYPE.ANY ? [[], ...extras] : extras, authority: undefined };
   }
 
@@ -109,8 +114,8 @@ export class Zone {
   }
 
   #service(asked: Asked, service: string, tag: string): ZoneAnswer {
-    const { dns, random, view } = this.#deps;
-    const wanted = instancesByDnsName(view, service).filter((instance) => {
+    const { dns, random } = this.#deps;
+    const wanted = this.#instances(service).filter((instance) => {
       if (instance.status === "critical" || (dns.onlyPassing === true && instance.status !== "passing")) return false;
       return tag === "" || instance.service.value.Tags.some((own) => own.toLowerCase() === tag);
     });
@@ -208,8 +213,26 @@ export class Zone {
 
   /** Instances of `consul`: the nodes that answer for the zone. */
   #servers(): readonly Instance[] {
-    const servers = instancesByDnsName(this.#deps.view, "consul").filter((server) => server.status !== "critical");
+    const servers = this.#instances("consul").filter((server) => server.status !== "critical");
     return shuffle(this.#deps.random, [...servers]);
+  }
+
+  /** Joining services, nodes and checks is most of an answer's cost, and the catalog changes seldom. */
+  #instances(service: string): readonly Instance[] {
+    const { view } = this.#deps;
+    const at = Math.max(
+      view.table(catalogServices).lastIndex,
+      view.table(catalogNodes).lastIndex,
+      view.table(catalogChecks).lastIndex,
+    );
+    if (at !== this.#keptAt || this.#kept.size >= MAX_KEPT_SERVICES) this.#kept.clear();
+    this.#keptAt = at;
+    const known = this.#kept.get(service);
+    if (known !== undefined) return known;
+    const instances = instancesByDnsName(view, service);
+    // Names that do not exist are without number.
+    if (instances.length > 0) this.#kept.set(service, instances);
+    return instances;
   }
 
   #findNode(name: string): CatalogNode | undefined {
@@ -241,7 +264,7 @@ export class Zone {
 interface Asked {
   readonly question: Question;
   readonly domain: readonly string[];
-  readonly soa: ResourceRecord;
+  readonly soa: () => ResourceRecord;
 }
 
 function plain(asked: Asked, answers: readonly ResourceRecord[]): ZoneAnswer {
@@ -251,5 +274,5 @@ function plain(asked: Asked, answers: readonly ResourceRecord[]): ZoneAnswer {
 }
 
 function nothing(asked: Asked, rcode: "NOERROR" | "NXDOMAIN"): ZoneAnswer {
-  return { rcode, answers: [], extras: [], authority: asked.soa };
+  return { rcode, answers: [], extras: [], authority: asked.soa() };
 }
