@@ -88,7 +88,7 @@ class Monitor {
         await this.#sayFailures(id);
         return "failed";
       }
-      if (isShort && allPlacedAreHealthy(value)) {
+      if (isShort && allPlacedAreHealthy(value, evaluation)) {
         this.#sayUnplaced(evaluation, value);
         return "unplaced";
       }
@@ -186,11 +186,13 @@ function lastWords(alloc: AllocStub): string {
   return said === "" ? "" : ` (${name === undefined ? "" : `task "${name}": `}${said})`;
 }
 
-function allPlacedAreHealthy(deployment: DeploymentAnswer): boolean {
-  const groups = Object.values(deployment.TaskGroups);
-  return (
-    groups.every((group) => group.HealthyAllocs >= group.PlacedAllocs) && groups.some((group) => group.PlacedAllocs > 0)
-  );
+/** Nothing more can become healthy before there is room for the rest. */
+function allPlacedAreHealthy({ TaskGroups }: DeploymentAnswer, { FailedTGAllocs }: EvalAnswer): boolean {
+  return Object.entries(TaskGroups).every(([name, group]) => {
+    const failed = FailedTGAllocs[name];
+    const missing = failed === undefined ? 0 : failed.CoalescedFailures + 1;
+    return group.HealthyAllocs >= group.DesiredTotal - missing;
+  });
 }
 
 function needsPromotion(deployment: DeploymentAnswer): boolean {

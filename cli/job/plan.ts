@@ -47,8 +47,11 @@ function planLines(answer: PlanAnswer, options: { readonly file: string; readonl
 
 function changesAllocs(answer: PlanAnswer): boolean {
   const updates = Object.values(answer.Annotations?.DesiredTGUpdates ?? {});
-  return updates.some((counts) => Object.entries(counts).some(([kind, count]) => kind !== "Ignore" && count > 0));
+  return updates.some((counts) => CHANGES.some((kind) => (counts[kind] ?? 0) > 0));
 }
+
+/** What makes or ends allocations; an update in place does neither. */
+const CHANGES = ["Place", "Stop", "Migrate", "DestructiveUpdate", "Canary"];
 
 const MARKS: Readonly<Record<string, string>> = { Added: "+", Deleted: "-", Edited: "+/-", None: "" };
 

@@ -1,3 +1,4 @@
+import type { Deployment } from "#base/protocol/deployment.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
 import type { Decision } from "../reconcile/decision.ts";
 import type { Situation } from "../reconcile/situation.ts";
@@ -12,6 +13,8 @@ interface Outcome {
   readonly decision: Decision;
   readonly draft: PlanDraft;
   readonly failures: ReadonlyMap<string, GroupFailure>;
+  /** What the placements belong to; who waits for the evaluation goes on with it. */
+  readonly deployment: Deployment | undefined;
 }
 
 /** Closes the evaluation: done, or done with a blocked one left behind that waits for room. */
@@ -50,6 +53,7 @@ function resultOf({ state, random }: ScheduleDeps, outcome: Outcome): Evaluation
   const done: Evaluation = {
     ...evaluation,
     ...account.fields,
+    DeploymentID: outcome.deployment?.ID ?? evaluation.DeploymentID,
     Status: "complete",
     StatusDescription: "",
     ModifyTime: nowNs,

@@ -31,7 +31,7 @@ export function schedule(deps: ScheduleDeps, request: ScheduleRequest): Plan {
       situation.job === undefined
         ? new Map<string, GroupFailure>()
         : placeAll(deps, { request, job: situation.job, decision, situation, draft, deployment });
-    return conclude(deps, { request, situation, decision, draft, failures });
+    return conclude(deps, { request, situation, decision, draft, failures, deployment });
   });
 }
 

@@ -1,0 +1,155 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import test from "ava";
+import { lares, startCluster } from "./cluster.ts";
+
+const REDIS = `job "redis-cache" {
+  group "cache" {
+    count = 2
+    network {
+      port "db" { static = 16379 }
+    }
+    update {
+      min_healthy_time = "0s"
+    }
+    task "redis" {
+      driver = "mock_driver"
+      config { run_for = "1h" }
+      resources {
+        cpu    = 10
+        memory = 10
+      }
+      service {
+        name = "fun-redis"
+        port = "db"
+      }
+    }
+  }
+}
+`;
+
+test("a job runs as far as it can, says why it goes no further, and is stopped", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  const file = join(folder, "redis.nomad.hcl");
+  await writeFile(file, REDIS);
+  t.like(await say("job", "validate", file), { code: 0, out: "Job validation successful\n" });
+  const planned = await say("job", "plan", file);
+  t.is(planned.code, 1, planned.err);
+  t.regex(planned.out, /\+ Job: "redis-cache"/);
+  t.regex(planned.out, /port db \(16379\) is already taken on the only node: add a node, or use a dynamic port/);
+  const ran = await say("job", "run", file);
+  t.is(ran.code, 2, ran.out + ran.err);
+  t.regex(ran.out, /Allocation "\w{8}" created: node "pi", group "cache"/);
+  t.regex(
+    ran.out,
+    /1 of 2 placed; port db \(16379\) is already taken on the only node: add a node, or use a dynamic port/,
+  );
+  t.regex(
+    (await say("job", "status")).out,
+    /ID +Type +Priority +Status +Submit Date\nredis-cache +service +50 +running/,
+  );
+  const status = await say("job", "status", "redis");
+  t.regex(status.out, /Summary\nTask Group +Queued +Starting +Running.*\ncache +1 +0 +1 /);
+  t.regex(status.out, /Placement Failure\nTask Group "cache":\n/);
+  const id = /\n(\w{8}) +\w{8} +cache +0 +run +running/.exec(status.out)?.[1] ?? "";
+  const alloc = await say("alloc", "status", id);
+  t.regex(alloc.out, /Name += redis-cache\.cache\[0\]/);
+  t.regex(alloc.out, /Task "redis" is "running"/);
+  t.regex(alloc.out, /\*db +no +127\.0\.0\.1:16379|\*db +no +\S+:16379/);
+  t.regex((await say("node", "status")).out, /^ID +Node Pool +DC +Name .*\n\w{8} +default +dc1 +pi /);
+  t.regex((await say("node", "status", "pi")).out, /Drivers += mock_driver/);
+  t.deepEqual((await say("catalog", "services")).out.trim().split("\n"), ["consul", "fun-redis"]);
+  t.regex((await say("catalog", "service", "fun-redis")).out, /fun-redis|:16379 +passing/);
+  const well = await say("status");
+  t.is(well.code, 0, well.err);
+  t.regex(well.out, /redis-cache +running +1 +1\n/);
+  t.regex((await say("job", "history", "redis-cache")).out, /Version += 0/);
+  const scaled = await say("job", "scale", "redis-cache", "1");
+  t.is(scaled.code, 0, scaled.out + scaled.err);
+  await writeFile(file, REDIS.replace("count = 2", "count = 1"));
+  const unchanged = await say("job", "plan", file);
+  t.is(unchanged.code, 0, unchanged.out);
+  t.is((await say("job", "stop", "redis-cache")).code, 0);
+  t.regex((await say("job", "status")).out, /redis-cache .*dead \(stopped\)/);
+  t.is((await say("eval", "status")).code, 0);
+  t.is((await say("deployment", "status")).code, 0);
+});
+
+test("keys are written, read and deleted, with their conditions", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  t.like(await say("kv", "put", "web/a", "one"), { code: 0, out: "Success! Data written to: web/a\n" });
+  t.like(await say("kv", "put", "-flags=18446744073709551615", "/web/b", "two"), { code: 0 });
+  t.like(await say("kv", "get", "web/a"), { code: 0, out: "one" });
+  t.like(await lares(environment, ["kv", "get", "web/a"], true), { code: 0, out: "one\n" });
+  t.regex((await say("kv", "get", "-detailed", "web/b")).out, /Flags += 18446744073709551615/);
+  t.is((await say("kv", "get", "-recurse", "web/")).out, "web/a:one\nweb/b:two\n");
+  t.is((await say("kv", "get", "-keys", "web/")).out, "web/a\nweb/b\n");
+  t.like(await say("kv", "get", "nothing"), { code: 1, err: 'lares: there is no key "nothing"\n' });
+  t.like(await say("kv", "put", "-cas", "web/a", "three"), { code: 1 });
+  const [{ ModifyIndex }] = JSON.parse((await say("kv", "get", "-json", "web/a")).out);
+  t.like(await say("kv", "put", "-cas", `-modify-index=${ModifyIndex}`, "web/a", "three"), { code: 0 });
+  await writeFile(join(folder, "value"), Buffer.of(0, 255, 10));
+  t.is((await say("kv", "put", "bin", `@${join(folder, "value")}`)).code, 0);
+  t.is((await say("kv", "get", "-base64", "bin")).out, "AP8K\n");
+  t.is((await say("kv", "delete", "-recurse", "web/")).code, 0);
+  t.is((await say("kv", "get", "-keys", "web/")).out, "");
+  t.like(await say("kv", "put", "-flags=-1", "x", "y"), { code: 2 });
+  t.like(await say("kv", "delete"), { code: 2 });
+});
+
+test("mistakes say what, where and what to do", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  const nobody = await lares({ NOMAD_ADDR: "http://127.0.0.1:9" }, ["job", "status"]);
+  t.is(nobody.code, 1);
+  t.regex(nobody.err, /cannot reach an agent at http:\/\/127\.0\.0\.1:9/);
+  t.regex(nobody.err, /lares agent -dev/);
+  const file = join(folder, "bad.nomad.hcl");
+  await writeFile(file, 'job "x" {\n  group "g" {\n    cuont = 2\n  }\n}\n');
+  const bad = await say("job", "run", file);
+  t.is(bad.code, 1);
+  t.regex(bad.err, /bad\.nomad\.hcl:3:5: error: .*cuont/);
+  t.regex(bad.err, /count/);
+  t.is((await say("job", "plan", file)).code, 255);
+  t.like(await say("job", "run"), { code: 2 });
+  t.like(await say("job", "run", "/nowhere.hcl"), { code: 1 });
+  t.like(await say("job", "status", "nothing"), {
+    code: 1,
+    err: 'lares: no job with id "nothing"\n"lares job status" lists what there is.\n',
+  });
+  t.like(await say("alloc", "status", "ffff"), { code: 1 });
+  t.like(await say("job", "status", "-address=::bad::"), { code: 2 });
+  t.like(await say("catalog", "service", "nothing"), { code: 1 });
+  await writeFile(file, REDIS.replace('"mock_driver"', '"docker"').replace("redis-cache", "no-driver"));
+  const unplaced = await say("job", "run", file);
+  t.is(unplaced.code, 2, unplaced.out + unplaced.err);
+  t.regex(unplaced.out, /the task's driver is missing on the only node: "lares doctor" says what to install/);
+});
+
+test("both APIs print their documents, and every list prints as JSON", async (t) => {
+  const { environment } = await startCluster(t);
+  for (const api of ["scheduler", "discovery"]) {
+    const printed = await lares(environment, ["api", "openapi", api]);
+    t.is(printed.code, 0, printed.err);
+    const checked = await new Validator().validate(JSON.parse(printed.out));
+    t.deepEqual([checked.valid, checked.errors ?? []], [true, []]);
+  }
+  for (const words of [
+    "job status",
+    "alloc status",
+    "node status",
+    "eval status",
+    "deployment status",
+    "catalog services",
+    "catalog nodes",
+    "status",
+    "server members",
+  ]) {
+    const { code, out, err } = await lares(environment, [...words.split(" "), "-json"]);
+    t.is(code, 0, err);
+    t.notThrows(() => JSON.parse(out), words);
+  }
+});
