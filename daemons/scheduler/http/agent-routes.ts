@@ -7,36 +7,19 @@ import { readAgent } from "./requests.ts";
 const open = { kind: "public" } as const;
 
 /** What the agent says of itself and of its cluster. https://developer.hashicorp.com/nomad/api-docs/agent */
-export function agentRoutes({ server, agent }: NomadHttpDeps): Route[] {
-  const address = (): string => `${bracketed(agent.rpcAddress.host)}:${agent.rpcAddress.port}`;
+export function agentRoutes(deps: NomadHttpDeps): Route[] {
+  const { agent } = deps;
   return [
-    route({
-      method: "GET",
-      path: "/v1/status/leader",
-      summary: "The leader's address",
-      access: open,
-      handle: () => ({ kind: "json", value: address() }),
-    }),
-    route({
-      method: "GET",
-      path: "/v1/status/peers",
-      summary: "The servers' addresses",
-      access: open,
-      handle: () => ({ kind: "json", value: [address()] }),
-    }),
-    route({
-      method: "GET",
-      path: "/v1/regions",
-      summary: "The regions known here",
-      access: open,
-      handle: () => ({ kind: "json", value: [agent.region] }),
-    }),
+    ...statusRoutes(deps),
     route({
       method: "GET",
       path: "/v1/agent/self",
       summary: "Read the agent's configuration and state",
       access: readAgent,
-      handle: () => ({ kind: "json", value: { config: agent.config(), member: memberOf(agent), stats: statsOf() } }),
+      handle: () => ({
+        kind: "json",
+        value: { config: agent.config(), member: memberOf(agent), stats: statsOf(deps) },
+      }),
     }),
     route({
       method: "GET",
@@ -58,7 +41,7 @@ export function agentRoutes({ server, agent }: NomadHttpDeps): Route[] {
       path: "/v1/agent/servers",
       summary: "List the servers this agent's client talks to",
       access: readAgent,
-      handle: () => ({ kind: "json", value: [address()] }),
+      handle: () => ({ kind: "json", value: [addressOf(agent)] }),
     }),
     route({
       method: "GET",
@@ -73,20 +56,52 @@ export function agentRoutes({ server, agent }: NomadHttpDeps): Route[] {
       },
     }),
   ];
+}
 
-  function statsOf() {
-    const { evalsQueued, evalsInFlight, evalsBlocked, nodesHeartbeating } = server.stats();
-    return {
-      nomad: { server: "true", leader: "true", leader_addr: address(), known_regions: "1", bootstrap: "true" },
-      broker: {
-        total_ready: String(evalsQueued),
-        total_unacked: String(evalsInFlight),
-        total_blocked: String(evalsBlocked),
-      },
-      heartbeat: { active: String(nodesHeartbeating) },
-      ...agent.stats(),
-    };
-  }
+function statusRoutes({ agent }: NomadHttpDeps): Route[] {
+  return [
+    route({
+      method: "GET",
+      path: "/v1/status/leader",
+      summary: "The leader's address",
+      access: open,
+      handle: () => ({ kind: "json", value: addressOf(agent) }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/status/peers",
+      summary: "The servers' addresses",
+      access: open,
+      handle: () => ({ kind: "json", value: [addressOf(agent)] }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/regions",
+      summary: "The regions known here",
+      access: open,
+      handle: () => ({ kind: "json", value: [agent.region] }),
+    }),
+  ];
+}
+
+function statsOf({ server, agent }: NomadHttpDeps) {
+  const { evalsReady, evalsInFlight, evalsBlocked, nodesHeartbeating } = server.stats();
+  const leader_addr = addressOf(agent);
+  return {
+    nomad: { server: "true", leader: "true", leader_addr, known_regions: "1", bootstrap: "true" },
+    broker: {
+      total_ready: String(evalsReady),
+      total_unacked: String(evalsInFlight),
+      total_blocked: String(evalsBlocked),
+    },
+    heartbeat: { active: String(nodesHeartbeating) },
+    ...agent.stats(),
+  };
+}
+
+function addressOf({ rpcAddress }: NomadHttpDeps["agent"]): string {
+  const host = rpcAddress.host.includes(":") ? `[${rpcAddress.host}]` : rpcAddress.host;
+  return `${host}:${rpcAddress.port}`;
 }
 
 function memberOf(agent: NomadHttpDeps["agent"]) {
@@ -111,8 +126,4 @@ function memberOf(agent: NomadHttpDeps["agent"]) {
     DelegateMax: 5,
     DelegateCur: 4,
   };
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

@@ -5,9 +5,17 @@ import { route, type Route } from "#base/http/route.ts";
 import { allocReports, allocs, jobs, jobVersions } from "#base/state/tables.ts";
 import { stopAlloc } from "../server/alloc-endpoint.ts";
 import { allocAnswer, allocStub } from "./answers/alloc.ts";
-import { newest } from "./job-read-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { allocLifecycle, byCreation, creationKey, listed, namespaceFilter, orThrow, readJob } from "./requests.ts";
+import {
+  allocLifecycle,
+  byCreation,
+  creationKey,
+  listed,
+  namespaceFilter,
+  orThrow,
+  readJob,
+  newestOf,
+} from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/allocations */
 export function allocRoutes({ server }: NomadHttpDeps): Route[] {
@@ -29,7 +37,7 @@ export function allocRoutes({ server }: NomadHttpDeps): Route[] {
           const rows = state.view.table(allocs).list(namespaceFilter(query.namespace), query.prefix);
           const options = { resources: query.resources, taskStates: query.task_states !== "false" };
           return {
-            index: newest([state.view.table(allocs), state.view.table(allocReports)]),
+            index: newestOf(state, [allocs, allocReports]),
             value: byCreation([...rows].map((row) => allocStub(state, state.known(row), options))),
           };
         },

@@ -6,16 +6,15 @@ import { allocReports, allocs, deployments } from "#base/state/tables.ts";
 import type { DeploymentAnswer } from "../server/deploy/deployment-endpoint.ts";
 import { allocStub } from "./answers/alloc.ts";
 import { deploymentAnswer } from "./answers/deployment.ts";
-import { newest } from "./job-read-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { byCreation, creationKey, listed, namespaceFilter, orThrow, readJob, submitJob } from "./requests.ts";
+import { byCreation, creationKey, listed, namespaceFilter, orThrow, readJob, submitJob, newestOf } from "./requests.ts";
 
 const TABLES = [deployments, allocs, allocReports];
 
 /** https://developer.hashicorp.com/nomad/api-docs/deployments */
 export function deploymentRoutes(deps: NomadHttpDeps): Route[] {
   const { state } = deps.server.context;
-  const index = (): number => newest(TABLES.map((table) => state.view.table<unknown>(table)));
+  const index = (): number => newestOf(state, TABLES);
   return [
     route({
       method: "GET",

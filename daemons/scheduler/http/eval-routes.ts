@@ -4,13 +4,12 @@ import { route, type Route } from "#base/http/route.ts";
 import { allocReports, allocs, evals } from "#base/state/tables.ts";
 import { allocStub } from "./answers/alloc.ts";
 import { evalAnswer } from "./answers/evaluation.ts";
-import { newest } from "./job-read-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { byCreation, creationKey, listed, namespaced, namespaceFilter, readJob } from "./requests.ts";
+import { byCreation, creationKey, listed, namespaced, namespaceFilter, readJob, newestOf } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/evaluations */
-export function evalRoutes({ server }: NomadHttpDeps): Route[] {
-  const { state } = server.context;
+export function evalRoutes(deps: NomadHttpDeps): Route[] {
+  const { state } = deps.server.context;
   const table = state.view.table(evals);
   return [
     route({
@@ -48,6 +47,13 @@ export function evalRoutes({ server }: NomadHttpDeps): Route[] {
         }),
       }),
     }),
+    ...evalRoutesById(deps),
+  ];
+}
+
+function evalRoutesById({ server }: NomadHttpDeps): Route[] {
+  const { state } = server.context;
+  return [
     route({
       method: "GET",
       path: "/v1/evaluation/:id",
@@ -59,7 +65,7 @@ export function evalRoutes({ server }: NomadHttpDeps): Route[] {
         read: () => {
           const row = state.evaluationById(params.id);
           return row === undefined
-            ? { index: table.lastIndex, value: undefined, missing: "eval not found" }
+            ? { index: newestOf(state, [evals]), value: undefined, missing: "eval not found" }
             : { index: row.modifyIndex, value: evalAnswer(row) };
         },
       }),
@@ -75,7 +81,7 @@ export function evalRoutes({ server }: NomadHttpDeps): Route[] {
         read: () => {
           const made = [...state.view.table(allocs).by("eval", params.id)];
           return {
-            index: newest([state.view.table(allocs), state.view.table(allocReports)]),
+            index: newestOf(state, [allocs, allocReports]),
             value: byCreation(made.map((row) => allocStub(state, state.known(row)))),
           };
         },

@@ -25,31 +25,8 @@ const given = { namespace: v.optional(v.string(), "") };
 
 /** Routes that tell what a job would be or do, and change nothing. */
 export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
-  const { env } = deps.server.context;
   return [
-    route({
-      method: ["PUT", "POST"],
-      path: "/v1/jobs/parse",
-      summary: "Turn a job file into a job",
-      access: readJob,
-      query: v.object(given),
-      body: jsonBody(ParseBody),
-      maxBodyBytes: MAX_JOB_BYTES,
-      handle: ({ body }) => {
-        if (body.JobHCL === "") throw new HttpError(400, "Job spec is empty");
-        if (body.HCLv1) throw new HttpError(400, "HCL1 job files are not supported: write the job in HCL2");
-        const parsed = parseJob({
-          source: body.JobHCL,
-          fileName: "job.hcl",
-          variables:
-            body.Variables === "" ? [] : [{ kind: "file", source: { name: "variables.hcl", text: body.Variables } }],
-          now: () => env.clock.nowMs(),
-          uuid: () => env.random.uuid(),
-        });
-        if (!parsed.ok) throw new HttpError(400, renderDiagnostics(parsed.diagnostics));
-        return { kind: "json", value: body.Canonicalize ? canonicalize(parsed.job) : parsed.job };
-      },
-    }),
+    parseRoute(deps),
     route({
       method: ["PUT", "POST"],
       path: "/v1/validate/job",
@@ -87,15 +64,42 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
   ];
 }
 
+function parseRoute({ server }: NomadHttpDeps): Route {
+  const { env } = server.context;
+  return route({
+    method: ["PUT", "POST"],
+    path: "/v1/jobs/parse",
+    summary: "Turn a job file into a job",
+    access: readJob,
+    query: v.object(given),
+    body: jsonBody(ParseBody),
+    maxBodyBytes: MAX_JOB_BYTES,
+    handle: ({ body }) => {
+      if (body.JobHCL === "") throw new HttpError(400, "Job spec is empty");
+      if (body.HCLv1) throw new HttpError(400, "HCL1 job files are not supported: write the job in HCL2");
+      const parsed = parseJob({
+        source: body.JobHCL,
+        fileName: "job.hcl",
+        variables:
+          body.Variables === "" ? [] : [{ kind: "file", source: { name: "variables.hcl", text: body.Variables } }],
+        now: () => env.clock.nowMs(),
+        uuid: () => env.random.uuid(),
+      });
+      if (!parsed.ok) throw new HttpError(400, renderDiagnostics(parsed.diagnostics));
+      return { kind: "json", value: body.Canonicalize ? canonicalize(parsed.job) : parsed.job };
+    },
+  });
+}
+
 /** https://developer.hashicorp.com/nomad/api-docs/jobs#create-job-plan */
 function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolean; warnings: string }) {
-  const { context, table, algorithm } = server;
+  const { context, table } = server;
   const existing = context.state.job(job.Namespace, job.ID);
   const same = existing !== undefined && sameSpecification(existing.value, job);
   const Version = existing === undefined ? 0 : existing.value.Version + (same ? 0 : 1);
   const evaluation = evalFor(context, { namespace: job.Namespace, job, trigger: "job-register" });
   const plan: Plan = schedule(
-    { state: context.state, table, random: context.env.random, algorithm: algorithm() },
+    { state: context.state, table, random: context.env.random, algorithm: server.algorithm() },
     { evaluation, evalModifyIndex: 0, nowNs: nowNsOf(context), proposed: { ...job, Version } },
   );
   return {

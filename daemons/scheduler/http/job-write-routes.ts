@@ -4,12 +4,12 @@ import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryInteger } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
 import { JobSubmissionSchema } from "#base/protocol/job-submission.ts";
-import { JobSchema } from "#base/protocol/job.ts";
+import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { anyMap, block, flag, integer, optionalInteger, text } from "#base/protocol/schema.ts";
+import type { Row } from "#base/state/table.ts";
 import type { JobAnswer } from "../server/job-endpoint.ts";
 import { forceReschedule } from "../server/alloc-endpoint.ts";
 import { takeJob } from "./job-intake.ts";
-import { requireJob } from "./job-read-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { namespaced, oneNamespace, orThrow, readJob, scaleJob, submitJob } from "./requests.ts";
 
@@ -40,7 +40,7 @@ const StableBody = v.object({ ...named, JobVersion: integer, Stable: flag });
 
 /** https://developer.hashicorp.com/nomad/api-docs/jobs */
 export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
-  const { jobs, context } = deps.server;
+  const { jobs } = deps.server;
   const register = async (body: v.InferOutput<typeof RegisterBody>, namespace: string): Promise<Reply> => {
     const { job, warnings } = takeJob(body.Job, namespace);
     const answer = await jobs.register(job, {
@@ -74,6 +74,14 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
         return register(body, query.namespace);
       },
     }),
+    ...controlRoutes(deps),
+    ...versionWrites(deps),
+  ];
+}
+
+function controlRoutes(deps: NomadHttpDeps): Route[] {
+  const { jobs, context } = deps.server;
+  return [
     route({
       method: "DELETE",
       path: "/v1/job/+id",
@@ -107,7 +115,6 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
         return written(orThrow(await jobs.evaluate(namespace, id, ops)));
       },
     }),
-    ...versionWrites(deps),
   ];
 }
 
@@ -157,6 +164,13 @@ function versionWrites(deps: NomadHttpDeps): Route[] {
       },
     }),
   ];
+}
+
+/** The stored job, or the 404 its users know. */
+function requireJob({ server }: NomadHttpDeps, namespace: string, id: string): Row<Job> {
+  const row = server.context.state.job(oneNamespace(namespace), id);
+  if (row === undefined) throw new HttpError(404, "job not found");
+  return row;
 }
 
 function written({ evalId, index, jobModifyIndex }: JobAnswer, warnings = ""): Reply {

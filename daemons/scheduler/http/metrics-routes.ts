@@ -12,6 +12,8 @@ interface Gauge {
   readonly Labels: Readonly<Record<string, string>>;
 }
 
+const SUMMARY_FIELDS = ["Queued", "Complete", "Failed", "Running", "Starting", "Lost", "Unknown"] as const;
+
 /** https://developer.hashicorp.com/nomad/api-docs/metrics ; `format=prometheus` gives the text format 0.0.4 */
 export function metricsRoutes(deps: NomadHttpDeps): Route[] {
   const { clock } = deps.server.context.env;
@@ -55,8 +57,8 @@ function gaugesOf({ server, agent }: NomadHttpDeps): Gauge[] {
     byStatus[standing.status] += 1;
     for (const [group, counts] of Object.entries(standing.summary)) {
       const Labels = { ...host, namespace: row.namespace, exported_job: row.id, task_group: group };
-      for (const [status, Value] of Object.entries(counts)) {
-        gauges.push({ Name: `nomad.nomad.job_summary.${status.toLowerCase()}`, Value, Labels });
+      for (const status of SUMMARY_FIELDS) {
+        gauges.push({ Name: `nomad.nomad.job_summary.${status.toLowerCase()}`, Value: counts[status], Labels });
       }
     }
   }

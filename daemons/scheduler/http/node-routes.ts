@@ -10,14 +10,13 @@ import type { NodeAnswer } from "../server/node-endpoint.ts";
 import { allocAnswer } from "./answers/alloc.ts";
 import { nodeAnswer, nodeIndex, nodeStub } from "./answers/node.ts";
 import { NEVER } from "./answers/time.ts";
-import { newest } from "./job-read-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { idKey, orThrow, readNode, writeNode } from "./requests.ts";
+import { idKey, orThrow, readNode, writeNode, newestOf } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/nodes */
 export function nodeRoutes(deps: NomadHttpDeps): Route[] {
   const { state } = deps.server.context;
-  const index = (): number => newest([state.view.table(nodes), state.view.table(nodeStates)]);
+  const index = (): number => newestOf(state, [nodes, nodeStates]);
   return [
     route({
       method: "GET",
@@ -61,7 +60,7 @@ export function nodeRoutes(deps: NomadHttpDeps): Route[] {
       handle: ({ params }) => ({
         kind: "state",
         read: () => ({
-          index: newest([state.view.table(allocs), state.view.table(allocReports)]),
+          index: newestOf(state, [allocs, allocReports]),
           value: state.nodeAllocs(params.id).map((known) => allocAnswer(state, known)),
         }),
       }),

@@ -5,7 +5,9 @@ import { deploymentRoutes } from "./deployment-routes.ts";
 import { evalRoutes } from "./eval-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { jobPlanRoutes } from "./job-plan-routes.ts";
+import { jobHistoryRoutes } from "./job-history-routes.ts";
 import { jobReadRoutes } from "./job-read-routes.ts";
+import { jobRelatedRoutes } from "./job-related-routes.ts";
 import { jobWriteRoutes } from "./job-write-routes.ts";
 import { metricsRoutes } from "./metrics-routes.ts";
 import { nodeRoutes } from "./node-routes.ts";
@@ -17,6 +19,8 @@ import { searchRoutes } from "./search-routes.ts";
 export function nomadRoutes(deps: NomadHttpDeps): Route[] {
   return [
     ...jobReadRoutes(deps),
+    ...jobHistoryRoutes(deps),
+    ...jobRelatedRoutes(deps),
     ...jobWriteRoutes(deps),
     ...jobPlanRoutes(deps),
     ...allocRoutes(deps),

@@ -2,6 +2,10 @@ import * as v from "valibot";
 import type { Failure, Result } from "#base/env/errors.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
+import type { StateAnswer } from "#base/http/route.ts";
+import type { Table } from "#base/state/table.ts";
+import { jobs } from "#base/state/tables.ts";
+import type { ClusterState } from "../server/cluster-state.ts";
 
 /** Every route of a namespaced thing takes it; `*` means all where a list is read. */
 export const namespaced = { namespace: v.optional(v.string(), "default") };
@@ -15,6 +19,15 @@ export function namespaceFilter(namespace: string): string | undefined {
 export function oneNamespace(namespace: string): string {
   if (namespace === "*") throw new HttpError(400, "wildcard namespace is not allowed here");
   return namespace === "" ? "default" : namespace;
+}
+
+/** The newest change of any of these tables. */
+export function newestOf({ view }: ClusterState, tables: readonly Table<unknown>[]): number {
+  return tables.reduce((most, table) => Math.max(most, view.table(table).lastIndex), 1);
+}
+
+export function missingJob(state: ClusterState): StateAnswer {
+  return { index: newestOf(state, [jobs]), value: undefined, missing: "job not found" };
 }
 
 const STATUS: Readonly<Record<string, number>> = {

@@ -45,7 +45,7 @@ export function nodeIndex(state: ClusterState, row: Row<Node>): number {
 function standingOf(state: ClusterState, row: Row<Node>) {
   const known: NodeState | undefined = state.nodeState(row.id)?.value;
   return {
-    Drain: known?.DrainStrategy != null,
+    Drain: (known?.DrainStrategy ?? null) !== null,
     DrainStrategy: known?.DrainStrategy ?? null,
     LastDrain: known?.LastDrain ?? null,
     SchedulingEligibility: known?.SchedulingEligibility ?? "eligible",
