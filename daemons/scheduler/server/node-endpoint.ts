@@ -84,6 +84,15 @@ export class NodeEndpoint {
     return succeed(await this.#write([put(nodeStates, at(nodeId), after)], this.#evalsFor(nodeId, "node-drain")));
   }
 
+  /** Nothing is left to move: the drain ends, the node stays ineligible. */
+  async drained(nodeId: string): Promise<void> {
+    const before = this.#context.state.nodeState(nodeId)?.value;
+    if (before === undefined || before.DrainStrategy === null) return;
+    const UpdatedAt = new Date(this.#context.env.clock.nowMs()).toISOString();
+    const LastDrain = { ...before.LastDrain, UpdatedAt, Status: "complete" };
+    await this.#write([put(nodeStates, at(nodeId), { ...before, DrainStrategy: null, LastDrain })], []);
+  }
+
   /** Evaluates all jobs that run, or may run, on the node. */
   async evaluate(nodeId: string): Promise<Result<NodeAnswer>> {
     if (this.#context.state.node(nodeId) === undefined) return fail("not_found", "node not found");

@@ -11,6 +11,7 @@ import { Collector } from "./collector.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { DeploymentEndpoint } from "./deploy/deployment-endpoint.ts";
 import { DeploymentWatcher } from "./deploy/watcher.ts";
+import { Drainer } from "./drainer.ts";
 import { Heartbeats } from "./heartbeat.ts";
 import { heartbeatTimer } from "./heartbeat-timer.ts";
 import { JobEndpoint } from "./job-endpoint.ts";
@@ -70,6 +71,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     wakeBlocked(freed, change.revision, { state: context.state, blocked, worker });
     watch.apply(change);
     deploymentWatcher.apply(change);
+    parts.drainer.apply(change);
   };
   let unfollow: (() => void) | undefined;
   return {
@@ -97,12 +99,14 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       beats.start();
       worker.start();
       deploymentWatcher.start();
+      parts.drainer.start();
       parts.collector.start();
     },
     stop() {
       unfollow?.();
       worker.stop();
       deploymentWatcher.stop();
+      parts.drainer.stop();
       parts.collector.stop();
       beats.stop();
       watch.close();
@@ -141,6 +145,7 @@ function assemble({ env, store, view, fence = () => [] }: SchedulerServerDeps) {
     deployments,
     algorithm,
     collector: new Collector(context),
+    drainer: new Drainer(context, nodes),
     watch: new NodeWatch(state, clock),
     worker: new Worker({ clock, random, log, state, table, broker, blocked, applier, writer, algorithm }),
     beats: heartbeatTimer(context, { heartbeats, nodes }),

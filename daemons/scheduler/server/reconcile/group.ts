@@ -69,9 +69,11 @@ function trim(step: GroupStep, buckets: Buckets): void {
     if (known !== undefined) decision.stops.push({ known, description: STOP_LOST, lost: true });
     surplus -= 1;
   }
+  const isNew = ({ alloc }: KnownAlloc): boolean => alloc.JobVersion === job.Version;
+  const newNames = new Set(buckets.running.filter(isNew).map(({ alloc }) => alloc.Name));
   for (const live of [buckets.migrate, buckets.running]) {
     if (surplus <= 0) continue;
-    const doomed = live.toSorted((a, b) => stopRank(b, job) - stopRank(a, job)).slice(0, surplus);
+    const doomed = live.toSorted((a, b) => stopRank(b, job, newNames) - stopRank(a, job, newNames)).slice(0, surplus);
     for (const known of doomed) {
       live.splice(live.indexOf(known), 1);
       stop(step, known, STOP_NOT_NEEDED);
@@ -80,9 +82,11 @@ function trim(step: GroupStep, buckets: Buckets): void {
   }
 }
 
-/** Highest goes first: old versions (a promoted canary took their place), then high indexes. */
-function stopRank({ alloc }: KnownAlloc, job: Job): number {
-  return indexOfName(alloc.Name) + (alloc.JobVersion === job.Version ? 0 : 1e10);
+/** Highest goes first: old ones whose place a promoted canary took, then other old ones, then high indexes. */
+function stopRank({ alloc }: KnownAlloc, job: Job, newNames: ReadonlySet<string>): number {
+  const index = indexOfName(alloc.Name);
+  if (alloc.JobVersion === job.Version) return index;
+  return index + (newNames.has(alloc.Name) ? 2e10 : 1e10);
 }
 
 /** Takes over what may keep running; returns what only new tasks can follow. */

@@ -75,6 +75,11 @@ export function makeReport(alloc: Alloc, fields: Record<string, unknown> = {}): 
   });
 }
 
+/** Resolves once it holds; ava's own timeout ends a wait in vain. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 /** A running server on a memory store, and clients that say whatever the test wants. */
 export async function startCluster() {
   const env = createEnv({ logLevel: "error" });

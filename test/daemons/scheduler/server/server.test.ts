@@ -1,5 +1,15 @@
 import test from "ava";
-import { makeJob, makeNode, startCluster } from "./cluster.ts";
+import { silentLog } from "#base/env/log.ts";
+import { forceReschedule } from "#daemons/scheduler/server/alloc-endpoint.ts";
+import { clientStatus } from "#daemons/scheduler/server/alloc-state.ts";
+import { newEvaluation } from "#daemons/scheduler/server/evaluation.ts";
+import { GC_NOW } from "#daemons/scheduler/server/gc.ts";
+import { standingOf } from "#daemons/scheduler/server/job-status.ts";
+import { PlanApplier } from "#daemons/scheduler/server/plan-apply.ts";
+import { putEval } from "#daemons/scheduler/server/server-context.ts";
+import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
+import { makeJob, makeNode, startCluster, until } from "./cluster.ts";
+import { newAllocRecord } from "./records.ts";
 
 const redis = () =>
   makeJob({
@@ -39,4 +49,313 @@ test("a static port fills one node; the second allocation waits, says why, and c
   const names = cluster.running("redis-cache").map(({ Name, NodeID }) => `${Name} ${NodeID}`);
   t.deepEqual(names.toSorted(), ["redis-cache.cache[0] node-1", "redis-cache.cache[1] node-2"]);
   t.is(cluster.state.evaluation("default", blocked?.id ?? "")?.value.Status, "complete");
+});
+
+const failures: Record<string, [Parameters<typeof makeJob>[0], string]> = {
+  "impossible resources": [
+    { groups: [{ Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 100, MemoryMB: 999_999 } }] }] },
+    '{"memory":1}',
+  ],
+  "a constraint no node meets": [
+    { Constraints: [{ LTarget: "${attr.kernel.name}", RTarget: "windows", Operand: "=" }] },
+    '{"${attr.kernel.name} = windows":1}',
+  ],
+  "an unknown driver": [{ groups: [{ Tasks: [{ Name: "main", Driver: "podman" }] }] }, '{"missing drivers":1}'],
+};
+
+for (const [title, [fields, expected]] of Object.entries(failures)) {
+  test(`${title}: nothing is placed, the evaluation says why and a blocked one stays`, async (t) => {
+    const cluster = await startCluster();
+    t.teardown(() => cluster.stop());
+    await cluster.server.link.register(makeNode("node-1"));
+    const evaluation = await cluster.run(makeJob(fields));
+    const metric = evaluation?.FailedTGAllocs["web"];
+    t.is(JSON.stringify({ ...metric?.DimensionExhausted, ...metric?.ConstraintFiltered }), expected);
+    t.is(cluster.running().length, 0);
+    t.is(cluster.server.stats().evalsBlocked, 1);
+    t.is(standingOf(cluster.state, cluster.state.job("default", "app")!).status, "pending");
+  });
+}
+
+test("no node at all: the job waits for one", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  const evaluation = await cluster.run(makeJob());
+  t.deepEqual(evaluation?.QueuedAllocations, { web: 1 });
+  await cluster.server.link.register(makeNode("node-1"));
+  await cluster.settled();
+  t.is(cluster.running().length, 1);
+});
+
+test("a node that goes down loses its allocations; they come back elsewhere", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  for (const id of ["node-1", "node-2"]) await cluster.server.link.register(makeNode(id));
+  await cluster.run(makeJob({ groups: [{ Count: 2 }] }));
+  for (const alloc of cluster.running()) await cluster.report(alloc);
+  await cluster.server.nodes.setStatus("node-2", "down", "heartbeat missed");
+  await cluster.settled();
+  t.deepEqual(
+    cluster.running().map(({ NodeID }) => NodeID),
+    ["node-1", "node-1"],
+  );
+  const lost = cluster.allocs().filter((known) => clientStatus(known) === "lost");
+  t.is(lost.length, 1);
+  t.is(
+    lost[0]?.alloc.NextAllocation,
+    cluster.running().find(({ PreviousAllocation }) => PreviousAllocation !== "")?.ID,
+  );
+});
+
+test("an allocation that was told to stop keeps its port until its client says it ended", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  await cluster.run(redis());
+  const [old] = cluster.running("redis-cache");
+  await cluster.report(old!);
+  await cluster.server.jobs.deregister("default", "redis-cache", { purge: true });
+  await cluster.settled();
+  t.is(cluster.running("redis-cache").length, 0);
+  const other = { ...redis(), ID: "other", Name: "other" };
+  const evaluation = await cluster.run(other);
+  t.deepEqual(evaluation?.QueuedAllocations, { cache: 2 });
+  await cluster.report(old!, { ClientStatus: "complete" });
+  await cluster.settled();
+  t.is(cluster.running("other").length, 1);
+});
+
+test("an update in place of a static port takes it over on the same node", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  const job = redis();
+  const one = { ...job, TaskGroups: job.TaskGroups.map((group) => ({ ...group, Count: 1 })) };
+  await cluster.run(one);
+  const [old] = cluster.running("redis-cache");
+  await cluster.report(old!);
+  const changed = { ...one, TaskGroups: one.TaskGroups.map((group) => ({ ...group, Meta: { a: "b" } })) };
+  await cluster.run(changed);
+  const [next] = cluster.running("redis-cache");
+  t.not(next?.ID, old?.ID);
+  t.is(next?.PreviousAllocation, old?.ID);
+  t.is(next?.JobVersion, 1);
+  t.is(cluster.state.alloc("default", old!.ID)?.value.DesiredDescription, "alloc is being updated due to job update");
+});
+
+const rolling = (version: string, Update: Record<string, unknown> = {}) =>
+  makeJob({
+    groups: [
+      {
+        Count: 3,
+        Update: { MaxParallel: 1, ProgressDeadline: 600e9, ...Update },
+        Tasks: [{ Name: "main", Driver: "mock", Env: { version }, Resources: { CPU: 100, MemoryMB: 100 } }],
+      },
+    ],
+  });
+const healthy = { DeploymentStatus: { Healthy: true, Timestamp: 1 } };
+
+test("a rolling update replaces one after the other as they turn healthy, and makes the version stable", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  const newest = () => cluster.state.jobDeployments("default", "app")[0]?.value;
+  const heal = async () => {
+    for (const alloc of cluster.running()) await cluster.report(alloc, healthy);
+    for (const { alloc } of cluster.allocs()) {
+      if (alloc.DesiredStatus === "stop") await cluster.report(alloc, { ClientStatus: "complete" });
+    }
+  };
+  await cluster.run(rolling("a"));
+  await heal();
+  await until(() => newest()?.Status === "successful");
+  t.true(cluster.state.jobVersion("default", "app", 0)?.value.Stable);
+  await cluster.run(rolling("b"));
+  for (let step = 1; step <= 3; step++) {
+    await until(() => cluster.running().filter(({ JobVersion }) => JobVersion === 1).length === step);
+    t.is(cluster.running().length, 3);
+    await heal();
+  }
+  await until(() => newest()?.Status === "successful");
+  t.is(newest()?.JobVersion, 1);
+});
+
+test("a deployment that fails goes back to the last stable version", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  const update = { AutoRevert: true, ProgressDeadline: 0 };
+  await cluster.run(rolling("a", update));
+  for (const alloc of cluster.running()) await cluster.report(alloc, healthy);
+  await until(() => cluster.state.jobDeployments("default", "app")[0]?.value.Status === "successful");
+  await cluster.run(rolling("b", update));
+  const [bad] = cluster.running().filter(({ JobVersion }) => JobVersion === 1);
+  await cluster.report(bad!, { ClientStatus: "failed", DeploymentStatus: { Healthy: false, Timestamp: 1 } });
+  await until(() => cluster.state.job("default", "app")?.value.Version === 2);
+  const failed = cluster.state.jobDeployments("default", "app").find(({ value }) => value.JobVersion === 1);
+  t.is(failed?.value.Status, "failed");
+  t.is(failed?.value.StatusDescription, "Failed due to unhealthy allocations - rolling back to job version 0");
+  t.is(cluster.state.job("default", "app")?.value.TaskGroups[0]?.Tasks[0]?.Env["version"], "a");
+});
+
+test("a failed allocation waits for its delay with an evaluation of its own", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  await cluster.run(makeJob());
+  const [alloc] = cluster.running();
+  await cluster.report(alloc!, { ClientStatus: "failed", ModifyTime: Date.now() * 1e6 });
+  await cluster.settled();
+  const followUp = cluster.state.evaluation("default", cluster.running()[0]!.FollowupEvalID)?.value;
+  t.is(followUp?.TriggeredBy, "alloc-failure");
+  t.true((followUp?.WaitUntil ?? 0) > Date.now() * 1e6);
+  // Evaluated by hand, with the wish to have it back now.
+  const again = await cluster.server.jobs.evaluate(
+    "default",
+    "app",
+    forceReschedule(cluster.server.context, "default", "app"),
+  );
+  t.true(again.ok);
+  await cluster.settled();
+  const [next] = cluster.running();
+  t.is(next?.PreviousAllocation, alloc?.ID);
+  t.is(next?.RescheduleTracker?.Events.length, 1);
+});
+
+test("a server that starts anew goes on with what is open", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  cluster.server.stop();
+  const done = await cluster.server.jobs.register(makeJob());
+  t.true(done.ok);
+  await cluster.settled();
+  t.is(cluster.running().length, 0);
+  const next = createSchedulerServer({ env: cluster.env, store: cluster.store, view: cluster.view });
+  next.start();
+  t.teardown(() => next.stop());
+  await until(() => cluster.running().length === 1);
+  t.pass();
+});
+
+test("registering: versions count changes, an unchanged job keeps its own, check-index refuses", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  const { jobs } = cluster.server;
+  const first = await jobs.register(makeJob(), { checkIndex: 0 });
+  const index = first.ok ? first.value.jobModifyIndex : 0;
+  const same = await jobs.register(makeJob());
+  t.is(same.ok && same.value.jobModifyIndex, index);
+  t.is(cluster.state.job("default", "app")?.value.Version, 0);
+  const wrong = await jobs.register(makeJob({ Priority: 60 }), { checkIndex: index + 7 });
+  t.regex(wrong.ok ? "" : wrong.error.message, /conflicting job modify index/);
+  t.true((await jobs.register(makeJob({ Priority: 60 }), { checkIndex: index })).ok);
+  t.is(cluster.state.job("default", "app")?.value.Version, 1);
+  t.true((await jobs.scale("default", "app", { group: "web", count: 4 })).ok);
+  t.true((await jobs.revert("default", "app", { version: 0, enforcePriorVersion: undefined })).ok);
+  const now = cluster.state.job("default", "app")?.value;
+  t.deepEqual([now?.Version, now?.Priority, now?.TaskGroups[0]?.Count], [3, 50, 1]);
+  for (let i = 0; i < 10; i++) await jobs.register(makeJob({ Priority: 10 + i }));
+  t.true(cluster.state.jobVersions("default", "app").length <= 7);
+});
+
+test("many jobs at once: all are placed, and nothing is placed twice", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  for (const id of ["node-1", "node-2", "node-3"]) await cluster.server.link.register(makeNode(id));
+  const small = (ID: string) =>
+    makeJob({
+      ID,
+      Name: ID,
+      groups: [{ Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 100, MemoryMB: 10 } }] }],
+    });
+  const ids = Array.from({ length: 100 }, (_, i) => `job-${i}`);
+  await Promise.all(ids.map((id) => cluster.server.jobs.register(small(id))));
+  await cluster.settled();
+  t.deepEqual(
+    ids.map((id) => cluster.running(id).length),
+    ids.map(() => 1),
+  );
+  for (const slot of [0, 1, 2]) t.true(cluster.server.table.cpuUsed[slot]! <= 4000);
+});
+
+test("a drain moves what runs there, within max_parallel, and ends by itself", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  await cluster.run(makeJob({ groups: [{ Count: 2, Migrate: { MaxParallel: 1 } }] }));
+  for (const alloc of cluster.running()) await cluster.report(alloc, healthy);
+  await cluster.server.link.register(makeNode("node-2"));
+  const strategy = { Deadline: 3600e9, IgnoreSystemJobs: false, ForceDeadline: "", StartedAt: "" };
+  await cluster.server.nodes.setDrain("node-1", strategy, { markEligible: false, meta: {} });
+  await until(() => cluster.running().filter(({ NodeID }) => NodeID === "node-2").length === 1);
+  await cluster.settled();
+  t.is(cluster.running().filter(({ NodeID }) => NodeID === "node-2").length, 1);
+  for (const alloc of cluster.running()) await cluster.report(alloc, healthy);
+  await until(() => cluster.running().filter(({ NodeID }) => NodeID === "node-2").length === 2);
+  for (const { alloc } of cluster.allocs()) {
+    if (alloc.DesiredStatus === "stop") await cluster.report(alloc, { ClientStatus: "complete" });
+  }
+  await until(() => cluster.state.nodeState("node-1")?.value.DrainStrategy === null);
+  t.is(cluster.state.nodeState("node-1")?.value.SchedulingEligibility, "ineligible");
+});
+
+test("what is over is collected; what somebody may still need is not", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  await cluster.run(makeJob());
+  await cluster.run(makeJob({ ID: "gone", Name: "gone" }));
+  await cluster.server.jobs.deregister("default", "gone", { purge: false });
+  await cluster.settled();
+  await cluster.server.collector.run(GC_NOW);
+  t.is(cluster.allocs("gone").length, 1, "its client has not said that it ended");
+  await cluster.report(cluster.allocs("gone")[0]!.alloc, { ClientStatus: "complete" });
+  await cluster.server.collector.run(GC_NOW);
+  t.is(cluster.allocs("gone").length, 0);
+  t.is(cluster.state.job("default", "gone"), undefined);
+  t.is(cluster.state.jobEvals("default", "gone").length, 0);
+  t.is(cluster.running().length, 1);
+  t.is(cluster.state.jobEvals("default", "app").length, 1);
+});
+
+test("a plan is checked again when it is applied: what no longer fits is refused, the rest is written", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  const { context, table } = cluster.server;
+  const evaluation = newEvaluation({
+    id: "eval-1",
+    namespace: "default",
+    jobId: "app",
+    type: "service",
+    priority: 50,
+    trigger: "job-register",
+    nowNs: 1,
+    fields: { Status: "complete" },
+  });
+  const { revision } = await cluster.store.txn({ then: [putEval(evaluation)] });
+  const usage = { cpu: 3000, memory: 100, disk: 0, cores: [], ports: [] };
+  const create = (id: string) => ({
+    alloc: { ...newAllocRecord(id), NodeID: "node-1" },
+    usage,
+    previous: undefined,
+    previousAlone: undefined,
+  });
+  const applier = new PlanApplier({ store: cluster.store, table, log: silentLog, fence: () => [], restore: () => {} });
+  const plan = {
+    evaluation,
+    evalModifyIndex: revision,
+    creates: [create("one"), create("two")],
+    changes: [],
+    deployments: [],
+    result: { ...evaluation, StatusDescription: "done" },
+    evaluations: [],
+    annotations: {},
+  };
+  t.like(await applier.apply(plan), { kind: "partial", refused: 1 });
+  t.not(context.state.alloc("default", "one"), undefined);
+  t.is(context.state.alloc("default", "two"), undefined);
+  t.is(context.state.evaluation("default", "eval-1")?.value.StatusDescription, "");
+  t.is((await applier.apply({ ...plan, creates: [], evalModifyIndex: revision - 1 })).kind, "stale");
 });
