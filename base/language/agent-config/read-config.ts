@@ -4,7 +4,6 @@ import { looksLikeJson, parseJsonBody } from "#base/language/hcl/decode/json-bod
 import type { Fields } from "#base/language/hcl/decode/table.ts";
 import { locate, type Diagnostic } from "#base/language/hcl/diagnostic.ts";
 import { rootScope } from "#base/language/hcl/evaluate/root.ts";
-import { functionLibrary } from "#base/language/hcl/functions/library.ts";
 import { parseHcl } from "#base/language/hcl/parse.ts";
 import type { SourceText } from "#base/language/hcl/source.ts";
 import { AgentConfigSchema, type AgentConfig } from "./config.ts";
@@ -49,7 +48,8 @@ function readFile(source: SourceText, diagnostics: Diagnostic[]): Fields {
   if (parsed.diagnostics.length > 0) return {};
   const scope = rootScope({
     source,
-    functions: functionLibrary(),
+    // Configurations call no functions, and the library would cost every agent memory.
+    functions: new Map(),
     complain: (complaint) => void diagnostics.push(locate(complaint, { source })),
   });
   return decodeBody(parsed.node, agent, scope);
