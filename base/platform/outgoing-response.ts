@@ -28,7 +28,10 @@ export async function sendResponse(made: ExchangeResponse, sending: Sending): Pr
     await sendStream(body, sending);
     return;
   }
-  headers["content-length"] = String(typeof body === "string" ? Buffer.byteLength(body) : body.length);
+  // RFC 9110 section 8.6: no length where there is no content.
+  if (made.status !== 204) {
+    headers["content-length"] = String(typeof body === "string" ? Buffer.byteLength(body) : body.length);
+  }
   response.writeHead(made.status, headers);
   if (unread) {
     response.write(body);

@@ -22,6 +22,7 @@ export const status = withNomad(async (session) => {
     ]);
     const heading = ["ID", "Job", "Task Group", "Node", "Desired", "Status", "Created"];
     if (flags.on("json")) printJson(output, allocs);
+    else if (allocs.length === 0) output.line("No allocations placed");
     else for (const line of columns(heading, rows)) output.line(line);
     return 0;
   }
@@ -58,12 +59,11 @@ function allocLines(alloc: AllocAnswer, nowMs: number): string[] {
   ];
 }
 
-function addressLines({ AllocatedResources }: AllocAnswer): string[] {
+function addressLines({ AllocatedResources, Job, TaskGroup }: AllocAnswer): string[] {
   const ports = AllocatedResources.Shared.Ports;
   if (ports.length === 0) return [];
-  const dynamic = new Set(
-    AllocatedResources.Shared.Networks.flatMap((network) => network.DynamicPorts.map(({ Label }) => Label)),
-  );
+  const group = Job?.TaskGroups.find(({ Name }) => Name === TaskGroup);
+  const dynamic = new Set(group?.Networks.flatMap((network) => network.DynamicPorts.map(({ Label }) => Label)));
   const rows = ports.map(({ Label, HostIP, Value, To }) => [
     `*${Label}`,
     dynamic.has(Label) ? "yes" : "no",

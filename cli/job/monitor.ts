@@ -23,6 +23,8 @@ class Monitor {
   readonly #live: LiveLine;
   readonly #seen = new Map<string, string>();
   readonly #startMs: number;
+  /** Of the evaluation: allocations made before it are only changed by it. */
+  #since = 0;
 
   constructor(session: NomadSession) {
     this.#session = session;
@@ -58,6 +60,7 @@ class Monitor {
       const { value, index: next } = await this.#ask((block) => evals.read(evalId, { block }), index);
       index = next;
       if (value === undefined) return undefined;
+      this.#since = value.CreateIndex;
       if (last === "") this.#say(`    Evaluation triggered by job "${value.JobID}"`);
       else if (last !== value.Status) this.#say(`    Evaluation status changed: "${last}" -> "${value.Status}"`);
       last = value.Status;
@@ -127,7 +130,8 @@ class Monitor {
     const id = shortId(alloc.ID);
     if (!this.#seen.has(alloc.ID)) {
       const where = alloc.NodeName === "" ? shortId(alloc.NodeID) : alloc.NodeName;
-      this.#say(`    Allocation "${id}" created: node "${where}", group "${alloc.TaskGroup}"`);
+      const verb = alloc.CreateIndex < this.#since ? "updated in place" : "created";
+      this.#say(`    Allocation "${id}" ${verb}: node "${where}", group "${alloc.TaskGroup}"`);
     }
     const health = alloc.DeploymentStatus?.Healthy;
     const state = health === true ? "healthy" : health === false ? "unhealthy" : alloc.ClientStatus;

@@ -1,5 +1,8 @@
 import type { Output } from "../command/command.ts";
 
+/** A line that wraps could not be taken back; every terminal has this much. */
+const LONGEST = 79;
+
 /** Lines that stay, and on a terminal one below them that is overwritten; in a pipe only the lines. */
 export class LiveLine {
   readonly #output: Output;
@@ -19,7 +22,7 @@ export class LiveLine {
   show(text: string): void {
     if (!this.#output.terminal) return;
     this.clear();
-    this.#output.write(text);
+    this.#output.write(text.slice(0, LONGEST));
     this.#shown = true;
   }
 

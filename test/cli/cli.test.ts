@@ -68,6 +68,8 @@ test("a job runs as far as it can, says why it goes no further, and is stopped",
   t.regex((await say("job", "history", "redis-cache")).out, /Version += 0/);
   const scaled = await say("job", "scale", "redis-cache", "1");
   t.is(scaled.code, 0, scaled.out + scaled.err);
+  const [version] = JSON.parse((await say("job", "history", "-json", "redis-cache")).out);
+  t.is(version.TaskGroups[0].Count, 1);
   await writeFile(file, REDIS.replace("count = 2", "count = 1"));
   const unchanged = await say("job", "plan", file);
   t.is(unchanged.code, 0, unchanged.out);
@@ -98,6 +100,23 @@ test("keys are written, read and deleted, with their conditions", async (t) => {
   t.is((await say("kv", "get", "-keys", "web/")).out, "");
   t.like(await say("kv", "put", "-flags=-1", "x", "y"), { code: 2 });
   t.like(await say("kv", "delete"), { code: 2 });
+});
+
+test("progress is one line on a terminal, plain lines in a pipe", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const file = join(folder, "job.nomad.hcl");
+  await writeFile(file, REDIS.replace("count = 2", "count = 1"));
+  const shown = await lares(environment, ["job", "run", file], true);
+  t.is(shown.code, 0, shown.out + shown.err);
+  t.true(shown.out.includes("\r\u001b[K"));
+  for (const part of shown.out.split(/\n|\r\u001b\[K/)) t.true(part.length <= 120);
+  const piped = await lares(environment, ["job", "run", "-detach", file]);
+  t.regex(piped.out, /^Job registration successful\nEvaluation ID: [0-9a-f-]{36}\n$/);
+  const again = await lares(environment, ["job", "eval", "redis-cache"]);
+  t.is(again.code, 0);
+  t.false(again.out.includes("\r"));
+  const printed = await lares(environment, ["job", "run", "-output", file]);
+  t.is(JSON.parse(printed.out).Job.TaskGroups[0].Count, 1);
 });
 
 test("mistakes say what, where and what to do", async (t) => {
