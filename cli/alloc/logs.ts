@@ -87,6 +87,6 @@ async function copy(
 export function lastLines(data: Uint8Array, lines: number): Uint8Array {
   const newline = 10;
   let at = data.length - (data.at(-1) === newline ? 1 : 0);
-  for (let left = lines; left > 0 && at > 0; left--) at = data.lastIndexOf(newline, at - 1);
-  return lines === 0 ? data.subarray(data.length) : data.subarray(Math.max(0, at + 1));
+  for (let left = lines; left > 0 && at >= 0; left--) at = at === 0 ? -1 : data.lastIndexOf(newline, at - 1);
+  return lines === 0 ? data.subarray(data.length) : data.subarray(at + 1);
 }

@@ -2,6 +2,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import test from "ava";
+import fc from "fast-check";
+import * as v from "valibot";
+import { AllocMetricSchema, type AllocMetric } from "#base/protocol/alloc.ts";
+import { lastLines } from "#cli/alloc/logs.ts";
+import { placementHint, placementReasons } from "#cli/job/placement.ts";
+import { columns, properties } from "#cli/print/columns.ts";
+import { ago, localTime, span } from "#cli/print/time.ts";
 import { lares, startCluster } from "./cluster.ts";
 
 const REDIS = `job "redis-cache" {
@@ -146,6 +153,129 @@ test("mistakes say what, where and what to do", async (t) => {
   const unplaced = await say("job", "run", file);
   t.is(unplaced.code, 2, unplaced.out + unplaced.err);
   t.regex(unplaced.out, /the task's driver is missing on the only node: "lares doctor" says what to install/);
+});
+
+test("a deployment that fails is exit code 1, and says which task failed and where to look", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const file = join(folder, "job.nomad.hcl");
+  const failing = `job "broken" {
+  group "g" {
+    update {
+      progress_deadline = "0s"
+      healthy_deadline  = "5s"
+      min_healthy_time  = "1s"
+    }
+    restart {
+      attempts = 0
+      mode     = "fail"
+    }
+    reschedule {
+      attempts  = 0
+      unlimited = false
+    }
+    task "main" {
+      driver = "mock_driver"
+      config {
+        run_for   = "10ms"
+        exit_code = 3
+      }
+    }
+  }
+}
+`;
+  await writeFile(file, failing);
+  const ran = await lares(environment, ["job", "run", file]);
+  t.is(ran.code, 1, ran.out + ran.err);
+  t.regex(ran.out, /Deployment "\w{8}" failed/);
+  t.regex(ran.out, /task "main": /);
+  t.regex(ran.out, /lares alloc logs -stderr \w{8}/);
+  t.regex(ran.err, /lares job status broken/);
+});
+
+const metric = v.parse(AllocMetricSchema, { NodesEvaluated: 1, NodesInPool: 1 });
+const HINTS: readonly (readonly [string, Partial<AllocMetric>, RegExp])[] = [
+  [
+    "port",
+    { DimensionExhausted: { "network: reserved port collision db=6379": 1 } },
+    /^port db \(6379\) is already taken on the only node: add/,
+  ],
+  [
+    "memory",
+    { NodesEvaluated: 3, DimensionExhausted: { memory: 3 } },
+    /^not enough memory is free on all 3 nodes: ask for less/,
+  ],
+  ["most frequent", { NodesEvaluated: 3, DimensionExhausted: { cpu: 1, disk: 2 } }, /^not enough disk/],
+  [
+    "dynamic ports",
+    { DimensionExhausted: { "network: dynamic port selection failed": 1 } },
+    /^no dynamic port is free/,
+  ],
+  [
+    "driver",
+    { NodesFiltered: 1, ConstraintFiltered: { "missing drivers": 1 } },
+    /^the task's driver is missing on the only node/,
+  ],
+  [
+    "constraint",
+    { NodesFiltered: 2, ConstraintFiltered: { "${attr.cpu.arch} = arm64": 2 } },
+    /^the constraint \$\{attr\.cpu\.arch\} = arm64 does not hold on all 2 nodes/,
+  ],
+  ["pool", { NodesEvaluated: 0, NodesInPool: 0 }, /^no node is in the job's node pool/],
+  ["datacenter", { NodesEvaluated: 0 }, /^no ready node is in the job's datacenters/],
+];
+for (const [name, seen, expected] of HINTS) {
+  test(`a placement that fails by ${name} says what would help`, (t) => {
+    const failed = { ...metric, ...seen };
+    t.regex(placementHint(failed), expected);
+    t.true(placementReasons({ ...failed, NodesExhausted: 1 }).length > 0);
+  });
+}
+
+test("times, spans and columns read as people expect", (t) => {
+  t.is(span(0), "0s");
+  t.is(span(59.9), "59s");
+  t.is(span(3600), "1h");
+  t.is(span(90_061), "1d1h");
+  t.is(ago(1e18, 1e12 + 65_000), "1m5s ago");
+  t.is(ago(2e18, 1e12), "0s ago");
+  t.is(ago(0, 1e12), "<none>");
+  t.is(Date.parse(localTime(1_795_231_737e9)), 1_795_231_737_000);
+  t.deepEqual(
+    columns(
+      ["A", "Bé"],
+      [
+        ["long", "x"],
+        ["", ""],
+      ],
+    ),
+    ["A     Bé", "long  x", ""],
+  );
+  t.deepEqual(
+    properties([
+      ["A", "1"],
+      ["Long", ""],
+    ]),
+    ["A    = 1", "Long = "],
+  );
+});
+
+test("the last lines of a log, for any bytes", (t) => {
+  const last = (text: string, lines: number): string => Buffer.from(lastLines(Buffer.from(text), lines)).toString();
+  t.is(last("a\nb\nc\n", 2), "b\nc\n");
+  t.is(last("a\nb\nc", 1), "c");
+  t.is(last("a\n", 5), "a\n");
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom("a", "bc", "")), fc.nat(6), (parts, lines) => {
+      const text = parts.map((part) => `${part}\n`).join("");
+      return (
+        last(text, lines) ===
+        parts
+          .slice(Math.max(0, parts.length - lines))
+          .map((part) => `${part}\n`)
+          .join("")
+      );
+    }),
+  );
 });
 
 test("both APIs print their documents, and every list prints as JSON", async (t) => {
