@@ -1,0 +1,78 @@
+import { createApi } from "#base/http/api.ts";
+import { nomadDialect } from "#base/http/dialect.ts";
+import { compileFilter } from "#base/language/filter/compile.ts";
+import { BlockingQueries } from "#base/state/blocking.ts";
+import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
+import { startCluster } from "../server/cluster.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly text: string;
+  /** The body as JSON. */
+  readonly json: any;
+}
+
+/** A cluster with its API; requests go through the whole kit, without sockets. */
+export async function startApi() {
+  const cluster = await startCluster();
+  const { env, view, server } = cluster;
+  const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
+  const agent = {
+    name: "node-1",
+    region: "global",
+    datacenter: "dc1",
+    version: "0.1.0",
+    rpcAddress: { host: "127.0.0.1", port: 4647 },
+    servesClient: true,
+    config: () => ({ Version: { Version: "0.1.0" } }),
+    stats: () => ({}),
+  };
+  const routes = nomadRoutes({ server, agent });
+  const exchange = createApi({ routes, dialect: nomadDialect, env, blocking, compileFilter });
+
+  async function send(method: string, url: string, body?: unknown, signal = new AbortController().signal) {
+    const text = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
+    return exchange({
+      method,
+      url,
+      headers: {},
+      body: (async function* () {
+        if (text !== "") yield Buffer.from(text);
+      })(),
+      remote: { host: "127.0.0.1", port: 1 },
+      signal,
+    });
+  }
+
+  async function call(method: string, url: string, body?: unknown): Promise<Answer> {
+    const { status, headers, body: out } = await send(method, url, body);
+    const parts: Uint8Array[] = [];
+    if (typeof out === "string") parts.push(Buffer.from(out));
+    else if (out instanceof Uint8Array) parts.push(out);
+    else for await (const part of out) parts.push(part);
+    const text = Buffer.concat(parts).toString();
+    const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+    return {
+      status,
+      headers: lower,
+      text,
+      get json() {
+        return JSON.parse(text);
+      },
+    };
+  }
+
+  return {
+    cluster,
+    routes,
+    send,
+    get: (url: string) => call("GET", url),
+    put: (url: string, body?: unknown) => call("PUT", url, body),
+    delete: (url: string) => call("DELETE", url),
+    async stop() {
+      blocking.close();
+      await cluster.stop();
+    },
+  };
+}

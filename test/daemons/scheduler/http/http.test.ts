@@ -1,0 +1,335 @@
+import test, { type ExecutionContext } from "ava";
+import fc from "fast-check";
+import { jobDiff } from "#daemons/scheduler/server/job-diff.ts";
+import { timeText } from "#daemons/scheduler/http/answers/time.ts";
+import { makeJob, makeNode } from "../server/cluster.ts";
+import { startApi } from "./api.ts";
+
+async function api(t: ExecutionContext, nodes: readonly string[] = ["node-1"]) {
+  const started = await startApi();
+  t.teardown(() => started.stop());
+  for (const id of nodes) await started.cluster.server.link.register(makeNode(id));
+  return started;
+}
+
+/** As a client sends it: only what a person wrote. */
+const sent = (fields: Record<string, unknown> = {}, group: Record<string, unknown> = {}) => ({
+  Job: {
+    ID: "app",
+    Name: "app",
+    Type: "service",
+    TaskGroups: [
+      { Name: "web", Count: 1, Tasks: [{ Name: "main", Driver: "mock", Config: { run_for: "1h" } }], ...group },
+    ],
+    ...fields,
+  },
+});
+
+test("a job from registration to its allocation, as the CLI goes about it", async (t) => {
+  const { put, get, cluster } = await api(t);
+  const registered = await put("/v1/jobs", { ...sent(), Submission: { Source: 'job "app" {}', Format: "hcl2" } });
+  t.is(registered.status, 200);
+  t.is(registered.headers["x-nomad-index"], String(registered.json.Index));
+  t.is(registered.json.JobModifyIndex, registered.json.EvalCreateIndex);
+  await cluster.settled();
+  const evaluation = await get(`/v1/evaluation/${registered.json.EvalID}`);
+  t.like(evaluation.json, {
+    Status: "complete",
+    TriggeredBy: "job-register",
+    JobModifyIndex: registered.json.JobModifyIndex,
+    WaitUntil: "0001-01-01T00:00:00Z",
+  });
+  const [stub] = (await get(`/v1/evaluation/${registered.json.EvalID}/allocations`)).json;
+  t.like(stub, {
+    Name: "app.web[0]",
+    NodeID: "node-1",
+    ClientStatus: "pending",
+    DesiredStatus: "run",
+    TaskStates: null,
+    JobType: "service",
+  });
+  const [alloc] = cluster.running();
+  await cluster.report(alloc!, {
+    TaskStates: {
+      main: { State: "running", StartedAt: 1_700_000_000_123_456_768, Events: [{ Type: "Started", Time: 1 }] },
+    },
+  });
+  const read = (await get(`/v1/allocation/${stub.ID}`)).json;
+  t.is(read.ClientStatus, "running");
+  t.is(read.TaskStates.main.StartedAt, "2023-11-14T22:13:20.123456768Z");
+  t.is(read.TaskStates.main.FinishedAt, "0001-01-01T00:00:00Z");
+  t.false("TaskHandle" in read.TaskStates.main);
+  t.like(read.Job, { ID: "app", Version: 0, Status: "running" });
+  t.is(read.Metrics.ScoreMetaData[0].NodeID, "node-1");
+  const job = (await get("/v1/job/app")).json;
+  t.like(job, {
+    Status: "running",
+    Stop: false,
+    Stable: false,
+    CreateIndex: registered.json.JobModifyIndex,
+    JobModifyIndex: registered.json.JobModifyIndex,
+  });
+  const [line] = (await get("/v1/jobs?prefix=ap")).json;
+  t.deepEqual(line.JobSummary.Summary.web, {
+    Queued: 0,
+    Complete: 0,
+    Failed: 0,
+    Running: 1,
+    Starting: 0,
+    Lost: 0,
+    Unknown: 0,
+  });
+  t.like((await get("/v1/job/app/submission?version=0")).json, { Source: 'job "app" {}', Format: "hcl2" });
+  t.is((await get("/v1/job/app/deployment")).json.Status, "running");
+  t.is((await get("/v1/job/app/scale")).json.TaskGroups.web.Running, 1);
+  t.is((await get("/v1/job/app/summary")).json.JobID, "app");
+});
+
+test("scale, versions, revert, stop and purge", async (t) => {
+  const { put, get, delete: remove, cluster } = await api(t);
+  await put("/v1/jobs", sent());
+  const scaled = await put("/v1/job/app/scale", { Count: 3, Target: { Group: "web" } });
+  t.is(scaled.status, 200);
+  await cluster.settled();
+  t.is(cluster.running().length, 3);
+  t.is((await put("/v1/job/app/scale", { Count: -1, Target: { Group: "web" } })).status, 400);
+  t.regex(
+    (await put("/v1/job/app/scale", { Count: 1, Target: { Group: "db" } })).text,
+    /task group "db" does not exist/,
+  );
+  const versions = (await get("/v1/job/app/versions?diffs=true")).json;
+  t.deepEqual(
+    versions.Versions.map((each: any) => each.Version),
+    [1, 0],
+  );
+  t.like(versions.Diffs[0].TaskGroups[0].Fields[0], { Name: "Count", Old: "1", New: "3", Type: "Edited" });
+  t.is((await put("/v1/job/app/revert", { JobID: "app", JobVersion: 0 })).status, 200);
+  t.regex((await put("/v1/job/app/revert", { JobID: "app", JobVersion: 2 })).text, /can't revert to current version/);
+  t.is((await put("/v1/job/app/stable", { JobID: "app", JobVersion: 0, Stable: true })).status, 200);
+  t.true((await get("/v1/job/app/versions")).json.Versions[2].Stable);
+  const stopped = await remove("/v1/job/app");
+  t.truthy(stopped.json.EvalID);
+  await cluster.settled();
+  t.true((await get("/v1/job/app")).json.Stop);
+  t.is(cluster.running().length, 0);
+  await remove("/v1/job/app?purge=true");
+  t.like(await get("/v1/job/app"), { status: 404, text: "job not found" });
+  await put("/v1/system/gc");
+  t.is((await get("/v1/jobs")).text.trim(), "[]");
+});
+
+test("plan says what would happen, and changes nothing", async (t) => {
+  const { put, get, cluster } = await api(t);
+  const plan = await put("/v1/job/app/plan", {
+    ...sent({}, { Count: 2, Networks: [{ ReservedPorts: [{ Label: "db", Value: 6379 }] }] }),
+    Diff: true,
+  });
+  t.is(plan.status, 200, plan.text);
+  t.like(plan.json.Annotations.DesiredTGUpdates.web, { Place: 2, Stop: 0 });
+  t.deepEqual(plan.json.FailedTGAllocs.web.DimensionExhausted, { "network: reserved port collision db=6379": 1 });
+  t.like(plan.json.Diff, { Type: "Added", ID: "app" });
+  t.like(plan.json.Diff.TaskGroups[0].Updates, { create: 2 });
+  t.is(plan.json.JobModifyIndex, 0);
+  t.is((await get("/v1/jobs")).text.trim(), "[]");
+  await put("/v1/jobs", sent());
+  await cluster.settled();
+  const update = await put("/v1/job/app/plan", {
+    ...sent({}, { Tasks: [{ Name: "main", Driver: "mock", Env: { A: "1" } }] }),
+    Diff: true,
+  });
+  t.like(update.json.Annotations.DesiredTGUpdates.web, { DestructiveUpdate: 1 });
+  t.is(update.json.Diff.Type, "Edited");
+  t.is(cluster.server.table.cpuUsed[0], 100);
+});
+
+test("what clients get wrong is answered with what was expected", async (t) => {
+  const { put, get, delete: remove } = await api(t);
+  t.like(await put("/v1/jobs", {}), { status: 400, text: "Job must be specified" });
+  t.is((await put("/v1/jobs", "{")).status, 400);
+  t.like(await put("/v1/job/other", sent()), { status: 400, text: "Job ID does not match name" });
+  t.regex((await put("/v1/jobs", sent({ TaskGroups: [] }))).text, /missing task groups/);
+  t.regex(
+    (await put("/v1/jobs", { ...sent(), EnforceIndex: true, JobModifyIndex: 77 })).text,
+    /Enforcing job modify index 77/,
+  );
+  for (const [url, text] of [
+    ["/v1/job/none", "job not found"],
+    ["/v1/job/none/summary", "job not found"],
+    ["/v1/allocation/none", "alloc not found"],
+    ["/v1/evaluation/none", "eval not found"],
+    ["/v1/node/none", "node not found"],
+    ["/v1/deployment/none", "deployment not found"],
+  ] as const) {
+    t.like(await get(url), { status: 404, text });
+  }
+  t.is((await put("/v1/allocation/none/stop", {})).status, 404);
+  t.is((await put("/v1/deployment/fail/none", {})).status, 404);
+  t.is((await put("/v1/node/none/eligibility", { Eligibility: "eligible" })).status, 404);
+  t.is((await put("/v1/node/node-1/eligibility", { Eligibility: "maybe" })).status, 400);
+  t.is((await put("/v1/search", { Prefix: "a", Context: "planets" })).status, 400);
+  t.is((await remove("/v1/job/none")).status, 200);
+  const checked = (await put("/v1/validate/job", sent({ Type: "services" }))).json;
+  t.true(checked.ValidationErrors.length > 0);
+  t.regex(checked.Error, /service/);
+});
+
+test("job files are parsed", async (t) => {
+  const { put } = await api(t);
+  const JobHCL = 'job "x" {\n group "g" {\n task "t" {\n driver = "mock"\n}\n}\n}\n';
+  const parsed = (await put("/v1/jobs/parse", { JobHCL, Canonicalize: true })).json;
+  t.like(parsed, { ID: "x", Type: "service", Priority: 50 });
+  const broken = await put("/v1/jobs/parse", { JobHCL: 'job "x" {\n grup "g" {}\n}\n' });
+  t.is(broken.status, 400);
+  t.regex(broken.text, /group/);
+});
+
+test("nodes: read without their secret, drained, made ineligible, purged", async (t) => {
+  const { get, put } = await api(t, ["node-1", "node-2"]);
+  const node = (await get("/v1/node/node-1")).json;
+  t.like(node, { SecretID: "", Status: "ready", SchedulingEligibility: "eligible", Drain: false });
+  t.regex(node.ComputedClass, /^v1:/);
+  t.deepEqual(
+    (await get("/v1/nodes")).json.map((each: any) => each.ID),
+    ["node-1", "node-2"],
+  );
+  t.is((await put("/v1/node/node-1/eligibility", { Eligibility: "ineligible" })).status, 200);
+  t.is((await get("/v1/node/node-1")).json.SchedulingEligibility, "ineligible");
+  t.is((await put("/v1/node/node-2/drain", { DrainSpec: { Deadline: 3600e9 } })).status, 200);
+  t.is((await get("/v1/nodes?prefix=node-2")).json[0].LastDrain.Status, "draining");
+  t.is((await put("/v1/node/node-2/drain", { DrainSpec: null, MarkEligible: true })).status, 200);
+  t.like((await get("/v1/node/node-2")).json, { Drain: false, SchedulingEligibility: "eligible" });
+  t.is((await put("/v1/node/node-1/purge")).status, 200);
+  t.is((await get("/v1/node/node-1")).status, 404);
+});
+
+test("short ids are found, lists are filtered and paged, other namespaces are apart", async (t) => {
+  const { get, put, cluster } = await api(t);
+  for (const ID of ["a1", "a2", "b1"]) await put("/v1/jobs", sent({ ID, Name: ID }));
+  await put("/v1/jobs?namespace=prod", sent({ ID: "p1", Name: "p1" }));
+  await cluster.settled();
+  t.deepEqual((await put("/v1/search", { Prefix: "a", Context: "jobs" })).json.Matches, { jobs: ["a1", "a2"] });
+  const [evaluation] = (await get("/v1/evaluations")).json;
+  const found = (await put("/v1/search", { Prefix: evaluation.ID.slice(0, 8), Context: "all" })).json;
+  t.deepEqual(found.Matches.evals, [evaluation.ID]);
+  const page = await get("/v1/jobs?per_page=2");
+  t.deepEqual(
+    page.json.map((each: any) => each.ID),
+    ["a1", "a2"],
+  );
+  const next = await get(`/v1/jobs?per_page=2&next_token=${page.headers["x-nomad-nexttoken"]}`);
+  t.deepEqual(
+    next.json.map((each: any) => each.ID),
+    ["b1"],
+  );
+  t.deepEqual((await get(`/v1/jobs?filter=${encodeURIComponent('ID == "b1"')}`)).json.length, 1);
+  t.deepEqual(
+    (await get("/v1/jobs?namespace=*")).json.map((each: any) => each.ID),
+    ["a1", "a2", "b1", "p1"],
+  );
+  t.is((await get("/v1/job/p1")).status, 404);
+  t.is((await get("/v1/job/p1?namespace=prod")).status, 200);
+  t.is((await get("/v1/allocations")).json.length, 3);
+});
+
+test("a read blocks until what it reads changed", async (t) => {
+  const { get, put, cluster } = await api(t);
+  await put("/v1/jobs", sent());
+  await cluster.settled();
+  const [alloc] = cluster.running();
+  const before = await get(`/v1/allocation/${alloc!.ID}`);
+  const waiting = get(`/v1/allocation/${alloc!.ID}?index=${before.headers["x-nomad-index"]}&wait=60s`);
+  await cluster.report(alloc!);
+  t.is((await waiting).json.ClientStatus, "running");
+});
+
+test("the event stream begins with a heartbeat and gives what its topics ask for", async (t) => {
+  const { send, put, cluster } = await api(t);
+  const abort = new AbortController();
+  const { body } = await send("GET", "/v1/event/stream?topic=Job:app&topic=Allocation", undefined, abort.signal);
+  const lines = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const next = async () => JSON.parse(Buffer.from((await lines.next()).value as Uint8Array).toString());
+  t.deepEqual(await next(), {});
+  await put("/v1/jobs", sent({ ID: "other", Name: "other" }));
+  await put("/v1/jobs", sent());
+  await cluster.settled();
+  const seen: string[] = [];
+  while (!seen.includes("Job app JobRegistered")) {
+    for (const event of (await next()).Events)
+      seen.push(`${event.Topic} ${event.Topic === "Job" ? event.Key : "-"} ${event.Type}`);
+  }
+  t.false(seen.some((each) => each.startsWith("Job other") || each.startsWith("Evaluation")));
+  abort.abort();
+  while (!(await lines.next()).done);
+});
+
+test("agent, status, operator and metrics", async (t) => {
+  const { get, put } = await api(t);
+  await put("/v1/jobs", sent());
+  t.is((await get("/v1/status/leader")).json, "127.0.0.1:4647");
+  t.deepEqual((await get("/v1/status/peers")).json, ["127.0.0.1:4647"]);
+  t.deepEqual((await get("/v1/regions")).json, ["global"]);
+  t.is((await get("/v1/agent/self")).json.member.Name, "node-1.global");
+  t.is((await get("/v1/agent/members")).json.Members.length, 1);
+  t.true((await get("/v1/agent/health")).json.server.ok);
+  t.is((await get("/v1/operator/scheduler/configuration")).json.SchedulerConfig.SchedulerAlgorithm, "binpack");
+  t.true((await put("/v1/operator/scheduler/configuration", { SchedulerAlgorithm: "spread" })).json.Updated);
+  t.false((await put("/v1/operator/scheduler/configuration?cas=1", { SchedulerAlgorithm: "spread" })).json.Updated);
+  t.is((await get("/v1/operator/scheduler/configuration")).json.SchedulerConfig.SchedulerAlgorithm, "spread");
+  t.regex(
+    (await get("/v1/metrics?format=prometheus")).text,
+    /nomad_nomad_job_summary_starting\{.*exported_job="app".*\} \d/,
+  );
+  t.true((await get("/v1/metrics")).json.Gauges.length > 5);
+  t.is((await get("/v1/namespaces")).json[0].Name, "default");
+});
+
+test("deployments are paused, resumed and failed by hand", async (t) => {
+  const { get, put, cluster } = await api(t);
+  await put("/v1/jobs", sent());
+  await cluster.settled();
+  const [{ ID }] = (await get("/v1/deployments")).json;
+  t.like((await get(`/v1/deployment/${ID}`)).json.TaskGroups.web, {
+    DesiredTotal: 1,
+    PlacedAllocs: 1,
+    HealthyAllocs: 0,
+  });
+  t.is((await get(`/v1/deployment/allocations/${ID}`)).json.length, 1);
+  t.is((await put(`/v1/deployment/pause/${ID}`, { DeploymentID: ID, Pause: true })).status, 200);
+  t.is((await get(`/v1/deployment/${ID}`)).json.Status, "paused");
+  t.is((await put(`/v1/deployment/pause/${ID}`, { DeploymentID: ID, Pause: false })).status, 200);
+  t.regex((await put(`/v1/deployment/promote/${ID}`, { DeploymentID: ID, All: true })).text, /no canaries to promote/);
+  t.is((await put(`/v1/deployment/fail/${ID}`, {})).status, 200);
+  t.is((await get(`/v1/deployment/${ID}`)).json.Status, "failed");
+  t.is((await put(`/v1/deployment/fail/${ID}`, {})).status, 400);
+});
+
+test("a job that holds slashes in its name", async (t) => {
+  const { get, put, cluster } = await api(t);
+  const ID = "team/app";
+  t.is((await put("/v1/jobs", sent({ ID, Name: ID }))).status, 200);
+  await cluster.settled();
+  t.is((await get("/v1/job/team%2Fapp")).json.ID, ID);
+  t.is((await get("/v1/job/team/app/allocations")).json.length, 1);
+});
+
+test("times", (t) => {
+  t.is(timeText(0), "0001-01-01T00:00:00Z");
+  t.is(timeText(1e9), "1970-01-01T00:00:01Z");
+  t.is(timeText(1_500_000_000), "1970-01-01T00:00:01.5Z");
+});
+
+test("a diff against itself is none, whatever the job", (t) => {
+  const property = fc.property(fc.jsonValue(), fc.integer({ min: 0, max: 9 }), (Config, Count) => {
+    const job = makeJob({ groups: [{ Count, Tasks: [{ Name: "a", Driver: "mock", Config: { value: Config } }] }] });
+    const other = makeJob({
+      groups: [{ Count: Count + 1, Tasks: [{ Name: "a", Driver: "mock", Config: { value: Config } }] }],
+    });
+    return (
+      jobDiff(job, job).Type === "None" &&
+      jobDiff(job, other).Type === "Edited" &&
+      jobDiff(undefined, job).Type === "Added"
+    );
+  });
+  fc.assert(property);
+  t.pass();
+});
