@@ -23,7 +23,6 @@ export const bench: Bench = {
     const measures = await context.takeTurns(contestants);
     const notes = [
       `${RACKS} racks, half of the nodes partly used; "sampled" looks at log2(N) random nodes that fit for each allocation, without spread or reasons given`,
-      "mean final fit score of the chosen nodes is higher where all nodes are scored: sampling trades it for nothing once scoring is incremental",
     ];
     return { measures, notes };
   },

@@ -63,6 +63,8 @@ export class GroupPlacer {
   readonly #counts: Uint32Array;
   readonly #sums: Float64Array;
   readonly #parts: Uint8Array;
+  /** The spread bucket of each slot, once it was asked for. */
+  readonly #buckets: Int32Array;
   readonly #heaps = new Map<number, SlotHeap>();
   #placed = 0;
 
@@ -78,6 +80,7 @@ export class GroupPlacer {
     this.#counts = new Uint32Array(table.end);
     this.#sums = new Float64Array(table.end);
     this.#parts = new Uint8Array(table.end);
+    this.#buckets = new Int32Array(table.end).fill(-1);
     this.#countStaying();
     for (const slot of this.#screened) this.#enter(slot);
   }
@@ -179,7 +182,11 @@ export class GroupPlacer {
   }
 
   #heapKey(slot: number, { node }: NodeEntry): number {
-    const bucket = node === undefined ? 0 : this.#spread.bucketOf(node);
+    let bucket = this.#buckets[slot] ?? -1;
+    if (bucket < 0) {
+      bucket = node === undefined ? 0 : this.#spread.bucketOf(node);
+      this.#buckets[slot] = bucket;
+    }
     return bucket * (MAX_SCORES + 1) + (this.#parts[slot] ?? 0);
   }
 

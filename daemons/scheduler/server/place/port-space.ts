@@ -2,6 +2,8 @@ import type { Node } from "#base/protocol/node.ts";
 import { parsePortRanges } from "./port-ranges.ts";
 import type { UsedPort } from "./usage.ts";
 
+const PORTS = 65_536;
+
 /** Every node has this one; `host_network` blocks of the client add others. */
 export const DEFAULT_NETWORK = "default";
 
@@ -14,8 +16,10 @@ export class PortSpace {
   #reserved: ReadonlySet<number> = new Set();
   #minDynamic = 20_000;
   #maxDynamic = 32_000;
-  /** `address:port` → owners. Made when the first port is taken. */
-  #taken: Map<string, number> | undefined;
+  /** Addresses ports were ever taken at; a port's key is made of its place here. */
+  readonly #known: string[] = [];
+  /** Key → owners. Made when the first port is taken. */
+  #taken: Map<number, number> | undefined;
 
   setNode(node: Node): void {
     this.#addresses = addressesOf(node);
@@ -30,24 +34,31 @@ export class PortSpace {
   }
 
   isFree(hostIp: string, port: number): boolean {
-    return !this.#reserved.has(port) && !(this.#taken?.has(`${hostIp}:${port}`) ?? false);
+    return !this.#reserved.has(port) && !(this.#taken?.has(this.#key(hostIp, port)) ?? false);
   }
 
   take(ports: readonly UsedPort[]): void {
     for (const { hostIp, port } of ports) {
       this.#taken ??= new Map();
-      const key = `${hostIp}:${port}`;
+      const key = this.#key(hostIp, port);
       this.#taken.set(key, (this.#taken.get(key) ?? 0) + 1);
     }
   }
 
   release(ports: readonly UsedPort[]): void {
     for (const { hostIp, port } of ports) {
-      const key = `${hostIp}:${port}`;
+      const key = this.#key(hostIp, port);
       const owners = this.#taken?.get(key) ?? 0;
       if (owners > 1) this.#taken?.set(key, owners - 1);
       else this.#taken?.delete(key);
     }
+  }
+
+  /** A number, because this is asked for every port of every placement. */
+  #key(hostIp: string, port: number): number {
+    let at = this.#known.indexOf(hostIp);
+    if (at < 0) at = this.#known.push(hostIp) - 1;
+    return at * PORTS + port;
   }
 
   /** A free dynamic port, searched upwards (and around) from `start` in [0, 1); `also` are taken too. */
