@@ -8,7 +8,7 @@ import type { StartFailure, StopOptions, TaskExit, TaskHandle, TaskStats } from 
 import { cgroupPids, removeCgroup } from "./cgroup.ts";
 import { createExitWatch, isAlive } from "./exit-watch.ts";
 import { childrenOf, readProcStat, readSoft } from "./proc.ts";
-import { signalNumber } from "./signals.ts";
+import { signalNumber, unknownSignal } from "./signals.ts";
 import { createUsage } from "./usage.ts";
 import { parseExitFile, signalOfCode, wrap } from "./wrapper.ts";
 
@@ -105,8 +105,7 @@ export function createProcesses(env: Env): Processes {
     },
     async signal(state, signalName) {
       const number = signalNumber(signalName);
-      if (number === undefined)
-        return fail("BAD_SIGNAL", `there is no signal ${JSON.stringify(signalName)}`, "use a name such as SIGHUP");
+      if (number === undefined) return unknownSignal(signalName);
       return (await signalTask(env, state, number))
         ? succeed(undefined)
         : fail("NOT_RUNNING", "the task's process has ended");

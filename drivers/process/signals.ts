@@ -1,3 +1,5 @@
+import { fail } from "#base/env/errors.ts";
+
 /** Linux signal numbers (signal(7), x86 and ARM). */
 const NUMBERS: Readonly<Record<string, number>> = {
   SIGHUP: 1,
@@ -42,4 +44,6 @@ export function signalNumber(name: string): number | undefined {
   return /^\d+$/.test(name) && number >= 1 && number <= 64 ? number : undefined;
 }
 
-export const SIGNAL_NAMES: readonly string[] = Object.keys(NUMBERS);
+export function unknownSignal(name: string): ReturnType<typeof fail> {
+  return fail("BAD_SIGNAL", `there is no signal ${JSON.stringify(name)}`, "use a name such as SIGHUP");
+}

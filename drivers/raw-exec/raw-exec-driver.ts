@@ -5,6 +5,7 @@ import type { Result } from "#base/env/errors.ts";
 import { checkConfig, readConfig } from "../config-shape.ts";
 import type { ConfigShape } from "../config-shape.ts";
 import type { Driver, StartFailure, TaskHandle, TaskStart } from "../driver.ts";
+import { asUser } from "../process/as-user.ts";
 import { allocsRootOf, cgroupBase, cgroupOf, strayCgroups } from "../process/cgroup.ts";
 import { commandProblem } from "../process/command.ts";
 import { openExec } from "../process/exec-session.ts";
@@ -111,8 +112,10 @@ async function startRawExec(
   );
   const problem = await commandProblem(env, command, { cwd, path: taskEnv["PATH"] ?? DEFAULT_PATH });
   if (problem !== undefined) return { ok: false, error: problem };
+  const user = await asUser(env, task.user);
+  if (!user.ok) return user;
   const started = await processes.start({
-    argv: [...asUser(task.user), ...oomAdjust(config.number("oom_score_adj")), command, ...config.texts("args")],
+    argv: [...user.value, ...oomAdjust(config.number("oom_score_adj")), command, ...config.texts("args")],
     cwd,
     env: taskEnv,
     stdoutPath: task.paths.stdoutPath,
@@ -122,12 +125,6 @@ async function startRawExec(
   });
   if (!started.ok) return started;
   return succeed({ driver: "raw_exec", version: VERSION, taskId: task.id, state: { ...started.value } });
-}
-
-/** util-linux's setpriv changes user, group and the groups of that user in one go, then becomes the command. */
-function asUser(user: string): readonly string[] {
-  if (user === "" || user === "root") return [];
-  return ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", "--"];
 }
 
 function oomAdjust(score: number | undefined): readonly string[] {
