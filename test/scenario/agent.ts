@@ -32,6 +32,8 @@ export interface AgentOptions {
   readonly config?: string;
   /** What to run instead of the sources: an executable. */
   readonly command?: readonly string[];
+  /** Flags of `agent` beside its configuration, e.g. `-dev`. */
+  readonly flags?: readonly string[];
   /** Default `debug`. */
   readonly logLevel?: string;
 }
@@ -78,13 +80,8 @@ ${options.config ?? ""}
     return process.exitCode ?? 128;
   };
   const start = async (): Promise<void> => {
-    const started = spawn(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", main, "agent", "-config", `${dir}/agent.hcl`],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const words = ["agent", ...(options.flags ?? []), "-config", `${dir}/agent.hcl`];
+    const started = spawn(program, [...args, ...words], { stdio: ["ignore", "pipe", "pipe"] });
     child = started;
     for (const stream of [started.stdout, started.stderr])
       stream.on("data", (data: Buffer) => (log += data.toString()));

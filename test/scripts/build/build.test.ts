@@ -13,7 +13,7 @@ import { buildExecutable } from "#scripts/build/executable.ts";
 import { emulate, findNode } from "#scripts/build/node-binary.ts";
 import { thirdPartyNotices } from "#scripts/build/notices.ts";
 import { hashInputs, makeOnce, writeOutput } from "#scripts/build/output.ts";
-import { type Architecture, architectures, root } from "#scripts/build/place.ts";
+import { architectures, root } from "#scripts/build/place.ts";
 import { stripExecutable } from "#scripts/build/strip.ts";
 
 const run = promisify(execFile);
@@ -92,21 +92,6 @@ for (const architecture of architectures) {
     t.is(await buildExecutable(path, { architecture, program, codeCache: false }), "kept");
     await checkProbe(t, [...emulate(architecture), path], "executable");
   });
-
-  test.serial(`lares-linux-${architecture} runs, and is small enough`, async (t) => {
-    const path = await builtLares(architecture);
-    const [program = "", ...args] = [...emulate(architecture), path, "version"];
-    const { stdout } = await run(program, args);
-    t.true(stdout.includes(packageJson.version), stdout);
-    t.true(readFileSync(path).length <= 130e6);
-  });
-}
-
-/** Shared with `npm run build`: made only when an input changed. */
-async function builtLares(architecture: Architecture): Promise<string> {
-  const path = `${root}/dist/lares-linux-${architecture}`;
-  await buildExecutable(path, { architecture, program: await bundleExecutableMain(laresRecipe()), codeCache: true });
-  return path;
 }
 
 test("the notices name every package inside, with its licence, and Node", async (t) => {

@@ -1,0 +1,81 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import test from "ava";
+import * as v from "valibot";
+import { bundleExecutableMain, bundleModule, laresRecipe } from "#scripts/build/bundle.ts";
+import { buildExecutable } from "#scripts/build/executable.ts";
+import { emulate } from "#scripts/build/node-binary.ts";
+import { writeOutput } from "#scripts/build/output.ts";
+import { type Architecture, architectures, laresVersion, root } from "#scripts/build/place.ts";
+import { testAgent, until } from "./agent.ts";
+
+/** What an executable may weigh. */
+const MAX_BYTES = 130e6;
+
+const AllocsSchema = v.array(v.object({ ID: v.string(), ClientStatus: v.string() }));
+const SelfSchema = v.looseObject({ config: v.looseObject({}) });
+
+/** What `npm run build` writes, made only when an input changed. */
+async function executable(architecture: Architecture): Promise<string[]> {
+  const path = `${root}/dist/lares-linux-${architecture}`;
+  await buildExecutable(path, { architecture, program: await bundleExecutableMain(laresRecipe()), codeCache: true });
+  return [...emulate(architecture), path];
+}
+
+async function bundle(): Promise<string[]> {
+  const { code, map } = await bundleModule(laresRecipe());
+  writeOutput(`${root}/dist/lares.mjs`, code, 0o755);
+  writeOutput(`${root}/dist/lares.mjs.map`, map);
+  return [process.execPath, `${root}/dist/lares.mjs`];
+}
+
+const programs: readonly [name: string, command: () => Promise<string[]>][] = [
+  ["lares.mjs", bundle],
+  ...architectures.map((each): [string, () => Promise<string[]>] => [`lares-linux-${each}`, () => executable(each)]),
+];
+
+// One after the other: the emulated agent needs a processor for itself.
+for (const [name, command] of programs) {
+  test.serial(`${name}: agent -dev runs a job, and its API answers`, async (t) => {
+    t.timeout(180_000, "building and emulation");
+    const argv = await command();
+    const [program = "", ...before] = argv;
+    t.regex(execFileSync(program, [...before, "version"], { encoding: "utf8" }), new RegExp(`v${laresVersion}\\b`));
+    t.true(statSync(argv.at(-1) ?? "").size <= MAX_BYTES);
+    const agent = await testAgent({ command: argv, flags: ["-dev"] });
+    // Stopped cleanly, `-dev` takes its tasks along, also when a check below fails.
+    t.teardown(async () => {
+      await agent.stop();
+      await agent.remove();
+    });
+    v.assert(SelfSchema, await agent.get("/v1/agent/self"));
+    const file = `${agent.dir}/echo.nomad.hcl`;
+    writeFileSync(
+      file,
+      `job "echo" {
+  group "g" {
+    task "t" {
+      driver = "raw_exec"
+      config {
+        command = "/bin/sh"
+        args    = ["-c", "echo from ${name}; exec sleep 600"]
+      }
+    }
+  }
+}
+`,
+    );
+    const { code, stderr } = await agent.lares("job", "run", "-detach", file);
+    t.is(code, 0, stderr);
+    let alloc = "";
+    await until("the job runs", async () => {
+      const [first] = v.parse(AllocsSchema, await agent.get("/v1/job/echo/allocations"));
+      alloc = first?.ID ?? "";
+      return first?.ClientStatus === "running";
+    });
+    const output = `${agent.dir}/data/alloc/${alloc}/alloc/logs/t.stdout.0`;
+    await until("its output is there", () => existsSync(output) && readFileSync(output, "utf8") === `from ${name}\n`);
+    t.is((await agent.lares("job", "stop", "-purge", "echo")).code, 0);
+    t.is(await agent.stop(), 0);
+  });
+}
