@@ -40,4 +40,6 @@ export interface ClientAlloc {
   readonly alloc: Alloc;
   readonly job: Job;
   readonly modifyIndex: number;
+  /** This node reported its end once: it is not run again, even where a power cut took the node's own memory of it. */
+  readonly ended?: boolean;
 }

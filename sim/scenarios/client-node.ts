@@ -78,9 +78,10 @@ class ClientNode {
     }
   }
 
-  #look({ alloc }: ClientAlloc): void {
+  #look({ alloc, ended }: ClientAlloc): void {
     const { env } = this.#machine;
     const status = this.#statuses.get(alloc.ID);
+    if (ended === true) return;
     if (alloc.DesiredStatus === "run" && !alloc.Lost) {
       if (status === undefined) this.#become(alloc.ID, env.random.float() < FAILS ? "failed" : "running");
     } else if (status !== "complete" && status !== "failed") this.#become(alloc.ID, "complete");

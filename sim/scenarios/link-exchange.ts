@@ -15,7 +15,9 @@ const HeartbeatReplySchema = v.object({
 const PollSchema = v.object({ nodeId: v.string(), index: v.number(), waitMs: v.number() });
 const AllocsReplySchema = v.object({
   index: v.number(),
-  allocs: v.array(v.object({ alloc: AllocSchema, job: JobSchema, modifyIndex: v.number() })),
+  allocs: v.array(
+    v.object({ alloc: AllocSchema, job: JobSchema, modifyIndex: v.number(), ended: v.exactOptional(v.boolean()) }),
+  ),
 });
 
 /** The link between nodes as JSON over simulated HTTP, so that nothing but copies passes between them. */

@@ -1,6 +1,6 @@
 import type { Scenario } from "../scenario.ts";
 import { messages } from "./messages.ts";
-import { scheduler } from "./scheduler.ts";
+import { controlPath, scheduler } from "./scheduler.ts";
 import { storeCrash } from "./store-crash.ts";
 
-export const scenarios: readonly Scenario[] = [storeCrash, messages, scheduler];
+export const scenarios: readonly Scenario[] = [storeCrash, messages, scheduler, controlPath];

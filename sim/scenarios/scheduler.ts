@@ -16,9 +16,11 @@ import { drawFaults, FaultInjector } from "../faults.ts";
 import type { Machine } from "../machine/node.ts";
 import type { Scenario } from "../scenario.ts";
 import type { World } from "../world.ts";
+import { runAgentNode } from "./agent-node.ts";
 import { runClientNode } from "./client-node.ts";
 import { serveLink } from "./link-exchange.ts";
 import { simJob } from "./workload.ts";
+import type { Wish } from "./workload.ts";
 
 const CLIENTS = ["client-1", "client-2", "client-3"];
 const SERVER_PORT = 4647;
@@ -29,38 +31,44 @@ const CONVERGENCE_MS = 900_000;
 /** One server, three client nodes, jobs that are registered, changed and stopped all the while. */
 export const scheduler: Scenario = {
   name: "scheduler",
-  title: "from registered jobs to running tasks",
-  async run(world) {
-    const run = new SchedulerRun(world);
-    const server = world.addNode("server", (machine) => run.bootServer(machine));
-    const clients = CLIENTS.map((name) =>
-      world.addNode(name, (machine) => runClientNode(machine, `http://server:${SERVER_PORT}`)),
-    );
-    const faults = new FaultInjector(world, drawFaults(world.random.fork(), 8000), [server, ...clients]);
-    for (const node of [server, ...clients]) node.start();
-    faults.start();
-    const random = world.random.fork();
-    for (let at = 0; at < FAULTY_MS; at += 3000) {
-      const id = random.pick(JOBS) ?? "app-1";
-      const count = Math.floor(random.between(0, 6));
-      world.at(at, `user wants ${count} of ${id}`, () => run.want(id, count));
-    }
-    await world.advance(FAULTY_MS);
-    faults.heal();
-    const converged = await world.advanceUntil(() => run.converged(), CONVERGENCE_MS);
-    assert(converged, `seed ${world.seed}: ${run.describe()} ${CONVERGENCE_MS} ms after the faults ended`);
-    await run.compareAtRest(world);
-  },
+  title: "from registered jobs to placed allocations",
+  run: (world) => runCluster(world, runClientNode),
 };
+
+/** The same with the real client and its mock driver on every node. */
+export const controlPath: Scenario = {
+  name: "control-path",
+  title: "from registered jobs to running tasks",
+  run: (world) => runCluster(world, runAgentNode),
+};
+
+async function runCluster(world: World, boot: (machine: Machine, server: string) => Promise<void>): Promise<void> {
+  const run = new SchedulerRun(world);
+  const server = world.addNode("server", (machine) => run.bootServer(machine));
+  const clients = CLIENTS.map((name) =>
+    world.addNode(name, (machine) => boot(machine, `http://server:${SERVER_PORT}`)),
+  );
+  const faults = new FaultInjector(world, drawFaults(world.random.fork(), 8000), [server, ...clients]);
+  for (const node of [server, ...clients]) node.start();
+  faults.start();
+  const random = world.random.fork();
+  for (let at = 0; at < FAULTY_MS; at += 3000) {
+    const id = random.pick(JOBS) ?? "app-1";
+    const count = Math.floor(random.between(0, 6));
+    const flaky = random.chance(0.3);
+    world.at(at, `user wants ${count} of ${id}${flaky ? ", which fails" : ""}`, () => run.want({ id, count, flaky }));
+  }
+  await world.advance(FAULTY_MS);
+  faults.heal();
+  run.settle();
+  const converged = await world.advanceUntil(() => run.converged(), CONVERGENCE_MS);
+  assert(converged, `seed ${world.seed}: ${run.describe()} ${CONVERGENCE_MS} ms after the faults ended`);
+  await run.compareAtRest(world);
+}
 
 interface Running {
   readonly server: SchedulerServer;
   readonly store: Store;
-}
-
-interface Wish {
-  readonly id: string;
-  readonly count: number;
 }
 
 class SchedulerRun {
@@ -68,8 +76,8 @@ class SchedulerRun {
   readonly #names = new OneAllocPerName();
   readonly #view = new ViewEqualsStore();
   /** What the user asked for last, acknowledged or not: asked again until the server took it. */
-  readonly #wanted = new Map<string, number>();
-  readonly #taken = new Map<string, number>();
+  readonly #wanted = new Map<string, Wish>();
+  readonly #taken = new Set<Wish>();
   #running: Running | undefined;
 
   constructor(world: World) {
@@ -92,20 +100,26 @@ class SchedulerRun {
     this.#pursue(machine, server);
   }
 
-  want(id: string, count: number): void {
-    this.#wanted.set(id, count);
-    this.#taken.delete(id);
+  want(wish: Wish): void {
+    this.#wanted.set(wish.id, wish);
+  }
+
+  /** From now on every job is of the kind that stays up. */
+  settle(): void {
+    for (const wish of this.#wanted.values()) this.want({ ...wish, flaky: false });
   }
 
   converged(): boolean {
     const { server } = this.#running ?? {};
-    return server !== undefined && [...this.#wanted].every(([id, count]) => this.#runningOf(server, id) === count);
+    return server !== undefined && [...this.#wanted].every(([id, { count }]) => this.#runningOf(server, id) === count);
   }
 
   describe(): string {
     const { server } = this.#running ?? {};
     if (server === undefined) return "no server";
-    return [...this.#wanted].map(([id, count]) => `${this.#runningOf(server, id)} of ${count} ${id} run`).join(", ");
+    return [...this.#wanted]
+      .map(([id, { count }]) => `${this.#runningOf(server, id)} of ${count} ${id} run`)
+      .join(", ");
   }
 
   async compareAtRest(world: World): Promise<void> {
@@ -129,18 +143,17 @@ class SchedulerRun {
   /** The user's client: asks again until it got an answer. */
   #pursue(machine: Machine, server: SchedulerServer): void {
     const { env } = machine;
-    for (const [id, count] of this.#wanted) {
-      if (this.#taken.get(id) === count) continue;
-      void this.#register(machine, server, { id, count });
+    for (const wish of this.#wanted.values()) {
+      if (!this.#taken.has(wish)) void this.#register(machine, server, wish);
     }
     env.clock.after(1000, () => this.#pursue(machine, server));
   }
 
-  async #register({ env }: Machine, server: SchedulerServer, { id, count }: Wish): Promise<void> {
+  async #register({ env }: Machine, server: SchedulerServer, wish: Wish): Promise<void> {
     try {
-      const answer = await server.jobs.register(simJob(id, count));
-      if (!answer.ok) env.log.warn("register refused", { error: answer.error.message });
-      else if (this.#wanted.get(id) === count) this.#taken.set(id, count);
+      const answer = await server.jobs.register(simJob(wish));
+      if (answer.ok) this.#taken.add(wish);
+      else env.log.warn("register refused", { error: answer.error.message });
     } catch (thrown) {
       env.log.warn("register failed", { error: String(thrown) });
     }

@@ -2,8 +2,19 @@ import * as v from "valibot";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { NodeSchema, type Node } from "#base/protocol/node.ts";
 
+const STEADY = { run_for: "10000h" };
+const FLAKY = { run_for: "4s", exit_code: 1 };
+
+/** What the user wants of a job. */
+export interface Wish {
+  readonly id: string;
+  readonly count: number;
+  /** Its tasks fail after a few seconds. */
+  readonly flaky: boolean;
+}
+
 /** A service whose instances each take a fifth of a {@link simNode} and a port of its own. */
-export function simJob(id: string, count: number): Job {
+export function simJob({ id, count, flaky }: Wish): Job {
   return v.parse(JobSchema, {
     ID: id,
     Name: id,
@@ -27,7 +38,15 @@ export function simJob(id: string, count: number): Job {
           Interval: 0,
         },
         Networks: [{ DynamicPorts: [{ Label: "http" }] }],
-        Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 200, MemoryMB: 200 } }],
+        RestartPolicy: { Attempts: 1, Interval: 60e9, Delay: 1e9, Mode: "fail" },
+        Tasks: [
+          {
+            Name: "main",
+            Driver: "mock_driver",
+            Config: flaky ? FLAKY : STEADY,
+            Resources: { CPU: 200, MemoryMB: 200 },
+          },
+        ],
       },
     ],
   });
@@ -53,6 +72,6 @@ export function simNode(name: string, address: string): Node {
       Disk: { DiskMB: 0 },
       Networks: { ReservedHostPorts: "" },
     },
-    Drivers: { mock: { Detected: true, Healthy: true } },
+    Drivers: { mock_driver: { Detected: true, Healthy: true } },
   });
 }

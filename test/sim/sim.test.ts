@@ -22,8 +22,12 @@ import { World } from "#sim/world.ts";
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Seeds per scenario; seeds that once failed are kept below them. */
-const SEEDS = 30;
-const KEPT_SEEDS: Readonly<Record<string, readonly number[]>> = { scheduler: [34, 48, 133] };
+const SEEDS = 24;
+const KEPT_SEEDS: Readonly<Record<string, readonly number[]>> = {
+  scheduler: [34, 48, 133],
+  // A power cut took the client's memory of an end that the servers had acted on.
+  "control-path": [1102, 1431],
+};
 
 for (const scenario of scenarios) {
   test(`${scenario.name}: ${SEEDS} seeds: ${scenario.title}`, async (t) => {

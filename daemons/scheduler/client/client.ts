@@ -176,7 +176,9 @@ export class SchedulerClient {
     const wanted = new Set(allocs.map(({ alloc }) => alloc.ID));
     for (const next of allocs) {
       const runner = this.#runners.get(next.alloc.ID);
-      if (runner === undefined) this.#begin(state, next);
+      if (runner === undefined) {
+        if (next.ended !== true) this.#begin(state, next);
+      } else if (next.ended === true && !runner.isTerminal()) void runner.stop();
       else if (runner.current.modifyIndex !== next.modifyIndex) {
         state.keepAlloc(next);
         runner.update(next);

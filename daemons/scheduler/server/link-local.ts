@@ -1,5 +1,5 @@
 import { CodedError } from "#base/env/errors.ts";
-import type { AllocReport } from "#base/protocol/alloc.ts";
+import { isTerminalClientStatus, type AllocReport } from "#base/protocol/alloc.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
 import { put } from "#base/state/codec.ts";
@@ -50,9 +50,15 @@ async function allocsOf({ context, watch }: LocalLinkDeps, request: AllocsReques
   for (const row of state.view.table(allocs).by("node", request.nodeId)) {
     const alloc = row.value;
     const job = state.jobVersion(alloc.Namespace, alloc.JobID, alloc.JobVersion)?.value;
-    if (job !== undefined) found.push({ alloc, job, modifyIndex: row.modifyIndex });
+    if (job === undefined) continue;
+    const ended = hasEnded(state.known(row).report);
+    found.push({ alloc, job, modifyIndex: row.modifyIndex, ...(ended ? { ended } : {}) });
   }
   return { index: state.index, allocs: found };
+}
+
+function hasEnded(report: AllocReport | undefined): boolean {
+  return report !== undefined && isTerminalClientStatus(report.ClientStatus);
 }
 
 /** Reports, and evaluations for the jobs of what failed, in one revision. */
@@ -64,8 +70,11 @@ async function report(context: ServerContext, reports: readonly AllocReport[]): 
     const row = state.allocById(each.AllocID);
     // Collected, or never placed there: nobody asks for it any more.
     if (row === undefined || row.value.NodeID !== each.NodeID) continue;
+    const known = state.known(row).report;
+    // It may have been replaced already. A node that forgot the end says something else after a power cut.
+    if (hasEnded(known) && !hasEnded(each)) continue;
     ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, each));
-    const before = state.known(row).report?.ClientStatus;
+    const before = known?.ClientStatus;
     if (each.ClientStatus !== "failed" || before === "failed" || row.value.DesiredStatus !== "run") continue;
     const job = state.job(row.namespace, row.value.JobID)?.value;
     if (job === undefined || job.Stop || job.Type === "system" || job.Type === "sysbatch") continue;

@@ -359,3 +359,21 @@ test("a plan is checked again when it is applied: what no longer fits is refused
   t.is(context.state.evaluation("default", "eval-1")?.value.StatusDescription, "");
   t.is((await applier.apply({ ...plan, creates: [], evalModifyIndex: revision - 1 })).kind, "stale");
 });
+
+test("an end once reported stays: a node that forgot it is told, and not believed", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  await cluster.run(makeJob());
+  const [alloc] = cluster.running();
+  if (alloc === undefined) return t.fail("nothing was placed");
+  const poll = { nodeId: "node-1", index: 0, waitMs: 0, signal: new AbortController().signal };
+  await cluster.report(alloc);
+  t.is((await cluster.server.link.allocs(poll)).allocs[0]?.ended, undefined);
+  await cluster.report(alloc, { ClientStatus: "failed" });
+  await cluster.report(alloc, { ClientStatus: "running" });
+  const known = cluster.allocs().find((each) => each.alloc.ID === alloc.ID);
+  t.is(known?.report?.ClientStatus, "failed");
+  const reply = await cluster.server.link.allocs(poll);
+  t.true(reply.allocs.find((each) => each.alloc.ID === alloc.ID)?.ended);
+});
