@@ -46,7 +46,7 @@ export class TaskApi {
   }
 
   async stop(): Promise<void> {
-    for (const path of [...this.#open.keys()]) await this.close(path);
+    for (const path of Array.from(this.#open.keys())) await this.close(path);
   }
 }
 
