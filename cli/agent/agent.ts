@@ -2,6 +2,7 @@ import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { SystemEnv } from "#base/platform/create-env.ts";
 import { loadIdentity, type NodeIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
 import { SchedulerClient } from "#daemons/scheduler/client/client.ts";
+import { releaseMemoryWhenIdle } from "#base/platform/idle-memory.ts";
 import { createDiscovery, type Discovery } from "#daemons/discovery/create-discovery.ts";
 import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
 import { createSchedulerServer, type SchedulerServer } from "#daemons/scheduler/server/server.ts";
@@ -48,6 +49,7 @@ export interface Composition extends AgentOptions {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { env } = options;
   const lifecycle = new Lifecycle(env.log);
+  lifecycle.add("the memory keeper", releaseMemoryWhenIdle());
   try {
     const composition = await compose(options, lifecycle);
     const apis = createAgentApis(composition);

@@ -1,0 +1,54 @@
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+/** How often it is looked at. */
+const EVERY_MS = 15_000;
+/** Below this share of one core, averaged over the interval, the process counts as idle. */
+const IDLE_SHARE = 0.05;
+/** The heap has to have grown by this much since it was last given back. */
+const WORTH_BYTES = 6 * 1024 * 1024;
+
+/**
+ * Gives the heap's free pages back to the system once a burst of work is over. V8 keeps them: after a thousand tasks
+ * started at once the heap was 97 MB for 23 MB of live objects, for as long as nothing else happened. Returns what ends it.
+ */
+export function releaseMemoryWhenIdle(): () => void {
+  const collect = collector();
+  let floor = 0;
+  let busyBefore = busyMs();
+  const timer = setInterval(() => {
+    const busy = busyMs();
+    const idle = busy - busyBefore < EVERY_MS * IDLE_SHARE;
+    busyBefore = busy;
+    if (!idle || getHeapStatistics().total_physical_size < floor + WORTH_BYTES) return;
+    collect();
+    floor = getHeapStatistics().total_physical_size;
+    busyBefore = busyMs();
+  }, EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+type Collect = (options: {
+  readonly type: "major";
+  readonly execution: "sync";
+  readonly flavor: "last-resort";
+}) => void;
+
+/** V8's own collector function; it exists only in contexts made while this flag is on. */
+function collector(): () => void {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  setFlagsFromString("--no-expose-gc");
+  if (!isCollect(collect)) return () => undefined;
+  return () => collect({ type: "major", execution: "sync", flavor: "last-resort" });
+}
+
+function isCollect(value: unknown): value is Collect {
+  return typeof value === "function";
+}
+
+function busyMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
