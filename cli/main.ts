@@ -15,7 +15,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
 });
 
+// Timers of the platform keep no process alive; a command that only waits is not over.
+const alive = setInterval(() => {}, 2 ** 30);
 const commandLine = { commands: COMMANDS, version: VERSION, environment: process.env, output };
 void dispatch(process.argv.slice(2), commandLine).then((code) => {
+  clearInterval(alive);
   process.exitCode = code;
 });

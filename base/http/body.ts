@@ -70,7 +70,7 @@ function parseJson(text: string, options: JsonBodyOptions): unknown {
 }
 
 /** Texts larger than this are not searched for their mistake. */
-const MAX_SEARCHED_LENGTH = 4 * 1024 * 1024;
+const MAX_SEARCHED_LENGTH = 1024 * 1024;
 
 function describeJsonProblem(text: string): string {
   if (text.length > MAX_SEARCHED_LENGTH) return `the mistake is somewhere in its ${text.length} characters`;

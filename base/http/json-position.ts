@@ -24,11 +24,14 @@ export interface JsonProblem {
 export function findJsonProblem(text: string): JsonProblem | undefined {
   const open: string[] = [];
   let expected: Expected = "a value";
+  // Own copies: a sticky expression keeps its place.
+  const space = new RegExp(SPACE);
+  const tokens = new RegExp(TOKEN);
   let at = 0;
   for (;;) {
-    at += sticky(SPACE, text, at).length;
+    at += matchAt(space, text, at).length;
     if (at === text.length && expected === "the end") return undefined;
-    const token = sticky(TOKEN, text, at);
+    const token = matchAt(tokens, text, at);
     const next: Expected | undefined = token === "" ? undefined : follow(expected, token, open);
     if (next === undefined) return { offset: at, expected };
     expected = next;
@@ -36,10 +39,9 @@ export function findJsonProblem(text: string): JsonProblem | undefined {
   }
 }
 
-function sticky(pattern: RegExp, text: string, at: number): string {
-  const own = new RegExp(pattern);
-  own.lastIndex = at;
-  return own.exec(text)?.[0] ?? "";
+function matchAt(pattern: RegExp, text: string, at: number): string {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0] ?? "";
 }
 
 /** What may come after `token` where `expected` may; undefined when it may not be there. `open` holds the brackets around. */

@@ -1,5 +1,6 @@
 import type { ApiResult } from "#base/client/api-caller.ts";
 import type { AllocStub, DeploymentAnswer, EvalAnswer } from "#base/client/nomad-answers.ts";
+import { sleep } from "#base/env/clock.ts";
 import { errorOf, foundOf } from "../api/answer.ts";
 import type { NomadSession } from "../api/session.ts";
 import { LiveLine } from "../print/live-line.ts";
@@ -12,6 +13,10 @@ export type Outcome = "done" | "unplaced" | "failed";
 export const EXIT_CODES: Readonly<Record<Outcome, number>> = { done: 0, failed: 1, unplaced: 2 };
 
 const WAIT_MS = 60_000;
+/** An agent that restarts is back within this many attempts. */
+const ATTEMPTS = 15;
+const PAUSE_MS = 1000;
+const PASSING: readonly string[] = ["unreachable", "timeout", "failed"];
 
 /** Follows an evaluation, then the deployment it made, and says what happens. */
 export async function monitorEval(session: NomadSession, evalId: string): Promise<Outcome> {
@@ -106,11 +111,17 @@ class Monitor {
     read: (block: { readonly index: number; readonly waitMs: number }) => Promise<ApiResult<T>>,
     index: number,
   ): Promise<{ readonly value: T | undefined; readonly index: number }> {
-    const result = await read({ index, waitMs: WAIT_MS });
-    if (result.ok) return { value: result.value.value, index: Math.max(1, result.value.index) };
-    if (result.error.code === "missing") return { value: undefined, index };
-    this.#live.clear();
-    throw errorOf(result.error);
+    for (let attempt = 1; ; attempt++) {
+      const result = await read({ index, waitMs: WAIT_MS });
+      if (result.ok) return { value: result.value.value, index: Math.max(1, result.value.index) };
+      if (result.error.code === "missing") return { value: undefined, index };
+      if (!PASSING.includes(result.error.code) || attempt > ATTEMPTS) {
+        this.#live.clear();
+        throw errorOf(result.error);
+      }
+      if (attempt === 1) this.#say(`    Contact lost (${result.error.message}); trying again`);
+      await sleep(this.#session.env.clock, PAUSE_MS);
+    }
   }
 
   async #sayProgress(deployment: DeploymentAnswer): Promise<void> {

@@ -126,6 +126,19 @@ test("progress is one line on a terminal, plain lines in a pipe", async (t) => {
   t.is(JSON.parse(printed.out).Job.TaskGroups[0].Count, 1);
 });
 
+test("an agent that is away for a moment is waited for", async (t) => {
+  let refusals = 1;
+  const { environment, folder } = await startCluster(t, (exchange) => async (request) => {
+    if (!request.url.startsWith("/v1/evaluation/") || refusals-- <= 0) return exchange(request);
+    return { status: 503, headers: {}, body: "restarting" };
+  });
+  const file = join(folder, "job.nomad.hcl");
+  await writeFile(file, REDIS.replace("count = 2", "count = 1"));
+  const ran = await lares(environment, ["job", "run", file]);
+  t.is(ran.code, 0, ran.out + ran.err);
+  t.regex(ran.out, /Contact lost \(restarting\); trying again/);
+});
+
 test("mistakes say what, where and what to do", async (t) => {
   const { environment, folder } = await startCluster(t);
   const say = (...words: string[]) => lares(environment, words);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import { createApi } from "#base/http/api.ts";
 import { consulDialect, nomadDialect } from "#base/http/dialect.ts";
+import type { Exchange } from "#base/http/exchange.ts";
 import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
 import { compileFilter } from "#base/language/filter/compile.ts";
 import { createEnv } from "#base/platform/create-env.ts";
@@ -25,8 +26,11 @@ export interface Cluster {
   readonly folder: string;
 }
 
-/** One node on a memory store, with the mock driver, its two APIs on free ports of loopback. */
-export async function startCluster(t: ExecutionContext): Promise<Cluster> {
+/** One node on a memory store, with the mock driver, its two APIs on free ports of loopback; `around` may disturb the scheduler's. */
+export async function startCluster(
+  t: ExecutionContext,
+  around: (exchange: Exchange) => Exchange = (exchange) => exchange,
+): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), "lares-cli-"));
   const env = createEnv({ logLevel: "error" });
   const store = new MemoryStore();
@@ -75,7 +79,7 @@ export async function startCluster(t: ExecutionContext): Promise<Cluster> {
   const common = { env, blocking, compileFilter, document };
   const at = { host: "127.0.0.1", port: 0 };
   const listeners = await Promise.all([
-    listenHttp({ at, log: env.log, exchange: createApi({ ...common, dialect: nomadDialect, routes: nomad }) }),
+    listenHttp({ at, log: env.log, exchange: around(createApi({ ...common, dialect: nomadDialect, routes: nomad })) }),
     listenHttp({
       at,
       log: env.log,
