@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CodedError } from "#base/env/errors.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
+import { checkAgentConfig } from "#base/language/agent-config/check-config.ts";
 import { readAgentConfig } from "#base/language/agent-config/read-config.ts";
 import type { Fields } from "#base/language/hcl/decode/table.ts";
 import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
@@ -23,8 +24,13 @@ export function devFields(dataDir: string): Fields {
 /** Reads `-config` files and folders and the flags beside them. Throws with every mistake shown in its line. */
 export function loadConfig(flags: FlagValues, base: Fields): AgentConfig {
   const read = readAgentConfig({ files: flags.values("config").flatMap(filesOf), base, overrides: overridesOf(flags) });
-  if (read.ok) return read.config;
-  throw new CodedError("agent_config", renderDiagnostics(read.diagnostics));
+  if (!read.ok) throw new CodedError("agent_config", renderDiagnostics(read.diagnostics));
+  const contradictions = checkAgentConfig(read.config);
+  if (contradictions.length === 0) return read.config;
+  throw new CodedError(
+    "agent_config",
+    contradictions.map(({ message, hint }) => (hint === undefined ? message : `${message}; ${hint}`)).join("\n"),
+  );
 }
 
 /** A folder stands for its `.hcl` and `.json` files, in the order of their names. */
