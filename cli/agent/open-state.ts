@@ -13,7 +13,7 @@ export interface State {
 
 /** The embedded store, and the view of all its tables. Rejects with a `StoreError` that says what to do. */
 export async function openState(folder: string, log: Log): Promise<State> {
-  const store = await openSqliteStore({ folder, log: log.child("state") });
+  const store = await openSqliteStore({ folder, log: log.child("state"), early: true });
   try {
     const view = await followView(store, Object.values(tables), {
       log: log.child("view"),

@@ -5,6 +5,7 @@ import type { Fields } from "#base/language/hcl/decode/table.ts";
 import { locate, type Diagnostic } from "#base/language/hcl/diagnostic.ts";
 import { rootScope } from "#base/language/hcl/evaluate/root.ts";
 import { parseHcl } from "#base/language/hcl/parse.ts";
+import { MAX_COMPLAINTS } from "#base/language/hcl/parser.ts";
 import type { SourceText } from "#base/language/hcl/source.ts";
 import { AgentConfigSchema, type AgentConfig } from "./config.ts";
 import { mergeFields } from "./merge.ts";
@@ -50,7 +51,9 @@ function readFile(source: SourceText, diagnostics: Diagnostic[]): Fields {
     source,
     // Configurations call no functions, and the library would cost every agent memory.
     functions: new Map(),
-    complain: (complaint) => void diagnostics.push(locate(complaint, { source })),
+    complain: (complaint) => {
+      if (diagnostics.length < MAX_COMPLAINTS) diagnostics.push(locate(complaint, { source }));
+    },
   });
   return decodeBody(parsed.node, agent, scope);
 }

@@ -9,6 +9,7 @@ import type { Value } from "#base/language/hcl/evaluate/value.ts";
 import { resolveVariables, type VariableInput } from "#base/language/hcl/evaluate/variables.ts";
 import { functionLibrary, type LibraryEffects } from "#base/language/hcl/functions/library.ts";
 import { parseHcl } from "#base/language/hcl/parse.ts";
+import { MAX_COMPLAINTS } from "#base/language/hcl/parser.ts";
 import type { SourceText, Span } from "#base/language/hcl/source.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { jobFile } from "./tables/job.ts";
@@ -31,7 +32,9 @@ export function parseJob(given: JobSource): ParsedJob {
   const { node, diagnostics: syntax } = parseHcl(source);
   if (syntax.length > 0) return { ok: false, diagnostics: syntax };
   const diagnostics: Diagnostic[] = [];
-  const complain = (complaint: Complaint): void => void diagnostics.push(locate(complaint, { source }));
+  const complain = (complaint: Complaint): void => {
+    if (diagnostics.length < MAX_COMPLAINTS) diagnostics.push(locate(complaint, { source }));
+  };
   const fields = decode(node, { given, source, complain, report: (each) => void diagnostics.push(each) });
   const job = fields === undefined ? undefined : readFields(fields, node, complain);
   if (job === undefined || diagnostics.length > 0) return { ok: false, diagnostics };

@@ -3,8 +3,9 @@ import { evaluate, type Keyspace, type Write } from "#base/state/transaction.ts"
 import { Compaction } from "./compaction.ts";
 import type { Located } from "./key-index.ts";
 import { LogFile } from "./log-file.ts";
-import { readHistory, readRange, recordAt, Scan } from "./log-reads.ts";
-import { loadLog, type LogState } from "./log-state.ts";
+import { readHistory, readRange, recordAt } from "./log-reads.ts";
+import { LogLoader, type LogState } from "./log-state.ts";
+import { Scan } from "./scan.ts";
 import { toStoreError } from "./sqlite-errors.ts";
 import {
   unpackTxn,
@@ -21,7 +22,9 @@ const COMMITS_PER_LOOK = 64;
 
 /** The state as the worker holds it: the log on disk, the index of keys in memory. Synchronous throughout. */
 export class Engine {
+  readonly folder: string;
   readonly #log: LogState;
+  readonly #loader: LogLoader;
   readonly #compaction: Compaction;
   readonly #keyspace: Keyspace<Located>;
   #bytes = 0;
@@ -30,9 +33,11 @@ export class Engine {
 
   /** Throws a `StoreError`: `busy`, `foreign_version`, `corrupt`, `full`, `io`. */
   constructor(settings: WorkerSettings) {
+    this.folder = settings.folder;
     const file = new LogFile(settings.folder, settings.maxBytes);
     try {
-      const log = loadLog(file);
+      this.#loader = new LogLoader(file);
+      const log = this.#loader.state;
       this.#log = log;
       this.#compaction = new Compaction(log, settings);
       this.#keyspace = {
@@ -44,6 +49,25 @@ export class Engine {
     } catch (thrown) {
       file.close();
       throw toStoreError(thrown, `read ${file.path}`);
+    }
+  }
+
+  /** Until it is, only {@link load} and scans may be asked for. */
+  get loaded(): boolean {
+    return this.#loader.done;
+  }
+
+  /** Whether a scan takes what is loaded: it sets the pace then. */
+  get scanning(): boolean {
+    return this.#scans.size > 0;
+  }
+
+  /** Reads some more of the log. Throws `corrupt`. */
+  load(): void {
+    try {
+      this.#loader.step();
+    } catch (thrown) {
+      throw toStoreError(thrown, `read ${this.#log.file.path}`);
     }
   }
 
@@ -80,14 +104,14 @@ export class Engine {
         case "range":
           return readRange(this.#log, request);
         case "scan":
-          return this.#scan(request.scan, request.prefix, request.afterRow);
+          return this.#scan(request.scan, request.prefix);
         case "history":
           return readHistory(this.#log, request.prefix, request.from);
         case "compact":
           this.#compaction.compact(request.revision);
           return { kind: "state", state: this.state };
         case "close":
-          this.#log.file.close();
+          this.close();
           return { kind: "closed" };
         default:
           return request satisfies never;
@@ -96,6 +120,10 @@ export class Engine {
       const { code, message } = toStoreError(thrown, `${request.kind} ${this.#log.file.path}`);
       return { kind: "failed", code, message };
     }
+  }
+
+  close(): void {
+    this.#log.file.close(this.loaded ? this.#log.lastRow : undefined);
   }
 
   /** One short piece of background work; whether more is left. A failure (a full disk) leaves the rest for later. */
@@ -109,11 +137,11 @@ export class Engine {
     }
   }
 
-  #scan(id: number, prefix: string, afterRow: number): Reply {
-    const scan = this.#scans.get(id) ?? new Scan(this.#log, prefix);
-    const page = scan.read(afterRow);
-    if (page.nextRow === 0) this.#scans.delete(id);
-    else this.#scans.set(id, scan);
+  #scan(id: number, prefix: string): Reply {
+    const scan = this.#scans.get(id) ?? new Scan(this.#loader, prefix);
+    this.#scans.delete(id);
+    const page = scan.page();
+    if (!page.done) this.#scans.set(id, scan);
     return page;
   }
 

@@ -47,7 +47,8 @@ export class LogFile {
   readonly #byRow: StatementSync;
   readonly #from: StatementSync;
   readonly #heads: StatementSync;
-  readonly #liveFrom: StatementSync;
+  readonly #headsBelow: StatementSync;
+  readonly #below: StatementSync;
   readonly #atOrAfter: StatementSync;
   readonly #remove: StatementSync;
   readonly #pages: StatementSync;
@@ -62,14 +63,10 @@ export class LogFile {
     this.#insert = this.#db.prepare(`INSERT INTO log (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#byRow = rowsOf(this.#db.prepare(`SELECT ${columns} FROM log WHERE id = ?`));
     this.#from = rowsOf(this.#db.prepare(`SELECT ${columns} FROM log WHERE id >= ? ORDER BY id LIMIT ?`));
-    this.#liveFrom = rowsOf(
-      this.#db.prepare(`SELECT ${columns} FROM log WHERE id > ? AND value IS NOT NULL ORDER BY id LIMIT ?`),
-    );
-    this.#heads = rowsOf(
-      this.#db.prepare(
-        "SELECT id, revision, created, version, previous, key, value IS NULL FROM log WHERE id >= ? ORDER BY id",
-      ),
-    );
+    const heads = "id, revision, created, version, previous, key, value IS NULL";
+    this.#heads = rowsOf(this.#db.prepare(`SELECT ${heads} FROM log WHERE id >= ? ORDER BY id`));
+    this.#headsBelow = rowsOf(this.#db.prepare(`SELECT ${heads} FROM log WHERE id < ? ORDER BY id DESC LIMIT ?`));
+    this.#below = rowsOf(this.#db.prepare(`SELECT ${columns} FROM log WHERE id < ? ORDER BY id DESC LIMIT ?`));
     this.#atOrAfter = rowsOf(this.#db.prepare("SELECT id, revision FROM log WHERE id >= ? ORDER BY id LIMIT 1"));
     this.#remove = this.#db.prepare("DELETE FROM log WHERE id = ?");
     this.#pages = rowsOf(this.#db.prepare("PRAGMA page_count"));
@@ -101,17 +98,18 @@ export class LogFile {
     return this.#from.all(row, limit).map((found) => this.#toRow(found));
   }
 
-  /** Puts only, superseded ones included. */
-  readPutsAfter(row: number, limit: number): LogRow[] {
-    return this.#liveFrom.all(row, limit).map((found) => this.#toRow(found));
+  *heads(fromRow: number): Generator<LogHead, void, void> {
+    for (const found of this.#heads.iterate(fromRow)) yield this.#toHead(found);
   }
 
-  *heads(fromRow: number): Generator<LogHead, void, void> {
-    for (const found of this.#heads.iterate(fromRow)) {
-      if (!isHead(found)) throw this.corrupt("a row of unknown shape");
-      const [row, revision, createRevision, version, previous, key, deleted] = found;
-      yield { row, revision, createRevision, version, previous, key, deleted: deleted === 1 };
-    }
+  /** At most `limit` rows below `row`, the newest first. */
+  readBelow(row: number, limit: number): LogRow[] {
+    return this.#below.all(row, limit).map((found) => this.#toRow(found));
+  }
+
+  /** The same without values. */
+  headsBelow(row: number, limit: number): LogHead[] {
+    return this.#headsBelow.all(row, limit).map((found) => this.#toHead(found));
   }
 
   /** At most `limit` of them. */
@@ -160,9 +158,21 @@ export class LogFile {
     return (Array.isArray(pages) && typeof pages[0] === "number" ? pages[0] * PAGE_BYTES : 0) + wal;
   }
 
-  close(): void {
+  /** `lastRow`: noted, so that a later start misses rows that were lost at the end. */
+  close(lastRow?: number): void {
+    try {
+      if (lastRow !== undefined && lastRow !== this.readMeta("last")) this.writeMeta("last", lastRow);
+    } catch {
+      // A full disk: the note is for good measure.
+    }
     this.#db.close();
     rmSync(join(this.#folder, HOLDER_NAME), { force: true });
+  }
+
+  #toHead(found: unknown): LogHead {
+    if (!isHead(found)) throw this.corrupt("a row of unknown shape");
+    const [row, revision, createRevision, version, previous, key, deleted] = found;
+    return { row, revision, createRevision, version, previous, key, deleted: deleted === 1 };
   }
 
   /** What the row says, once its checksum agrees. */

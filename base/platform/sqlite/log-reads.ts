@@ -4,8 +4,8 @@ import { recordOf, type LogRow } from "./log-file.ts";
 import type { LogState } from "./log-state.ts";
 import type { Reply } from "./wire.ts";
 
-/** Rows per page of history, and of a scan; a revision is never cut, so a page may be larger. */
-export const PAGE_ROWS = 2000;
+/** Rows per page of history; a revision is never cut, so a page may be larger. */
+const PAGE_ROWS = 2000;
 
 export interface PageRequest {
   readonly prefix: string;
@@ -25,46 +25,6 @@ export function readRange(state: LogState, request: PageRequest): Reply {
     records.push(recordAt(state, row));
   }
   return { kind: "range", records, revision: state.revision, more: false };
-}
-
-/** Above this many rows in the file, asking the index row by row is cheaper than a map of all rows. */
-const MAX_MAPPED_ROWS = 64_000_000;
-
-/** Reads the newest records in the order they were written, as of the revision at which it was made. */
-export class Scan {
-  readonly #state: LogState;
-  readonly #prefix: string;
-  readonly #revision: number;
-  readonly #lastRow: number;
-  readonly #live: Uint8Array | undefined;
-
-  constructor(state: LogState, prefix: string) {
-    this.#state = state;
-    this.#prefix = prefix;
-    this.#revision = state.revision;
-    this.#lastRow = state.lastRow;
-    if (state.lastRow < MAX_MAPPED_ROWS) this.#live = state.index.liveRows(state.lastRow);
-  }
-
-  /** `nextRow` 0: that was all. */
-  read(afterRow: number): Extract<Reply, { kind: "scan" }> {
-    const rows = this.#state.file.readPutsAfter(afterRow, PAGE_ROWS);
-    const texts: string[] = [];
-    const numbers: number[] = [];
-    for (const { row, revision, key, value = "", createRevision, version } of rows) {
-      if (row > this.#lastRow || !key.startsWith(this.#prefix) || !this.#isLive(row, key)) continue;
-      texts.push(key, value);
-      numbers.push(createRevision, revision, version);
-    }
-    const last = rows.at(-1)?.row ?? 0;
-    const nextRow = rows.length < PAGE_ROWS || last >= this.#lastRow ? 0 : last;
-    return { kind: "scan", records: { texts, numbers }, revision: this.#revision, nextRow };
-  }
-
-  #isLive(row: number, key: string): boolean {
-    if (this.#live === undefined) return this.#state.index.rowOf(key) === row;
-    return ((this.#live[Math.floor(row / 8)] ?? 0) & (1 << (row % 8))) !== 0;
-  }
 }
 
 export function readHistory(state: LogState, prefix: string, from: number): Reply {

@@ -1,5 +1,5 @@
 import { KeyIndex } from "./key-index.ts";
-import type { LogFile, LogHead } from "./log-file.ts";
+import type { LogFile, LogHead, LogRow } from "./log-file.ts";
 
 /** What is known of the log without reading it again. */
 export interface LogState {
@@ -12,36 +12,97 @@ export interface LogState {
   compacted: number;
 }
 
-/** Reads the whole log but its values. Throws `corrupt` where the rows kept for history do not follow each other. */
-export function loadLog(file: LogFile): LogState {
-  const compacted = file.readMeta("compacted") ?? 0;
-  const state: LogState = { file, index: new KeyIndex(), revision: compacted, lastRow: 0, rows: 0, compacted };
-  for (const head of file.heads(1)) {
-    const { row, key, deleted, revision, createRevision, version, previous } = head;
-    const at = { row, createRevision, modRevision: revision, version };
-    // A row that supersedes none made its key: no need to look for it.
-    const found = previous === 0 ? undefined : state.index.find(key);
-    if (revision > compacted) checkFollows(state, head, found?.row ?? 0);
-    if (deleted) state.index.delete(key);
-    else if (found !== undefined) state.index.update(found.slot, at);
-    else if (!state.index.insert(key, at)) throw file.corrupt(`row ${row} makes ${key}, which is there`);
-    state.revision = Math.max(state.revision, revision);
-    state.lastRow = row;
-    state.rows += 1;
-  }
-  return state;
-}
+/** Rows per step: a few milliseconds. */
+const STEP_ROWS = 2000;
 
-/** Above the compacted revision nothing may be missing: neither revisions, nor rows, nor what a row supersedes. */
-function checkFollows({ file, revision, lastRow, compacted }: LogState, head: LogHead, superseded: number): void {
-  const gap = head.revision !== revision && head.revision !== revision + 1;
-  const hole = lastRow > 0 && head.row !== lastRow + 1 && head.revision > compacted + 1;
-  if (gap || hole) {
-    throw file.corrupt(`row ${head.row} of revision ${head.revision} follows row ${lastRow} of revision ${revision}`);
+/**
+ * Reads the log from its newest row to its oldest, so that each row is known to be superseded or not when it is met: one
+ * pass gives the index and, to whoever wants them, the newest records. Every row names the one it supersedes, which tells
+ * a whole log from one with holes. Throws `corrupt` then.
+ */
+export class LogLoader {
+  readonly state: LogState;
+  /** Rows that a newer row supersedes, and the revision of that one. */
+  readonly #superseded = new Map<number, number>();
+  readonly #recordedRow: number;
+  /** The row read last; the rows below are yet to be read. */
+  #position = Number.MAX_SAFE_INTEGER;
+  #lastRevision = 0;
+  #done = false;
+
+  constructor(file: LogFile) {
+    const compacted = file.readMeta("compacted") ?? 0;
+    this.#recordedRow = file.readMeta("last") ?? 0;
+    this.state = { file, index: new KeyIndex(), revision: 0, lastRow: 0, rows: 0, compacted };
   }
-  if (head.previous !== superseded) {
-    throw file.corrupt(
-      `row ${head.row} (${head.key}) supersedes row ${head.previous}, which is not the newest before it`,
-    );
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** Rows from this one up have been read. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Reads on without values. */
+  step(): void {
+    const heads = this.state.file.headsBelow(this.#position, STEP_ROWS);
+    for (const head of heads) this.#take(head);
+    this.#finishIf(heads.length < STEP_ROWS);
+  }
+
+  /** Reads on, and gives the newest records it met. */
+  stepWithValues(): LogRow[] {
+    const rows = this.state.file.readBelow(this.#position, STEP_ROWS);
+    const live = rows.filter((row) => this.#take({ ...row, deleted: row.value === undefined }));
+    this.#finishIf(rows.length < STEP_ROWS);
+    return live;
+  }
+
+  /** Whether the row is the newest of its key, and a put. */
+  #take(head: LogHead): boolean {
+    const { file, index } = this.state;
+    const { row, key, revision, createRevision, version, previous } = head;
+    if (this.state.lastRow === 0) {
+      if (row < this.#recordedRow) throw file.corrupt(`rows ${row + 1} to ${this.#recordedRow} are missing at its end`);
+      this.state.lastRow = row;
+      this.state.revision = revision;
+    } else {
+      this.#checkFollows(head);
+    }
+    this.state.rows += 1;
+    this.#position = row;
+    this.#lastRevision = revision;
+    if (previous > 0) this.#superseded.set(previous, revision);
+    if (this.#superseded.delete(row) || head.deleted) return false;
+    const at = { row, createRevision, modRevision: revision, version };
+    if (!index.insert(key, at)) throw file.corrupt(`row ${row} of ${key} is superseded by nothing, and not the newest`);
+    return true;
+  }
+
+  /** From the compacted revision on nothing may be missing. */
+  #checkFollows({ row, revision }: LogHead): void {
+    if (this.#lastRevision <= this.state.compacted) return;
+    const step = this.#lastRevision - revision;
+    if (row + 1 !== this.#position || step < 0 || step > 1) {
+      throw this.state.file.corrupt(
+        `row ${this.#position} of revision ${this.#lastRevision} follows row ${row} of revision ${revision}`,
+      );
+    }
+  }
+
+  #finishIf(last: boolean): void {
+    if (!last) return;
+    this.#done = true;
+    this.#position = 1;
+    const { file, compacted, rows } = this.state;
+    const first = compacted === 0 ? 1 : compacted;
+    if (rows > 0 ? this.#lastRevision > first : compacted > 0 || this.#recordedRow > 0) {
+      throw file.corrupt(`revisions ${first} to ${this.#lastRevision - 1} are missing at its start`);
+    }
+    for (const [row, by] of this.#superseded) {
+      if (by > compacted) throw file.corrupt(`row ${row} is missing, which revision ${by} supersedes`);
+    }
   }
 }

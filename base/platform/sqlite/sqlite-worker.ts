@@ -19,35 +19,106 @@ function run(): void {
   assert(port !== null, "this file runs as a worker thread");
   const settings: unknown = workerData;
   assert(isSettings(settings), "the worker is started with its settings");
-  const send = (reply: Reply): void => port.postMessage(reply);
-  let engine: Engine;
   try {
-    engine = new Engine(settings);
+    new Service(port, new Engine(settings)).start();
   } catch (thrown) {
-    const { code, message } = toStoreError(thrown, `open ${settings.folder}`);
-    send({ kind: "failed", code, message });
-    port.close();
-    return;
+    refuse(port, thrown, settings.folder);
   }
-  let tidying = false;
-  const tidy = (): void => {
-    tidying = engine.tidy();
-    if (tidying) setImmediate(tidy);
-  };
-  const serve = (requests: readonly Request[]): void => {
-    for (const request of grouped(requests)) {
-      if (request.kind === "txns") send({ kind: "txns", results: engine.commit(request.txns), state: engine.state });
-      else send(engine.answer(request));
-      if (request.kind === "close") return port.close();
+}
+
+class Service {
+  readonly #port: MessagePort;
+  readonly #engine: Engine;
+  readonly #folder: string;
+  /** What came while the log was being loaded. */
+  readonly #early: Request[] = [];
+  #loading = false;
+  #tidying = false;
+
+  constructor(port: MessagePort, engine: Engine) {
+    this.#port = port;
+    this.#engine = engine;
+    this.#folder = engine.folder;
+  }
+
+  start(): void {
+    this.#send({ kind: "held" });
+    this.#port.on("message", (request: Request) => {
+      if (this.#engine.loaded) return this.#serveAll([request]);
+      this.#early.push(request);
+      this.#loadSoon();
+    });
+    this.#loadSoon();
+  }
+
+  /** A step of loading, or a page of the scan that rides along; then lets messages in. */
+  #load(): void {
+    this.#loading = false;
+    if (this.#engine.loaded) return;
+    const [first] = this.#early;
+    let page: Reply | undefined;
+    try {
+      if (first?.kind === "close") return void this.#serve([first]);
+      if (first?.kind === "scan") page = this.#engine.answer(first);
+      else this.#engine.load();
+    } catch (thrown) {
+      this.#engine.close();
+      return refuse(this.#port, thrown, this.#folder);
     }
-    if (tidying) return;
-    tidying = true;
-    setImmediate(tidy);
-  };
-  port.on("message", (first: Request) => {
-    for (let requests = [first, ...waiting(port)]; requests.length > 0; requests = awaitMore(port)) serve(requests);
-  });
-  send({ kind: "opened", state: engine.state });
+    if (this.#engine.loaded) this.#send({ kind: "opened", state: this.#engine.state });
+    if (page !== undefined) {
+      this.#early.shift();
+      this.#send(page);
+    }
+    if (this.#engine.loaded) this.#serveAll(this.#early.splice(0));
+    // A scan sets the pace: without another request of any kind, the next page it asks for goes on.
+    else if (this.#early.length > 0 || !this.#engine.scanning) this.#loadSoon();
+  }
+
+  #loadSoon(): void {
+    if (this.#loading) return;
+    this.#loading = true;
+    setImmediate(() => this.#load());
+  }
+
+  #serveAll(first: readonly Request[]): void {
+    for (let requests = [...first, ...waiting(this.#port)]; requests.length > 0; requests = awaitMore(this.#port)) {
+      if (!this.#serve(requests)) return;
+    }
+  }
+
+  /** False: closed. */
+  #serve(requests: readonly Request[]): boolean {
+    for (const request of grouped(requests)) {
+      if (request.kind === "txns") {
+        const results = this.#engine.commit(request.txns);
+        this.#send({ kind: "txns", results, state: this.#engine.state });
+      } else {
+        this.#send(this.#engine.answer(request));
+      }
+      if (request.kind !== "close") continue;
+      this.#port.close();
+      return false;
+    }
+    if (!this.#tidying) setImmediate(() => this.#tidy());
+    this.#tidying = true;
+    return true;
+  }
+
+  #tidy(): void {
+    this.#tidying = this.#engine.tidy();
+    if (this.#tidying) setImmediate(() => this.#tidy());
+  }
+
+  #send(reply: Reply): void {
+    this.#port.postMessage(reply);
+  }
+}
+
+function refuse(port: MessagePort, thrown: unknown, folder: string): void {
+  const { code, message } = toStoreError(thrown, `open ${folder}`);
+  port.postMessage({ kind: "refused", code, message } satisfies Reply);
+  port.close();
 }
 
 /** Everything that has arrived. */

@@ -18,15 +18,19 @@ export type Request =
       readonly limit: number;
       readonly revision: number | undefined;
     }
-  /** `scan` tells the scans apart that run at the same time; `afterRow` 0 starts one. */
-  | { readonly kind: "scan"; readonly scan: number; readonly prefix: string; readonly afterRow: number }
+  /** One page; `scan` tells the scans apart that run at the same time. */
+  | { readonly kind: "scan"; readonly scan: number; readonly prefix: string }
   | { readonly kind: "history"; readonly prefix: string; readonly from: number }
   | { readonly kind: "compact"; readonly revision: number }
   | { readonly kind: "close" };
 
 /** From the worker. */
 export type Reply =
+  /** The folder is ours; the log is being loaded. */
+  | { readonly kind: "held" }
   | { readonly kind: "opened"; readonly state: EngineState }
+  /** Instead of either: nothing will be answered. */
+  | { readonly kind: "refused"; readonly code: StoreErrorCode; readonly message: string }
   | { readonly kind: "txns"; readonly results: readonly PackedResult[]; readonly state: EngineState }
   | {
       readonly kind: "range";
@@ -34,7 +38,7 @@ export type Reply =
       readonly revision: number;
       readonly more: boolean;
     }
-  | { readonly kind: "scan"; readonly records: PackedRecords; readonly revision: number; readonly nextRow: number }
+  | { readonly kind: "scan"; readonly records: PackedRecords; readonly revision: number; readonly done: boolean }
   | {
       readonly kind: "history";
       readonly changes: readonly RevisionChange[];

@@ -78,9 +78,9 @@ function decodeFreeBlock(item: Block, rule: FreeRule, decoding: Decoding): void 
 
 /** Adds to a list field. */
 export function append(fields: Fields, field: string, value: unknown): void {
-  const found = fields[field];
-  const list: readonly unknown[] = Array.isArray(found) ? found : [];
-  fields[field] = [...list, value];
+  const list = fields[field];
+  if (Array.isArray(list)) list.push(value);
+  else fields[field] = [value];
 }
 
 function labelOf(item: Block, rule: NestedRule, scope: Scope): { readonly value: string } | undefined {

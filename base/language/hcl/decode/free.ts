@@ -18,7 +18,9 @@ export function decodeFree(body: Body, scope: Scope): ValueMap {
     for (const label of item.labels.toReversed()) value = mapOf([[label.value, [value]]]);
     if (attributes.has(item.type))
       fault(scope, item.typeSpan, { message: `"${item.type}" is set as an attribute already` });
-    blocks.set(item.type, [...(blocks.get(item.type) ?? []), value]);
+    const earlier = blocks.get(item.type);
+    if (earlier === undefined) blocks.set(item.type, [value]);
+    else earlier.push(value);
   }
   return mapOf([...attributes, ...blocks]);
 }

@@ -1,13 +1,16 @@
 import type { Call, Expression } from "../ast.ts";
 import { didYouMean } from "../../nearest.ts";
 import { convertTo, readType } from "./type.ts";
-import { fault, type Scope } from "./scope.ts";
+import { costOf, fault, spend, type Scope } from "./scope.ts";
 import { isList, typeName, type Value } from "./value.ts";
 
 /** A function's value. `try`, `can` and `convert` see expressions instead of values, so they live here. */
 export function evaluateCall(node: Call, scope: Scope): Value | undefined {
   if (node.name === "try") return evaluateTry(node, scope);
-  if (node.name === "can") return node.arguments.every((each) => attempt(each, scope) !== undefined);
+  if (node.name === "can") {
+    const all = node.arguments.every((each) => attempt(each, scope) !== undefined);
+    return scope.budget.reported ? undefined : all;
+  }
   if (node.name === "convert") return evaluateConvert(node, scope);
   const definition = scope.functions.get(node.name);
   if (definition === undefined) {
@@ -16,7 +19,16 @@ export function evaluateCall(node: Call, scope: Scope): Value | undefined {
   }
   const values = argumentValues(node, scope);
   if (values === undefined) return undefined;
+  if (
+    !spend(
+      scope,
+      node,
+      values.reduce<number>((total, each) => total + costOf(each), 0),
+    )
+  )
+    return undefined;
   const outcome = definition(values);
+  if (outcome.ok && !spend(scope, node, costOf(outcome.value))) return undefined;
   if (outcome.ok) return outcome.value;
   const place = outcome.argument === undefined ? node : (node.arguments[outcome.argument] ?? node);
   return fault(scope, place, { message: `${node.name}: ${outcome.message}` });

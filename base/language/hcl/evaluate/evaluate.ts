@@ -3,19 +3,14 @@ import { evaluateCall } from "./call.ts";
 import { toFlag, toText } from "./convert.ts";
 import { evaluateForObject, evaluateForTuple } from "./for.ts";
 import { applyBinary, applyUnary } from "./operators.ts";
-import { fault, MAX_STEPS, type Scope } from "./scope.ts";
+import { costOf, fault, spend, type Scope } from "./scope.ts";
 import { evaluateTemplate } from "./template.ts";
 import { evaluateSplat, evaluateTraversal } from "./traversal.ts";
 import { mapOf, typeName, type Value } from "./value.ts";
 
 /** The value of an expression; undefined when it failed, and then `scope.complain` was told why. Never throws. */
 export function evaluate(expression: Expression, scope: Scope): Value | undefined {
-  if (scope.budget.steps++ > MAX_STEPS) {
-    if (scope.budget.steps === MAX_STEPS + 2) {
-      fault(scope, expression, { message: `this needs more than ${MAX_STEPS} evaluation steps` });
-    }
-    return undefined;
-  }
+  if (!spend(scope, expression, 1)) return undefined;
   switch (expression.kind) {
     case "literal":
       return expression.value;
@@ -94,6 +89,7 @@ function evaluateBinary(node: Binary, scope: Scope): Value | undefined {
   if (node.operator === "||" && toFlag(left) === true) return true;
   const right = evaluate(node.right, scope);
   if (right === undefined) return undefined;
+  if (!spend(scope, node, costOf(left) + costOf(right))) return undefined;
   const result = applyBinary(node.operator, left, right);
   if (typeof result !== "object") return result;
   return fault(scope, result.side === "left" ? node.left : node.right, result);

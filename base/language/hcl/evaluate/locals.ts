@@ -12,7 +12,8 @@ export function resolveLocals(body: Body, scope: Scope): ValueMap | undefined {
         fault(scope, item, { message: "locals { … } holds attributes only", hint: `write: ${item.type} = { … }` });
       else if (attributes.has(item.name))
         fault(scope, item.nameSpan, { message: `the local value "${item.name}" is defined twice` });
-      else attributes.set(item.name, item);
+      else if (attributes.size < MAX_LOCALS) attributes.set(item.name, item);
+      else return fault(scope, item.nameSpan, { message: `more than ${MAX_LOCALS} local values` });
     }
   }
   if (attributes.size === 0) return undefined;
@@ -28,6 +29,8 @@ interface Resolver {
   readonly state: Map<string, "open" | "done">;
 }
 
+/** Local values of one file. */
+const MAX_LOCALS = 1000;
 /** Chains of locals longer than this are refused. */
 const MAX_CHAIN = 500;
 

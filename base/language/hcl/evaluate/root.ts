@@ -24,7 +24,7 @@ export function rootScope(options: RootOptions): Scope {
     deferUnknown,
     bound: undefined,
     item: undefined,
-    budget: { steps: 0 },
+    budget: { steps: 0, reported: false, complain },
     evaluate,
   };
 }

@@ -2,9 +2,9 @@ import type { Call, Expression } from "../ast.ts";
 import type { Complaint } from "../diagnostic.ts";
 import type { SourceText, Span } from "../source.ts";
 import type { HclFunction } from "../functions/function.ts";
-import type { Value } from "./value.ts";
+import { isList, isMap, type Value } from "./value.ts";
 
-/** Nodes one file may evaluate: loops over loops end here, not when memory does. */
+/** What one file may cost: a node is 1, a call also the elements (or 64 characters) it is given and gives. Loops over loops end here. */
 export const MAX_STEPS = 2_000_000;
 /** Characters of one text. */
 export const MAX_TEXT = 16 * 1024 * 1024;
@@ -24,9 +24,16 @@ export interface Scope {
    */
   readonly deferUnknown: boolean;
   readonly complain: (complaint: Complaint) => void;
-  readonly budget: { steps: number };
+  readonly budget: Budget;
   /** The recursion, handed in so that its parts can live in files of their own. */
   readonly evaluate: Evaluate;
+}
+
+export interface Budget {
+  steps: number;
+  reported: boolean;
+  /** The root's: also heard where `try` and `can` listen to nothing else. */
+  readonly complain: (complaint: Complaint) => void;
 }
 
 export interface Binding {
@@ -48,6 +55,25 @@ export function lookUp(scope: Scope, name: string): Value | undefined {
     if (binding.name === name) return binding.value;
   }
   return scope.variables.get(name);
+}
+
+/** False: the budget is used up; it has been complained about once. */
+export function spend({ budget }: Scope, span: Span, amount: number): boolean {
+  budget.steps += amount;
+  if (budget.steps <= MAX_STEPS) return true;
+  if (!budget.reported) {
+    const message = `this needs more than ${MAX_STEPS} evaluation steps`;
+    budget.complain({ code: "hcl_value", message, span: { start: span.start, end: span.end } });
+  }
+  budget.reported = true;
+  return false;
+}
+
+/** What handling a value costs. */
+export function costOf(value: Value): number {
+  if (typeof value === "string") return value.length >> 6;
+  if (isList(value)) return value.length;
+  return isMap(value) ? Object.keys(value).length : 0;
 }
 
 export interface Problem {

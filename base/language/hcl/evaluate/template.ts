@@ -1,7 +1,7 @@
 import type { Template, TemplatePart } from "../ast.ts";
 import { toFlag, toText } from "./convert.ts";
 import { rounds } from "./for.ts";
-import { fault, MAX_TEXT, type Scope } from "./scope.ts";
+import { costOf, fault, MAX_TEXT, spend, type Scope } from "./scope.ts";
 import { typeName, type Value } from "./value.ts";
 
 /** `"${x}"` alone keeps the type of x; everything else becomes text. */
@@ -12,7 +12,7 @@ export function evaluateTemplate(node: Template, scope: Scope): Value | undefine
   if (text !== undefined && text.length > MAX_TEXT) {
     return fault(scope, node, { message: `this text has more than ${MAX_TEXT} characters` });
   }
-  return text;
+  return text !== undefined && spend(scope, node, costOf(text)) ? text : undefined;
 }
 
 function renderParts(parts: readonly TemplatePart[], scope: Scope): string | undefined {

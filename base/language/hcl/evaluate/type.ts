@@ -1,7 +1,7 @@
 import type { Expression } from "../ast.ts";
 import type { Span } from "../source.ts";
 import { toFlag, toNumber, toText } from "./convert.ts";
-import { compareText, equal, getKey, isList, isMap, mapOf, typeName, type Value } from "./value.ts";
+import { compareText, getKey, identity, isList, isMap, mapOf, typeName, type Value } from "./value.ts";
 
 /** A type constraint, as `type = list(string)` writes it. */
 export type ValueType =
@@ -130,12 +130,7 @@ function convertList(value: readonly Value[], type: ListType): Conversion {
 
 /** Sets are lists without repetition; those of texts and numbers are sorted. */
 export function setOf(items: readonly Value[]): readonly Value[] {
-  const seen = new Set<Value>();
-  const distinct = items.filter((item, index) => {
-    if (typeof item === "object" && item !== null)
-      return !items.slice(0, index).some((earlier) => equal(earlier, item));
-    return !seen.has(item) && seen.add(item);
-  });
+  const distinct = [...new Map(items.map((item) => [identity(item), item])).values()];
   return distinct.sort((a, b) => {
     if (typeof a === "number" && typeof b === "number") return a - b;
     return typeof a === "string" && typeof b === "string" ? compareText(a, b) : 0;

@@ -39,6 +39,15 @@ export function mapOf(entries: Iterable<readonly [string, Value]>): ValueMap {
   return Object.fromEntries(entries);
 }
 
+/** Equal for equal values, different for others. */
+export function identity(value: Value): string {
+  return JSON.stringify(value, (_, item: unknown) =>
+    typeof item === "object" && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}
+
 export function equal(a: Value, b: Value): boolean {
   if (isList(a)) return isList(b) && a.length === b.length && a.every((item, index) => equal(item, b[index] ?? null));
   if (isMap(a)) {

@@ -1,6 +1,16 @@
 import { toText } from "../evaluate/convert.ts";
 import { setOf } from "../evaluate/type.ts";
-import { compareText, equal, getKey, isList, isMap, mapOf, sortedKeys, type Value } from "../evaluate/value.ts";
+import {
+  compareText,
+  equal,
+  getKey,
+  identity,
+  isList,
+  isMap,
+  mapOf,
+  sortedKeys,
+  type Value,
+} from "../evaluate/value.ts";
 import {
   any,
   Fault,
@@ -40,9 +50,13 @@ export const collectionFunctions: Readonly<Record<string, HclFunction>> = {
       ? mapOf(names.map((name, index) => [name, values[index] ?? null]))
       : new Fault(`there are ${names.length} keys and ${values.length} values`),
   ),
-  distinct: one(list, (items) =>
-    items.filter((item, index) => items.findIndex((other) => equal(item, other)) === index),
-  ),
+  distinct: one(list, (items) => {
+    const seen = new Set<string>();
+    return items.filter((item) => {
+      const key = identity(item);
+      return !seen.has(key) && seen.add(key);
+    });
+  }),
   compact: one(list, (items) => items.filter((item) => item !== "" && item !== null)),
   flatten: one(list, (items) => items.flatMap(flattened)),
   sort: one(texts, (items) => items.toSorted(compareText)),
@@ -56,13 +70,12 @@ export const collectionFunctions: Readonly<Record<string, HclFunction>> = {
   hasindex: two(any, any, (value, key) => !(indexIn(value, key) instanceof Fault)),
   range: many(number, (bounds) => rangeOf(bounds), 1),
   setunion: many(list, (sets) => setOf(sets.flat()), 1),
-  setintersection: oneAndMany(list, list, (first, others) =>
-    setOf(first.filter((item) => others.every((other) => has(other, item)))),
-  ),
-  setsubtract: two(list, list, (items, others) => setOf(items.filter((item) => !has(others, item)))),
-  setsymmetricdifference: two(list, list, (a, b) =>
-    setOf([...a.filter((x) => !has(b, x)), ...b.filter((x) => !has(a, x))]),
-  ),
+  setintersection: oneAndMany(list, list, (first, others) => {
+    const sets = others.map(identities);
+    return setOf(first.filter((item) => sets.every((set) => set.has(identity(item)))));
+  }),
+  setsubtract: two(list, list, (items, others) => setOf(without(items, others))),
+  setsymmetricdifference: two(list, list, (a, b) => setOf([...without(a, b), ...without(b, a)])),
   sethaselement: two(list, any, has),
   setproduct: many(list, (sets) => product(sets), 2),
   toset: one(list, setOf),
@@ -115,6 +128,15 @@ function chunks(items: readonly Value[], size: number): readonly Value[] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
     items.slice(index * size, (index + 1) * size),
   );
+}
+
+function identities(items: readonly Value[]): ReadonlySet<string> {
+  return new Set(items.map(identity));
+}
+
+function without(items: readonly Value[], others: readonly Value[]): readonly Value[] {
+  const set = identities(others);
+  return items.filter((item) => !set.has(identity(item)));
 }
 
 function has(items: readonly Value[], wanted: Value): boolean {

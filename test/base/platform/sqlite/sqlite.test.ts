@@ -303,3 +303,72 @@ test("sqlite: compaction in the background bounds what a busy key costs, and wat
   t.is((await again.txn(pair(1))).revision, 2002);
   await again.close();
 });
+
+test("sqlite: a store that is still loading answers everything, and a scan rides along", async (t) => {
+  const folder = freshFolder();
+  const first = await openSqliteStore({ folder });
+  for (let i = 0; i < 6; i++) {
+    await first.txn({
+      then: Array.from({ length: 2000 }, (_, k) => ({ op: "put", key: `k/${k + i * 1000}`, value: `${i}` })),
+    });
+  }
+  await first.txn({ then: [{ op: "delete", key: "k/0" }] });
+  const { records: expected } = await first.range({ prefix: "k/" });
+  await first.close();
+  const calls = fc.array(fc.constantFrom("scan", "txn", "range", "watch"), { minLength: 1, maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(calls, fc.boolean(), async (asked, early) => {
+      const store = await openSqliteStore({ folder, early });
+      const watchOther = (from: Store): number[] => {
+        const seen: number[] = [];
+        from.watch({
+          prefix: "other",
+          fromRevision: 8,
+          onRevision: (c) => void seen.push(c.revision),
+          onEnd: () => {},
+        });
+        return seen;
+      };
+      const base = early ? undefined : store.status().revision;
+      const watched: number[][] = [];
+      const scan = async () => {
+        const found = new Map<string, string>();
+        const revision = await store.scan({
+          prefix: "k/",
+          onRecords: (records) => records.forEach(({ key, value }) => t.false(found.has(key)) && found.set(key, value)),
+        });
+        t.true(revision >= 7);
+        t.deepEqual(
+          Array.from(found, ([key, value]) => `${key}=${value}`).toSorted(),
+          expected.map(({ key, value }) => `${key}=${value}`).toSorted(),
+        );
+        t.true(store.status().revision >= revision);
+      };
+      await Promise.all(
+        asked.map(async (call) => {
+          if (call === "scan") await scan();
+          else if (call === "txn")
+            t.true((await store.txn({ then: [{ op: "put", key: "other", value: "" }] })).revision > 7);
+          else if (call === "range") t.deepEqual((await store.range({ prefix: "k/" })).records, expected);
+          else watched.push(watchOther(store));
+        }),
+      );
+      // Once for the loading, which starts the watches, and once for the history they read.
+      await store.range({ prefix: "", limit: 1 });
+      await store.range({ prefix: "", limit: 1 });
+      t.true(base === undefined || base >= 7);
+      const all = Array.from({ length: store.status().revision - 7 }, (_, i) => i + 8);
+      for (const seen of watched) t.deepEqual(seen, all);
+      await store.close();
+    }),
+    { numRuns: 12 },
+  );
+  const closing = await openSqliteStore({ folder, early: true });
+  const ends: string[] = [];
+  closing.watch({ prefix: "", onRevision: () => {}, onEnd: ({ kind }) => void ends.push(kind) });
+  const scanning = closing.scan({ prefix: "", onRecords: () => {} }).catch((error: StoreError) => error.code);
+  await closing.close();
+  const scanned = await scanning;
+  t.true(scanned === "closed" || typeof scanned === "number", `${scanned}`);
+  t.deepEqual(ends, ["closed"]);
+});

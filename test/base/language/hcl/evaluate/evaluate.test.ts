@@ -105,7 +105,9 @@ const VALUES: readonly (readonly [source: string, value: Value])[] = [
   ["element([1, 2], 3)", 2],
   ["merge({a = 1, b = 1}, {b = 2})", { a: 1, b: 2 }],
   ["flatten([[1, [2]], 3])", [1, 2, 3]],
-  ["distinct([1, 2, 1])", [1, 2]],
+  ['distinct([1, 2, 1, "1"])', [1, 2, "1"]],
+  ["distinct([{a = 1, b = 2}, {b = 2, a = 1}])", [{ a: 1, b: 2 }]],
+  ["setsubtract([1, 2, 3], [2])", [1, 3]],
   ['compact(["a", "", null])', ["a"]],
   ["concat([1], [2])", [1, 2]],
   ['contains(["a"], "a")', true],
@@ -199,6 +201,8 @@ const FAULTS: readonly (readonly [source: string, message: string, hint?: string
   ['format("x", 1)', 'format: 1 arguments too many for "x"'],
   ['cidrsubnet("10.0.0.0/30", 4, 0)', "cidrsubnet: 10.0.0.0/30 has no room for 4 more bits"],
   ["range(1000000)", "range: more than 100000 elements"],
+  ["[for a in range(90000) : length(setunion(range(90000)))]", "this needs more than 2000000 evaluation steps"],
+  ["can([for a in range(3000) : [for b in range(3000) : a]])", "this needs more than 2000000 evaluation steps"],
   ["[for a in range(3000) : [for b in range(3000) : a]]", "this needs more than 2000000 evaluation steps"],
 ];
 
