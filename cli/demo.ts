@@ -121,7 +121,7 @@ function demoConfig(folder: string, ports: Ports, engine: Engine | undefined): A
       logLevel: "info",
       ports: { ...ports, rpc: 0, vault: 0, gossip: 0 },
       server: { enabled: true },
-      client: { enabled: true },
+      client: { enabled: true, networkInterface: "lo" },
       plugins: { raw_exec: { enabled: true }, docker: engine === undefined ? {} : { endpoint: engine.host } },
       telemetry: { prometheusMetrics: true },
     },

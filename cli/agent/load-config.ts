@@ -15,7 +15,7 @@ export function devFields(dataDir: string): Fields {
     dataDir,
     bindAddress: "127.0.0.1",
     server: { enabled: true },
-    client: { enabled: true },
+    client: { enabled: true, networkInterface: "lo" },
     plugins: { raw_exec: { enabled: true } },
     telemetry: { prometheusMetrics: true },
   };

@@ -55,7 +55,10 @@ ports {
   dns    = ${dns}
 }
 server { enabled = true }
-client { enabled = true }
+client {
+  enabled           = true
+  network_interface = "lo"
+}
 plugin "raw_exec" {
   config { enabled = true }
 }
