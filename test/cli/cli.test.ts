@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
@@ -5,6 +6,7 @@ import test from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
 import { AllocMetricSchema, type AllocMetric } from "#base/protocol/alloc.ts";
+import { COMMANDS } from "#cli/commands.ts";
 import { lastLines } from "#cli/alloc/logs.ts";
 import { placementHint, placementReasons } from "#cli/job/placement.ts";
 import { columns, properties } from "#cli/print/columns.ts";
@@ -243,6 +245,19 @@ for (const [name, seen, expected] of HINTS) {
     t.true(placementReasons({ ...failed, NodesExhausted: 1 }).length > 0);
   });
 }
+
+test("the manual lists every command as its row says", (t) => {
+  const manual = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+  const listed = [...manual.matchAll(/^\| `(.+)` \| (.+) \|$/gm)].map(([, call, summary]) => `${call} | ${summary}`);
+  const rows = COMMANDS.filter(({ hidden }) => hidden !== true).map(
+    ({ name, operands, summary }) => `${`${name} ${operands}`.trim().replaceAll("|", "\\|")} | ${summary}`,
+  );
+  t.deepEqual(
+    rows.filter((row) => !listed.includes(row)),
+    [],
+    "write these into docs/cli.md",
+  );
+});
 
 test("times, spans and columns read as people expect", (t) => {
   t.is(span(0), "0s");
