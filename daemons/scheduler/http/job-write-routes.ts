@@ -42,6 +42,7 @@ const StableBody = v.object({ ...named, JobVersion: integer, Stable: flag });
 export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
   const { jobs } = deps.server;
   const register = async (body: v.InferOutput<typeof RegisterBody>, namespace: string): Promise<Reply> => {
+    refuseIfClosed(deps);
     const { job, warnings } = takeJob(body.Job, namespace);
     const answer = await jobs.register(job, {
       ...(body.EnforceIndex ? { checkIndex: body.JobModifyIndex } : {}),
@@ -129,6 +130,7 @@ function versionWrites(deps: NomadHttpDeps): Route[] {
       query: v.object(namespaced),
       body: jsonBody(ScaleBody),
       handle: async ({ params, query, body }) => {
+        refuseIfClosed(deps);
         const group = body.Target["Group"] ?? "";
         if (group === "") throw new HttpError(400, "group was not specified");
         if (body.Count !== null && body.Count < 0) throw new HttpError(400, "scaling action count can't be negative");
@@ -164,6 +166,12 @@ function versionWrites(deps: NomadHttpDeps): Route[] {
       },
     }),
   ];
+}
+
+/** Operators may close the door while they repair something. */
+function refuseIfClosed({ server }: NomadHttpDeps): void {
+  if (!server.configuration().RejectJobRegistration) return;
+  throw new HttpError(403, "job registration, dispatch, and scale are disabled by the scheduler configuration");
 }
 
 /** The stored job, or the 404 its users know. */

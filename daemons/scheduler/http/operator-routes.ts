@@ -6,11 +6,10 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import { SchedulerConfigurationSchema } from "#base/protocol/scheduler-configuration.ts";
 import { absent, put, unchanged } from "#base/state/codec.ts";
 import { schedulerConfigurations } from "#base/state/tables.ts";
+import { configurationOf, CURRENT } from "../server/configuration.ts";
 import { GC_NOW } from "../server/gc.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { readNode, readOperator, writeOperator } from "./requests.ts";
-
-const CURRENT = "current";
 
 /** https://developer.hashicorp.com/nomad/api-docs/operator/scheduler and …/system */
 export function operatorRoutes({ server }: NomadHttpDeps): Route[] {
@@ -29,8 +28,7 @@ export function operatorRoutes({ server }: NomadHttpDeps): Route[] {
         read: () => {
           const row = table.get(GLOBAL, CURRENT);
           const index = row?.modifyIndex ?? 1;
-          const config = row?.value ?? v.parse(SchedulerConfigurationSchema, {});
-          const SchedulerConfig = { ...config, CreateIndex: row?.createIndex ?? 1, ModifyIndex: index };
+          const SchedulerConfig = { ...configurationOf(view), CreateIndex: row?.createIndex ?? 1, ModifyIndex: index };
           return { index, value: { SchedulerConfig, Index: index, LastContact: 0, KnownLeader: true, NextToken: "" } };
         },
       }),
@@ -116,5 +114,15 @@ function fixedRoutes(): Route[] {
       tables: [],
       handle: () => ({ kind: "state", read: () => ({ index: 1, value: pools }) }),
     }),
+    ...(["/v1/volumes", "/v1/plugins"] as const).map((path) =>
+      route({
+        method: "GET",
+        path,
+        summary: "What nodes know of volumes is listed with them; the cluster itself keeps none",
+        access: readNode,
+        tables: [],
+        handle: () => ({ kind: "state", read: () => ({ index: 1, value: [] }) }),
+      }),
+    ),
   ];
 }

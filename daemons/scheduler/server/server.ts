@@ -1,6 +1,6 @@
 import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Env } from "#base/env/env.ts";
-import { GLOBAL } from "#base/protocol/keys.ts";
+import type { SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
 import type { Compare, Store } from "#base/state/store.ts";
 import type { View, ViewChange } from "#base/state/table.ts";
 import { evals, schedulerConfigurations } from "#base/state/tables.ts";
@@ -8,6 +8,7 @@ import type { ServerLink } from "../link.ts";
 import { BlockedEvals } from "./blocked.ts";
 import { Broker } from "./broker.ts";
 import { Collector } from "./collector.ts";
+import { configurationOf } from "./configuration.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { DeploymentEndpoint } from "./deploy/deployment-endpoint.ts";
 import { DeploymentWatcher } from "./deploy/watcher.ts";
@@ -20,7 +21,6 @@ import { NodeEndpoint } from "./node-endpoint.ts";
 import { NodeWatch } from "./node-watch.ts";
 import { PlanApplier } from "./plan-apply.ts";
 import { NodeTable } from "./place/node-table.ts";
-import type { SchedulerAlgorithm } from "./place/score.ts";
 import type { ServerContext } from "./server-context.ts";
 import { TableSync } from "./table-sync.ts";
 import { Worker } from "./worker.ts";
@@ -45,7 +45,8 @@ export interface SchedulerServer {
   readonly link: ServerLink;
   readonly collector: Collector;
   stats(): SchedulerStats;
-  algorithm(): SchedulerAlgorithm;
+  /** How operators set the scheduler up. */
+  configuration(): SchedulerConfiguration;
   /** Picks up what is open in the store and follows its changes from there. */
   start(): void;
   /** Ends all timers and polls; what is on its way to the disk settles by itself. */
@@ -80,7 +81,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     jobs: parts.jobs,
     nodes: parts.nodes,
     deployments: parts.deployments,
-    algorithm: parts.algorithm,
+    configuration: parts.configuration,
     collector: parts.collector,
     link: createLocalLink({ context, nodes: parts.nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
     stats: () => ({
@@ -131,8 +132,7 @@ function assemble({ env, store, view, fence = () => [] }: SchedulerServerDeps) {
   const deployments = new DeploymentEndpoint(context, jobs);
   const restore = (touched: readonly Alloc[]): void => sync.restore(touched);
   const applier = new PlanApplier({ store, table, log, fence, restore });
-  const algorithm = (): SchedulerAlgorithm =>
-    view.table(schedulerConfigurations).get(GLOBAL, "current")?.value.SchedulerAlgorithm ?? "binpack";
+  const configuration = (): SchedulerConfiguration => configurationOf(view);
   return {
     context,
     table,
@@ -143,11 +143,11 @@ function assemble({ env, store, view, fence = () => [] }: SchedulerServerDeps) {
     jobs,
     nodes,
     deployments,
-    algorithm,
+    configuration,
     collector: new Collector(context),
     drainer: new Drainer(context, nodes),
     watch: new NodeWatch(state, clock),
-    worker: new Worker({ clock, random, log, state, table, broker, blocked, applier, writer, algorithm }),
+    worker: new Worker({ clock, random, log, state, table, broker, blocked, applier, writer, configuration }),
     beats: heartbeatTimer(context, { heartbeats, nodes }),
     deploymentWatcher: new DeploymentWatcher(context, deployments),
   };
@@ -162,6 +162,8 @@ interface Feed {
 /** Open evaluations go to the worker as soon as the view shows them. */
 function feedEvals({ rows }: ViewChange, { state, blocked, worker }: Feed): void {
   for (const { table, namespace, id } of rows) {
+    // Operators may have let a paused queue go on.
+    if (table === schedulerConfigurations.name) worker.wake();
     if (table !== evals.name) continue;
     const row = state.evaluation(namespace, id);
     if (row?.value.Status === "pending" || row?.value.Status === "blocked") worker.accept(row);

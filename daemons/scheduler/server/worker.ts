@@ -3,6 +3,7 @@ import { messageOf } from "#base/env/errors.ts";
 import type { Log } from "#base/env/log.ts";
 import type { Random } from "#base/env/random.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
+import type { SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
 import type { Row } from "#base/state/table.ts";
 import { put } from "#base/state/codec.ts";
 import { StoreError } from "#base/state/store.ts";
@@ -12,7 +13,6 @@ import { DELIVERY_LIMIT, type Broker, type Delivery, type QueuedEval } from "./b
 import type { ClusterState } from "./cluster-state.ts";
 import { newEvaluation } from "./evaluation.ts";
 import type { NodeTable } from "./place/node-table.ts";
-import type { SchedulerAlgorithm } from "./place/score.ts";
 import type { PlanApplier } from "./plan-apply.ts";
 import { schedule } from "./schedule/schedule.ts";
 import type { BatchWriter } from "./writer.ts";
@@ -39,7 +39,7 @@ export interface WorkerDeps {
   readonly blocked: BlockedEvals;
   readonly applier: PlanApplier;
   readonly writer: BatchWriter;
-  readonly algorithm: () => SchedulerAlgorithm;
+  readonly configuration: () => SchedulerConfiguration;
 }
 
 /** Takes evaluations from the broker as they come, turns each into a plan and hands that to the applier. */
@@ -95,7 +95,7 @@ export class Worker {
     const { broker, clock } = this.#deps;
     const began = clock.monotonicMs();
     broker.tick(clock.nowMs());
-    while (this.#plansInFlight < MAX_PLANS_IN_FLIGHT) {
+    while (this.#plansInFlight < MAX_PLANS_IN_FLIGHT && !this.#deps.configuration().PauseEvalBroker) {
       const delivery = broker.dequeue(clock.nowMs());
       if (delivery === undefined) break;
       void this.#process(delivery);
@@ -146,14 +146,14 @@ export class Worker {
 
   /** The revision of the state it was last decided from; undefined when its plan was refused too often. */
   async #evaluate(queued: QueuedEval): Promise<number | undefined> {
-    const { state, table, random, algorithm, applier, clock } = this.#deps;
+    const { state, table, random, configuration, applier, clock } = this.#deps;
     for (let attempt = 0; attempt < PLAN_ATTEMPTS; attempt++) {
       const row = state.evaluation(queued.namespace, queued.id);
       const seen = state.index;
       if (row === undefined || (row.value.Status !== "pending" && row.value.Status !== "blocked")) return seen;
       const nowNs = Math.round(clock.nowMs() * 1e6);
       const plan = schedule(
-        { state, table, random, algorithm: algorithm() },
+        { state, table, random, algorithm: configuration().SchedulerAlgorithm },
         { evaluation: row.value, evalModifyIndex: row.modifyIndex, nowNs },
       );
       const applied = await applier.apply(plan);

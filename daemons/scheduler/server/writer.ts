@@ -1,5 +1,8 @@
 import type { Clock } from "#base/env/clock.ts";
-import { MAX_TXN_OPS, type Op, type Store } from "#base/state/store.ts";
+import { MAX_TXN_OPS, StoreError, type Op, type Store } from "#base/state/store.ts";
+
+/** Writes that wait while the disk is slow; above that writers are told to come again. */
+export const MAX_WAITING_WRITES = 100_000;
 
 interface Waiting {
   readonly ops: readonly Op[];
@@ -22,9 +25,15 @@ export class BatchWriter {
     this.#clock = clock;
   }
 
-  /** All of `ops` or none, in one revision; resolves with it. The last write to a key wins. */
+  /**
+   * All of `ops` or none, in one revision; resolves with it. The last write to a key wins. Rejects with the store's
+   * error, or `busy` at {@link MAX_WAITING_WRITES}.
+   */
   write(ops: readonly Op[]): Promise<number> {
     if (ops.length === 0) return Promise.resolve(0);
+    if (this.#waiting.length >= MAX_WAITING_WRITES) {
+      return Promise.reject(new StoreError("busy", `${MAX_WAITING_WRITES} writes wait already: try again later`));
+    }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ ops, resolve, reject });
       if (this.#working) return;

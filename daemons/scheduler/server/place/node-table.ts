@@ -148,11 +148,6 @@ export class NodeTable {
     return this.#holdings.has(allocId);
   }
 
-  /** Node ids in slot order. */
-  *nodeIds(): Generator<string, void, void> {
-    for (const entry of this.#entries) if (entry?.node !== undefined) yield entry.id;
-  }
-
   #add(slot: number, usage: Usage, sign: 1 | -1): void {
     this.cpuUsed[slot] = (this.cpuUsed[slot] ?? 0) + sign * usage.cpu;
     this.memoryUsed[slot] = (this.memoryUsed[slot] ?? 0) + sign * usage.memory;

@@ -15,7 +15,7 @@ import {
 } from "./decision.ts";
 import { groupDiff } from "./group-diff.ts";
 import type { Situation } from "./situation.ts";
-import { isActive, sortAllocs, type Buckets } from "./sort-allocs.ts";
+import { sortAllocs, type Buckets } from "./sort-allocs.ts";
 import { isHalted, isRolling, newDeploymentState, updateLimit } from "./update-limit.ts";
 
 export interface GroupStep {
@@ -185,13 +185,21 @@ function followUp(step: GroupStep, buckets: Buckets): void {
 function placeMissing(step: GroupStep, buckets: Buckets): void {
   const { situation, group, decision } = step;
   const missing = (group.Count ?? 1) - placesFilled(buckets);
-  if (missing <= 0 || isHalted(situation)) return;
+  if (missing <= 0 || (isHalted(situation) && !isAlone(step, buckets))) return;
   const held = [...buckets.held, ...buckets.later.map(({ known }) => known), ...buckets.reschedule, ...buckets.lost];
   const used = [...buckets.running, ...buckets.migrate, ...held].map(({ alloc }) => alloc.Name);
   const names = new AllocNames(situation.jobId, group.Name, used);
   const desired = decision.desired[group.Name] ?? noUpdates();
   desired.Place += missing;
   for (let i = 0; i < missing; i++) place(step, { reason: "new", name: names.take() });
+}
+
+/**
+ * A deployment that failed because there was no room yet is no reason to leave places empty for ever: as long as no
+ * older version runs beside it, there is nothing to protect.
+ */
+function isAlone({ situation, job }: GroupStep, { running }: Buckets): boolean {
+  return situation.deployment?.Status === "failed" && running.every(({ alloc }) => alloc.JobVersion === job.Version);
 }
 
 function placesFilled(buckets: Buckets): number {
@@ -223,9 +231,4 @@ function stop({ decision, group }: GroupStep, known: KnownAlloc, description: st
   decision.stops.push({ known, description, lost: false });
   const desired: DesiredUpdates | undefined = decision.desired[group.Name];
   if (desired !== undefined) desired.Stop += 1;
-}
-
-/** Whether allocations placed now belong to `situation`'s deployment. */
-export function joinsDeployment({ deployment }: Situation): boolean {
-  return deployment !== undefined && isActive(deployment.Status);
 }

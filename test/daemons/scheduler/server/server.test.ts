@@ -1,7 +1,13 @@
 import test from "ava";
+import * as v from "valibot";
 import { silentLog } from "#base/env/log.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import { SchedulerConfigurationSchema } from "#base/protocol/scheduler-configuration.ts";
+import { put } from "#base/state/codec.ts";
+import { schedulerConfigurations } from "#base/state/tables.ts";
 import { forceReschedule } from "#daemons/scheduler/server/alloc-endpoint.ts";
 import { clientStatus } from "#daemons/scheduler/server/alloc-state.ts";
+import { CURRENT } from "#daemons/scheduler/server/configuration.ts";
 import { newEvaluation } from "#daemons/scheduler/server/evaluation.ts";
 import { GC_NOW } from "#daemons/scheduler/server/gc.ts";
 import { standingOf } from "#daemons/scheduler/server/job-status.ts";
@@ -376,4 +382,26 @@ test("an end once reported stays: a node that forgot it is told, and not believe
   t.is(known?.report?.ClientStatus, "failed");
   const reply = await cluster.server.link.allocs(poll);
   t.true(reply.allocs.find((each) => each.alloc.ID === alloc.ID)?.ended);
+});
+
+test("a paused queue keeps evaluations until operators let it go on", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  const pause = (PauseEvalBroker: boolean) =>
+    cluster.store.txn({
+      then: [
+        put(
+          schedulerConfigurations,
+          { namespace: GLOBAL, id: CURRENT },
+          v.parse(SchedulerConfigurationSchema, { PauseEvalBroker }),
+        ),
+      ],
+    });
+  await pause(true);
+  t.true((await cluster.server.jobs.register(makeJob())).ok);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.is(cluster.running().length, 0);
+  await pause(false);
+  await until(() => cluster.running().length === 1);
 });

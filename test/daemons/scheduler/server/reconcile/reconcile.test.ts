@@ -127,6 +127,14 @@ const stories: Record<string, [Story, string[]]> = {
     },
     [],
   ],
+  "a deployment that failed for lack of room goes on when there is some": [
+    {
+      job: v0(2, { Update: update }),
+      deployment: newDeploymentRecord(v0(2, { Update: update }), { Status: "failed" }),
+      allocs: [{ name: "web[0]" }],
+    },
+    ["place web[1] new"],
+  ],
   "a paused one neither": [
     {
       job: v1(2, { Update: update }),
