@@ -19,13 +19,14 @@ export async function rotateLog(env: Env, name: LogName, limits: RotationLimits)
   let live = indexes.at(-1);
   if (live === undefined) return 0;
   const size = (await env.disk.stat(logPath(name, live)))?.size ?? 0;
-  while (size - startOfLog(live, limits) >= limits.maxBytes) {
-    await cutChunk(env, { name, limits, live });
-    live += 1;
+  const final = Math.max(live, Math.floor(size / limits.maxBytes));
+  const oldest = final - limits.maxFiles + 1;
+  for (; live < final; live++) {
+    // What would go at once is not copied first.
+    if (live >= oldest) await cutChunk(env, { name, limits, live });
+    else await env.disk.rename(logPath(name, live), logPath(name, live + 1));
   }
-  for (const index of indexes) {
-    if (index <= live - limits.maxFiles) await env.disk.remove(logPath(name, index));
-  }
+  for (const index of indexes) if (index < oldest) await env.disk.remove(logPath(name, index));
   return size;
 }
 

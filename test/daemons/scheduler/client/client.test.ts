@@ -1,11 +1,17 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { randomUUID } from "node:crypto";
 import test from "ava";
 import type { ExecutionContext } from "ava";
 import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
+import { createApi } from "#base/http/api.ts";
+import { nomadDialect } from "#base/http/dialect.ts";
+import type { Exchange } from "#base/http/exchange.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { createSchedulerClient } from "#daemons/scheduler/client/client.ts";
+import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
+import { readLog } from "#daemons/scheduler/client/logs/log-reader.ts";
+import { rotateLog } from "#daemons/scheduler/client/logs/rotate-log.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
 import { FakeRegistry, FakeServers, jobOf } from "./fake-cluster.ts";
@@ -18,6 +24,7 @@ interface Place {
   dir: string;
   servers: FakeServers;
   registry: FakeRegistry;
+  env: ReturnType<typeof createEnv>;
   start: (onStop?: "leave" | "stop") => Promise<ReturnType<typeof createSchedulerClient>>;
 }
 
@@ -34,6 +41,7 @@ function place(t: ExecutionContext): Place {
     dir,
     servers,
     registry,
+    env,
     async start(onStop = "stop") {
       const client = createSchedulerClient({
         env,
@@ -229,4 +237,123 @@ test("servers that are away lose nothing: reports wait, the folder goes when the
   while (client.runner(id) !== undefined || existsSync(`${dir}/alloc/${id}`))
     await new Promise((resolve) => setTimeout(resolve, 10));
   t.pass();
+});
+
+test("a log that grows is cut into files of its limit while the task goes on writing; readers see one stream", async (t) => {
+  const { dir, env } = place(t);
+  const name = { folder: dir, task: "web", stream: "stdout" as const };
+  const limits = { maxFiles: 3, maxBytes: 1000 };
+  // The task's own descriptor: it never opens the file again.
+  const task = await env.disk.openAppend(`${dir}/web.stdout.0`);
+  let written = "";
+  const write = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      const line = `line ${written.length}\n`;
+      written += line;
+      await task.append(Buffer.from(line));
+    }
+    await rotateLog(env, name, limits);
+  };
+  await write(150);
+  await write(400);
+  await task.close();
+  const live = Math.floor(written.length / 1000);
+  t.deepEqual(
+    (await env.disk.list(dir)).toSorted(),
+    [live - 2, live - 1, live].map((index) => `web.stdout.${index}`).toSorted(),
+  );
+  t.is(readFileSync(`${dir}/web.stdout.${live - 1}`, "utf8"), written.slice((live - 1) * 1000, live * 1000));
+  t.true(statSync(`${dir}/web.stdout.${live}`).blocks * 512 < 20_000, "what was copied is given back");
+  const read = async (origin: "start" | "end", offset: number): Promise<string> => {
+    const pieces = readLog(env, {
+      name,
+      limits,
+      origin,
+      offset,
+      follow: false,
+      isOver: () => true,
+      signal: new AbortController().signal,
+    });
+    const parts: Uint8Array[] = [];
+    for await (const { data } of pieces) parts.push(data);
+    return Buffer.concat(parts).toString();
+  };
+  t.is(await read("start", 0), written.slice((live - 2) * 1000));
+  t.is(await read("start", 10), written.slice((live - 2) * 1000 + 10));
+  t.is(await read("end", 1500), written.slice(-1500));
+});
+
+async function ask(
+  exchange: Exchange,
+  url: string,
+  method: "GET" | "PUT" = "GET",
+  body = "",
+): Promise<[number, string]> {
+  const answer = await exchange({
+    method,
+    url,
+    headers: {},
+    remote: { host: "127.0.0.1", port: 1 },
+    signal: new AbortController().signal,
+    body: (async function* () {
+      await Promise.resolve();
+      yield Buffer.from(body);
+    })(),
+  });
+  const parts: Uint8Array[] = [];
+  if (typeof answer.body === "string" || answer.body instanceof Uint8Array) parts.push(Buffer.from(answer.body));
+  else if (answer.body !== undefined) for await (const part of answer.body) parts.push(part);
+  return [answer.status, Buffer.concat(parts).toString()];
+}
+
+test("the node's API: logs, files but no secrets and no way out, statistics, restart, signal", async (t) => {
+  const { servers, start, dir, env } = place(t);
+  const client = await start();
+  const exchange = createApi({
+    env,
+    dialect: nomadDialect,
+    routes: clientRoutes({ env, client }),
+  } as unknown as Parameters<typeof createApi>[0]);
+  const id = randomUUID();
+  const script = "trap 'echo hup' HUP; echo ready; while :; do sleep 300 & wait $!; done";
+  servers.set(jobOf([sh("web", script)]), { ID: id });
+  await servers.until(id, (each) => each.ClientStatus === "running");
+  const logs = `/v1/client/fs/logs/${id}?task=web&plain=true`;
+  const logsUntil = async (text: string): Promise<void> => {
+    while ((await ask(exchange, logs))[1] !== text) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  await logsUntil("ready\n");
+  t.deepEqual(JSON.parse((await ask(exchange, `/v1/client/fs/logs/${id}?task=web`))[1]), {
+    Offset: 0,
+    Data: Buffer.from("ready\n").toString("base64"),
+    File: "alloc/logs/web.stdout.0",
+  });
+  t.regex((await ask(exchange, `/v1/client/fs/logs/${id}?task=wbe`)).join(" "), /404 .*did you mean web/);
+  t.is((await ask(exchange, `/v1/client/allocation/${id}/signal`, "PUT", '{"Signal":"SIGHUP"}'))[0], 200);
+  await logsUntil("ready\nhup\n");
+  t.regex(
+    (await ask(exchange, `/v1/client/allocation/${id}/signal`, "PUT", '{"Signal":"SIGNO"}')).join(" "),
+    /400 there is no signal "SIGNO"/,
+  );
+  const names = JSON.parse((await ask(exchange, `/v1/client/fs/ls/${id}?path=web`))[1]).map(
+    (each: { Name: string }) => each.Name,
+  );
+  t.true(names.includes("local") && names.includes("secrets"));
+  symlinkSync("/etc", `${dir}/alloc/${id}/web/local/etc`);
+  mkdirSync(`${dir}/alloc/${id}/web/local/a`);
+  for (const path of ["web/secrets/x", "web/local/etc/passwd", "alloc/../web/secrets"]) {
+    t.is((await ask(exchange, `/v1/client/fs/cat/${id}?path=${path}`))[0], 403, path);
+  }
+  t.is((await ask(exchange, `/v1/client/fs/cat/${id}?path=../../client/identity.json`))[0], 404);
+  t.is((await ask(exchange, `/v1/client/fs/readat/${id}?path=alloc/logs/web.stdout.0&offset=2&limit=3`))[1], "ady");
+  const stats = JSON.parse((await ask(exchange, `/v1/client/allocation/${id}/stats`))[1]);
+  t.true(stats.Tasks.web.ResourceUsage.MemoryStats.RSS > 0);
+  t.true(JSON.parse((await ask(exchange, "/v1/client/stats"))[1]).Memory.Total > 0);
+  t.is((await ask(exchange, `/v1/client/allocation/${id}/restart`, "PUT", "{}"))[0], 200);
+  const again = await servers.until(
+    id,
+    (each) => each.TaskStates["web"]!.Restarts === 1 && each.ClientStatus === "running",
+  );
+  t.true(typesOf(again, "web").includes("Restart Signaled"));
+  t.is((await ask(exchange, `/v1/client/fs/ls/${randomUUID()}`))[0], 404);
 });

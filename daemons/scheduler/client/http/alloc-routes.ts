@@ -1,0 +1,109 @@
+import * as v from "valibot";
+import { nowNs } from "#base/env/clock.ts";
+import { jsonBody } from "#base/http/body.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { queryText } from "#base/http/query.ts";
+import { route } from "#base/http/route.ts";
+import type { Route } from "#base/http/route.ts";
+import { flag, text } from "#base/protocol/schema.ts";
+import type { TaskStats } from "#drivers/driver.ts";
+import { groupOf } from "../alloc/group-tasks.ts";
+import { allocLifecycle, readJob, refuse, runnerOf } from "./client-deps.ts";
+import type { ClientHttpDeps } from "./client-deps.ts";
+
+const RestartSchema = v.object({ TaskName: text, AllTasks: flag });
+const SignalSchema = v.object({ Task: text, TaskName: text, Signal: text });
+
+/** https://developer.hashicorp.com/nomad/api-docs/client#read-allocation-statistics , …/allocations#restart-allocation , …#signal-allocation */
+export function clientAllocRoutes(deps: ClientHttpDeps): Route[] {
+  return [
+    route({
+      method: "GET",
+      path: "/v1/client/allocation/:alloc/stats",
+      summary: "Measures the tasks of an allocation",
+      access: readJob,
+      query: v.object({ task: queryText }),
+      handle: async ({ params, query }) => ({ kind: "json", value: await statsOf(deps, params.alloc, query.task) }),
+    }),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/client/allocation/:alloc/restart",
+      summary: "Restarts the running tasks of an allocation, or one of them",
+      access: allocLifecycle,
+      body: jsonBody(RestartSchema, { whenEmpty: {} }),
+      handle({ params, body }) {
+        const done = runnerOf(deps, params.alloc).restart(
+          body.AllTasks ? "" : body.TaskName,
+          "User requested task to restart",
+        );
+        if (!done.ok) throw refuse(done.error);
+        return { kind: "json", value: {} };
+      },
+    }),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/client/allocation/:alloc/signal",
+      summary: "Sends a signal to the tasks of an allocation, or one of them",
+      access: allocLifecycle,
+      body: jsonBody(SignalSchema),
+      async handle({ params, body }) {
+        if (body.Signal === "") throw new HttpError(400, "Signal is missing: give a name such as SIGHUP");
+        const name = body.Task === "" ? body.TaskName : body.Task;
+        const done = await runnerOf(deps, params.alloc).signal(name, body.Signal);
+        if (!done.ok) throw refuse(done.error);
+        return { kind: "json", value: {} };
+      },
+    }),
+  ];
+}
+
+const MEASURED = { memory: ["RSS", "Usage"], cpu: ["Percent", "Total Ticks"] };
+
+async function statsOf({ client, env, ...rest }: ClientHttpDeps, allocId: string, only: string): Promise<object> {
+  const runner = runnerOf({ client, env, ...rest }, allocId);
+  const measured = new Map<string, TaskStats>();
+  for (const task of groupOf(runner.current)?.Tasks ?? []) {
+    const phase = runner.tasks.get(task.Name)?.record().phase;
+    if (phase?.kind !== "running" || (only !== "" && only !== task.Name)) continue;
+    const stats = await client.driver(task.Driver)?.stats(phase.handle);
+    if (stats?.ok === true) measured.set(task.Name, stats.value);
+  }
+  const all = [...measured.values()];
+  const sum = (pick: (stats: TaskStats) => number): number => all.reduce((total, stats) => total + pick(stats), 0);
+  return {
+    ResourceUsage: usageOf({
+      memoryRssBytes: sum((stats) => stats.memoryRssBytes),
+      memoryUsageBytes: sum((stats) => stats.memoryUsageBytes),
+      cpuPercent: sum((stats) => stats.cpuPercent),
+      cpuTotalTicks: sum((stats) => stats.cpuTotalTicks),
+    }),
+    Tasks: Object.fromEntries(
+      [...measured].map(([name, stats]) => [
+        name,
+        { ResourceUsage: usageOf(stats), Timestamp: stats.timestampNs, Pids: stats.pids },
+      ]),
+    ),
+    Timestamp: nowNs(env.clock),
+  };
+}
+
+function usageOf(stats: Omit<TaskStats, "timestampNs" | "pids">): object {
+  return {
+    MemoryStats: {
+      RSS: stats.memoryRssBytes,
+      Usage: stats.memoryUsageBytes,
+      Cache: 0,
+      Swap: 0,
+      MaxUsage: 0,
+      Measured: MEASURED.memory,
+    },
+    CpuStats: {
+      Percent: stats.cpuPercent,
+      TotalTicks: stats.cpuTotalTicks,
+      SystemMode: 0,
+      UserMode: 0,
+      Measured: MEASURED.cpu,
+    },
+    DeviceStats: [],
+  };
+}
