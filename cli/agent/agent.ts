@@ -1,6 +1,7 @@
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { SystemEnv } from "#base/platform/create-env.ts";
 import { loadIdentity, type NodeIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
+import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
 import { SchedulerClient } from "#daemons/scheduler/client/client.ts";
 import { releaseMemoryWhenIdle } from "#base/platform/idle-memory.ts";
 import { createDiscovery, type Discovery } from "#daemons/discovery/create-discovery.ts";
@@ -133,12 +134,15 @@ function discoveryConfig(
 }
 
 function createAgentApis(composition: Composition): Apis {
-  const { env, state, discovery, server, config, reload, version } = composition;
+  const { env, state, discovery, server, client, config, reload, version } = composition;
   return createApis({
     env,
     version,
     view: state.view,
-    nomadRoutes: nomadRoutes({ server, agent: agentFacts(composition) }),
+    nomadRoutes: [
+      ...nomadRoutes({ server, agent: agentFacts(composition) }),
+      ...(client === undefined ? [] : clientRoutes({ env, client })),
+    ],
     consulRoutes: discovery.routes({ reload, monitor: (request) => monitorLog(env.logHub, request) }),
     responseHeaders: config.httpApiResponseHeaders,
   });
