@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { resolve, dirname, isAbsolute } from "node:path";
-import * as v from "valibot";
 import { CodedError, messageOf } from "#base/env/errors.ts";
 import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
 import type { VariableInput } from "#base/language/hcl/evaluate/variables.ts";
-import { parseJob } from "#base/language/jobspec/parse-job.ts";
-import { JobSchema, type Job } from "#base/protocol/job.ts";
+import { parseJobJson } from "#base/language/jobspec/parse-job-json.ts";
+import { readJobFile } from "#base/language/jobspec/read-job-file.ts";
+import type { Job } from "#base/protocol/job.ts";
 import type { NomadSession } from "../api/session.ts";
 import { UsageError, type FlagValues, type Invocation } from "../command/command.ts";
 
@@ -31,9 +31,10 @@ export function readJob(session: Invocation & Pick<NomadSession, "namespace">): 
   };
 }
 
-function fromHcl(text: string, { flags, environment, file }: Invocation & { readonly file: string }): Job {
+/** Mistakes of meaning are shown in their line too, before anything is sent; the server judges again. */
+function fromHcl(text: string, { flags, environment, file, output }: Invocation & { readonly file: string }): Job {
   const folder = file === "-" ? process.cwd() : dirname(resolve(file));
-  const parsed = parseJob({
+  const read = readJobFile({
     source: text,
     fileName: file === "-" ? "stdin" : file,
     variables: variablesOf(flags, environment),
@@ -41,26 +42,16 @@ function fromHcl(text: string, { flags, environment, file }: Invocation & { read
     uuid: () => crypto.randomUUID(),
     readFile: (path) => readIfThere(isAbsolute(path) ? path : resolve(folder, path)),
   });
-  if (parsed.ok) return parsed.job;
-  throw new CodedError("job_file", `${renderDiagnostics(parsed.diagnostics)}\n`, "Nothing was changed.");
+  if (!read.ok) throw new CodedError("job_file", `${renderDiagnostics(read.diagnostics)}\n`, "Nothing was changed.");
+  if (read.warnings.length > 0) output.error(renderDiagnostics(read.warnings));
+  return read.job;
 }
 
 function fromJson(text: string, file: string): Job {
-  try {
-    const raw: unknown = JSON.parse(text);
-    return v.parse(
-      v.union([
-        v.pipe(
-          v.object({ Job: JobSchema }),
-          v.transform(({ Job }) => Job),
-        ),
-        JobSchema,
-      ]),
-      raw,
-    );
-  } catch (error) {
-    throw new CodedError("job_file", `${file} is not a job in JSON: ${messageOf(error)}`, 'Expected { "Job": { … } }.');
-  }
+  const read = parseJobJson(text);
+  if (read.ok) return read.job;
+  const mistakes = read.errors.map(({ message, hint }) => (hint === undefined ? message : `${message}; ${hint}`));
+  throw new CodedError("job_file", `${file} is not a job in JSON:\n${mistakes.join("\n")}`, "Nothing was changed.");
 }
 
 function variablesOf(flags: FlagValues, environment: Invocation["environment"]): VariableInput[] {
