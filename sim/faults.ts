@@ -20,18 +20,6 @@ export interface FaultRates {
   readonly maxDrift: number;
 }
 
-export const NO_FAULTS: FaultRates = {
-  crashEveryMs: 0,
-  killEveryMs: 0,
-  pauseEveryMs: 0,
-  partitionEveryMs: 0,
-  clockStepEveryMs: 0,
-  diskFullEveryMs: 0,
-  syncErrorEveryMs: 0,
-  network: { delayMs: [0.2, 2], loss: 0, duplicate: 0 },
-  maxDrift: 0,
-};
-
 /** Each kind is on in about half of all seeds, so that some seeds show one kind alone ("swarm testing", Groce et al., ISSTA 2012). */
 export function drawFaults(random: Prng, meanMs: number): FaultRates {
   const rate = (): number => (random.chance(0.55) ? meanMs * random.between(0.5, 3) : 0);
