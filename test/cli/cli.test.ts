@@ -141,6 +141,37 @@ test("an agent that is away for a moment is waited for", async (t) => {
   t.regex(ran.out, /Contact lost \(restarting\); trying again/);
 });
 
+test("what a task wrote is printed: all of it, its end, or what comes", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const file = join(folder, "job.nomad.hcl");
+  const chatty = `config {
+        run_for       = "1h"
+        stdout_string = "line\\n"
+        stdout_repeat = 99
+        stderr_string = "oops\\n"
+      }`;
+  await writeFile(file, REDIS.replace("count = 2", "count = 1").replace('config { run_for = "1h" }', chatty));
+  const say = (...words: string[]) => lares(environment, words);
+  t.is((await say("job", "run", file)).code, 0);
+  const [{ ID: id }] = JSON.parse((await say("alloc", "status", "-json")).out);
+  t.like(await say("alloc", "logs", id), { code: 0, out: "line\n".repeat(100) });
+  t.like(await say("alloc", "logs", "-stderr", id, "redis"), { code: 0, out: "oops\n" });
+  t.like(await say("alloc", "logs", "-tail", id.slice(0, 6)), { code: 0, out: "line\n".repeat(10) });
+  t.like(await say("alloc", "logs", "-n", "3", "-job", "redis-cache"), { code: 0, out: "line\n".repeat(3) });
+  t.like(await say("alloc", "logs", "-c", "7", id), { code: 0, out: "e\nline\n" });
+  t.deepEqual(JSON.parse((await say("alloc", "logs", "-json", "-stdout", "-stderr", "-n", "1", id)).out), {
+    stdout: "line\n",
+    stderr: "oops\n",
+  });
+  t.like(await say("alloc", "logs", id, "other"), { code: 2 });
+  const following = say("alloc", "logs", "-f", "-n", "1", id);
+  t.is((await say("alloc", "restart", id)).code, 0);
+  await say("job", "stop", "redis-cache");
+  const followed = await following;
+  t.is(followed.code, 0, followed.err);
+  t.true(followed.out.startsWith("line\n"));
+});
+
 test("mistakes say what, where and what to do", async (t) => {
   const { environment, folder } = await startCluster(t);
   const say = (...words: string[]) => lares(environment, words);

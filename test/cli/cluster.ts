@@ -17,6 +17,7 @@ import { COMMANDS } from "#cli/commands.ts";
 import { dispatch } from "#cli/command/dispatch.ts";
 import { createDiscovery } from "#daemons/discovery/create-discovery.ts";
 import { createSchedulerClient } from "#daemons/scheduler/client/client.ts";
+import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
 import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
 import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
@@ -79,7 +80,13 @@ export async function startCluster(
   const common = { env, blocking, compileFilter, document };
   const at = { host: "127.0.0.1", port: 0 };
   const listeners = await Promise.all([
-    listenHttp({ at, log: env.log, exchange: around(createApi({ ...common, dialect: nomadDialect, routes: nomad })) }),
+    listenHttp({
+      at,
+      log: env.log,
+      exchange: around(
+        createApi({ ...common, dialect: nomadDialect, routes: [...nomad, ...clientRoutes({ env, client })] }),
+      ),
+    }),
     listenHttp({
       at,
       log: env.log,
