@@ -37,7 +37,7 @@ export class CheckRunner {
     this.#options = options;
     this.#progress = { status: options.status, successes: 0, failures: 0 };
     this.#output = options.output;
-    this.#eagerMs = options.eager ? EAGER_FIRST_MS : 0;
+    this.#eagerMs = options.eager && options.status !== "passing" ? EAGER_FIRST_MS : 0;
   }
 
   get status(): CheckStatus {
@@ -61,7 +61,7 @@ export class CheckRunner {
       case "http":
       case "script": {
         // Spread, so that the checks of a restarted agent do not all run in one instant.
-        const first = this.#eagerMs > 0 ? 0 : this.#env.random.float() * intervalMs;
+        const first = this.#options.eager ? 0 : this.#env.random.float() * intervalMs;
         this.#timer = this.#env.clock.after(first, () => void this.#run(probe));
         return;
       }
