@@ -203,6 +203,20 @@ function nodeCalls(api: ApiCaller) {
         body: { NodeID: id, Eligibility: eligible ? "eligible" : "ineligible" },
         schema: answers.NodeEvalAnswerSchema,
       }),
+    /** `spec` null ends a drain. Deadline in nanoseconds; 0: none, negative: at once. */
+    drain: (
+      id: string,
+      options: {
+        readonly spec: { readonly Deadline: number; readonly IgnoreSystemJobs: boolean } | null;
+        readonly markEligible: boolean;
+      },
+    ) =>
+      api.call({
+        method: "PUT",
+        path: of(id, "/drain"),
+        body: { NodeID: id, DrainSpec: options.spec, MarkEligible: options.markEligible },
+        schema: answers.NodeEvalAnswerSchema,
+      }),
   };
 }
 

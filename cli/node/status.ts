@@ -1,26 +1,23 @@
 import type { AllocAnswer, NodeAnswer, NodeStub } from "#base/client/nomad-answers.ts";
 import { foundOf, valueOf } from "../api/answer.ts";
-import { oneByPrefix } from "../api/by-prefix.ts";
 import { withNomad } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
 import { printJson } from "../print/json.ts";
 import { ago, shortId } from "../print/time.ts";
+import { findNode } from "./find-node.ts";
 
 /** All nodes, or everything about one. */
 export const status = withNomad(async (session) => {
   const { nomad, output, flags, operands, env } = session;
-  const nodes = valueOf(await nomad.nodes.list());
   const [operand] = operands;
   if (operand === undefined) {
+    const nodes = valueOf(await nomad.nodes.list());
     if (flags.on("json")) printJson(output, nodes);
     else if (nodes.length === 0) output.line("No nodes registered");
     else for (const line of nodeLines(nodes)) output.line(line);
     return 0;
   }
-  const named = nodes.filter(({ Name }) => Name === operand);
-  const stub = named.length === 1 ? named[0] : undefined;
-  const { ID } =
-    stub ?? oneByPrefix(nodes, operand, { kind: "node", idOf: (node) => node.ID, list: "lares node status" });
+  const { ID } = await findNode(session, operand);
   const node = valueOf(await nomad.nodes.read(ID));
   const allocs = foundOf(await nomad.nodes.allocations(ID)) ?? [];
   if (flags.on("json")) printJson(output, { ...node, Allocations: allocs });

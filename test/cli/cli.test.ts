@@ -172,6 +172,23 @@ test("what a task wrote is printed: all of it, its end, or what comes", async (t
   t.true(followed.out.startsWith("line\n"));
 });
 
+test("a node is emptied, closed and opened again", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  const file = join(folder, "job.nomad.hcl");
+  await writeFile(file, REDIS.replace("count = 2", "count = 1"));
+  t.is((await say("job", "run", file)).code, 0);
+  t.is((await say("node", "eligibility", "pi")).code, 2);
+  const drained = await say("node", "drain", "-enable", "-force", "pi");
+  t.is(drained.code, 0, drained.err);
+  t.regex(drained.out, /Drain complete for node "\w{8}"/);
+  t.regex((await say("node", "status")).out, / pi .* false +ineligible +ready/);
+  const waits = await say("job", "status", "redis-cache");
+  t.regex(waits.out, /Placement Failure/);
+  t.is((await say("node", "eligibility", "-enable", "pi")).code, 0);
+  t.regex((await say("node", "status")).out, / pi .* false +eligible +ready/);
+});
+
 test("mistakes say what, where and what to do", async (t) => {
   const { environment, folder } = await startCluster(t);
   const say = (...words: string[]) => lares(environment, words);
