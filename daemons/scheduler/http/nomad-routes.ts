@@ -14,6 +14,7 @@ import { nodeRoutes } from "./node-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import { searchRoutes } from "./search-routes.ts";
+import { serviceRoutes } from "./service-routes.ts";
 
 /** Nomad's v1 API as far as servers answer it. https://developer.hashicorp.com/nomad/api-docs */
 export function nomadRoutes(deps: NomadHttpDeps): Route[] {
@@ -28,6 +29,7 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...deploymentRoutes(deps),
     ...nodeRoutes(deps),
     ...searchRoutes(deps),
+    ...serviceRoutes(deps),
     ...agentRoutes(deps),
     ...operatorRoutes(deps),
     ...metricsRoutes(deps),

@@ -303,6 +303,32 @@ test("deployments are paused, resumed and failed by hand", async (t) => {
   t.is((await put(`/v1/deployment/fail/${ID}`, {})).status, 400);
 });
 
+test("services with the built-in provider are where their allocations run", async (t) => {
+  const { get, put, cluster } = await api(t);
+  const Services = [
+    {
+      Name: "web",
+      PortLabel: "http",
+      Provider: "nomad",
+      Tags: ["traefik.enable=true", "i-${NOMAD_ALLOC_INDEX}", "${node.datacenter}"],
+    },
+    { Name: "elsewhere", PortLabel: "http", Provider: "consul" },
+  ];
+  const Networks = [{ ReservedPorts: [{ Label: "http", Value: 8081 }] }];
+  await put("/v1/jobs", sent({}, { Services, Networks }));
+  await cluster.settled();
+  t.deepEqual((await get("/v1/services")).json, []);
+  const [alloc] = cluster.running();
+  await cluster.report(alloc!);
+  const Tags = ["dc1", "i-0", "traefik.enable=true"];
+  t.deepEqual((await get("/v1/services")).json, [{ Namespace: "default", Services: [{ ServiceName: "web", Tags }] }]);
+  const filter = encodeURIComponent('Tags contains "traefik.enable=true"');
+  const [instance] = (await get(`/v1/service/web?filter=${filter}`)).json;
+  t.like(instance, { Address: "10.0.0.1", Port: 8081, AllocID: alloc!.ID, NodeID: "node-1", JobID: "app" });
+  await cluster.report(alloc!, { ClientStatus: "failed" });
+  t.deepEqual((await get("/v1/service/web")).json, []);
+});
+
 test("a job that holds slashes in its name", async (t) => {
   const { get, put, cluster } = await api(t);
   const ID = "team/app";
