@@ -45,6 +45,7 @@ export function startIngress(options: IngressOptions): Ingress {
   });
   const runner = new TemplateRunner({
     clock: env.clock,
+    random: env.random,
     log: env.log,
     get: options.get,
     wait: QUIET,

@@ -19,7 +19,7 @@ export type Query = Readonly<Record<string, string | number | boolean | readonly
 
 export interface Call<T> {
   readonly method?: "GET" | "PUT" | "POST" | "DELETE";
-  /** `/v1/…`, encoded. */
+  /** `/v1/…`, encoded; may hold a query of its own. */
   readonly path: string;
   readonly query?: Query;
   /** Bytes and text are sent as they are, everything else as JSON. */
@@ -94,7 +94,7 @@ export class ApiCaller {
     const isRaw = typeof body === "string" || body instanceof Uint8Array;
     try {
       const response = await http.request({
-        url: `${address.origin}${call.path}${queryText(query)}`,
+        url: `${address.origin}${call.path}${queryText(query, call.path.includes("?"))}`,
         method: call.method ?? "GET",
         headers: {
           ...(token === "" ? {} : { [this.#headers.token]: token }),
@@ -135,13 +135,13 @@ function blockingQuery({ index, waitMs }: { readonly index: number; readonly wai
   return index <= 0 ? {} : { index, wait: `${Math.round(waitMs)}ms` };
 }
 
-function queryText(query: Query): string {
+function queryText(query: Query, isBegun: boolean): string {
   const pairs = Object.entries(query).flatMap(([name, value]) => {
     if (value === undefined || value === false || value === "") return [];
     const values = typeof value === "object" ? value : [String(value)];
     return values.map((one) => `${encodeURIComponent(name)}=${encodeURIComponent(one)}`);
   });
-  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+  return pairs.length === 0 ? "" : `${isBegun ? "&" : "?"}${pairs.join("&")}`;
 }
 
 function transportFailure(thrown: unknown, address: ApiAddress): { ok: false; error: ApiFailure } {

@@ -1,4 +1,6 @@
+import * as v from "valibot";
 import type { HttpClient } from "#base/env/http-client.ts";
+import { ApiCaller } from "../api-caller.ts";
 import type { BlockingGet } from "./watch.ts";
 
 export interface HttpGetOptions {
@@ -10,26 +12,16 @@ export interface HttpGetOptions {
   readonly token: string;
 }
 
-/** Beyond the query's own wait and its jitter (a sixteenth), the answer is late: the connection is given up. */
+/** Beyond the query's own wait and its jitter, the answer is late: the connection is given up. */
 const GRACE_MS = 10_000;
 
 /** Blocking queries over Consul's HTTP API (https://developer.hashicorp.com/consul/api-docs/features/blocking). */
-export function httpGet(options: HttpGetOptions): BlockingGet {
+export function httpGet({ http, address, socketPath, token }: HttpGetOptions): BlockingGet {
+  const api = new ApiCaller("consul", { http, address: { origin: address, socketPath }, token });
   return async ({ path, index, waitMs, signal }) => {
-    const query = index === 0 ? "" : `${path.includes("?") ? "&" : "?"}index=${index}&wait=${waitMs}ms`;
-    const response = await options.http.request({
-      url: `${options.address}${path}${query}`,
-      headers: options.token === "" ? {} : { "x-consul-token": options.token },
-      timeoutMs: waitMs + waitMs / 16 + GRACE_MS,
-      signal,
-      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
-    });
-    const text = await response.text();
-    const seen = Number(response.headers["x-consul-index"] ?? "0");
-    if (response.status === 404) return { index: seen, value: undefined };
-    if (response.status !== 200)
-      throw new Error(`GET ${path} was answered with ${response.status}: ${text.slice(0, 200)}`);
-    const value: unknown = JSON.parse(text);
-    return { index: seen, value };
+    const answer = await api.call({ path, block: { index, waitMs }, signal, timeoutMs: GRACE_MS, schema: v.unknown() });
+    if (answer.ok) return answer.value;
+    if (answer.error.code === "missing") return { index: answer.error.index, value: undefined };
+    throw new Error(answer.error.message);
   };
 }

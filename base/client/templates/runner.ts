@@ -1,6 +1,7 @@
 import { messageOf } from "#base/env/errors.ts";
 import type { Clock } from "#base/env/clock.ts";
 import type { Log } from "#base/env/log.ts";
+import type { Random } from "#base/env/random.ts";
 import { dependencyKey, type Dependency, type DependencyValue } from "./dependency.ts";
 import { Quiescence, type QuiescenceOptions } from "./quiescence.ts";
 import { renderPass, type TemplateFunction } from "./template.ts";
@@ -8,6 +9,7 @@ import { watchDependency, type BlockingGet } from "./watch.ts";
 
 export interface RunnerOptions {
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly get: BlockingGet;
   readonly wait: QuiescenceOptions;
@@ -94,8 +96,8 @@ export class TemplateRunner {
       this.#values.set(key, value);
       this.#quiet.changed();
     };
-    const { clock, log, get } = this.#options;
-    const watch = watchDependency(dependency, { clock, log, get, onValue }, abort.signal).finally(() =>
+    const { clock, random, log, get } = this.#options;
+    const watch = watchDependency(dependency, { clock, random, log, get, onValue }, abort.signal).finally(() =>
       this.#running.delete(watch),
     );
     this.#running.add(watch);

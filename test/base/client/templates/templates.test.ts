@@ -1,10 +1,14 @@
 import test from "ava";
 import { silentLog } from "#base/env/log.ts";
 import type { Clock } from "#base/env/clock.ts";
+import type { Random } from "#base/env/random.ts";
 import { compileHandlebars } from "#base/client/templates/handlebars.ts";
 import { Quiescence } from "#base/client/templates/quiescence.ts";
 import { TemplateRunner } from "#base/client/templates/runner.ts";
 import type { BlockingGet } from "#base/client/templates/watch.ts";
+
+/** Every pause at its full length. */
+const longest: Random = { float: () => 1, bytes: (length) => new Uint8Array(length), uuid: () => "" };
 
 /** A clock whose timers fire when the test says so. */
 class HandClock implements Clock {
@@ -83,6 +87,7 @@ test("the runner discovers what a template asks for, follows it, and hands on co
   const rendered: string[] = [];
   const runner = new TemplateRunner({
     clock,
+    random: longest,
     log: silentLog,
     get,
     wait: { minMs: 10, maxMs: 50 },
@@ -130,6 +135,7 @@ test("servers that are away leave the last rendering standing", async (t) => {
   const rendered: string[] = [];
   const runner = new TemplateRunner({
     clock,
+    random: longest,
     log: silentLog,
     get: async (request) => {
       if (request.index === index) {
