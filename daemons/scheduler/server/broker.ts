@@ -107,11 +107,12 @@ export class Broker {
     return true;
   }
 
-  /** Not done: back in the queue, or failed at the delivery limit. */
-  nack(evalId: string, token: number): boolean {
+  /** Not done: back in the queue, or failed at the delivery limit. `blameless`: this delivery does not count. */
+  nack(evalId: string, token: number, options: { readonly blameless: boolean } = { blameless: false }): boolean {
     const delivery = this.#take(evalId, token);
     if (delivery === undefined) return false;
     const { evaluation } = delivery;
+    if (options.blameless) this.#deliveries.set(evalId, (this.#deliveries.get(evalId) ?? 1) - 1);
     if ((this.#deliveries.get(evalId) ?? 0) < DELIVERY_LIMIT) {
       this.#heapOf(evaluation.type).push(evaluation);
       return true;

@@ -49,6 +49,8 @@ export class Worker {
   #pumping = false;
   #running = false;
   #timer: Timer | undefined;
+  /** Ends of evaluations that are not written yet. */
+  readonly #unsettled: Evaluation[] = [];
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
@@ -128,8 +130,10 @@ export class Worker {
     } catch (thrown) {
       if (thrown instanceof StoreError && thrown.code === "closed") return;
       log.error("an evaluation could not be processed", { eval: evaluation.id, reason: messageOf(thrown) });
+      // A disk that is full says nothing about the evaluation.
+      const blameless = thrown instanceof StoreError;
       clock.after(RETRY_MS, () => {
-        broker.nack(evaluation.id, token);
+        broker.nack(evaluation.id, token, { blameless });
         this.wake();
       });
     } finally {
@@ -164,26 +168,34 @@ export class Worker {
     return undefined;
   }
 
-  /** Writes down what became of evaluations that will not be processed. */
+  /** Writes down what became of evaluations that will not be processed; again later where that is refused. */
   async #settle(): Promise<void> {
-    const { broker, state, writer, clock, log } = this.#deps;
-    const cancelled = broker.takeCancelled();
-    const failed = broker.takeFailed();
-    if (cancelled.length + failed.length === 0) return;
+    const { broker, writer, clock, log } = this.#deps;
+    this.#unsettled.push(...this.#endsOf(broker.takeCancelled(), broker.takeFailed()));
+    if (this.#unsettled.length === 0) return;
+    const settled = this.#unsettled.splice(0);
+    try {
+      await writer.write(settled.map((each) => put(evals, { namespace: each.Namespace, id: each.ID }, each)));
+    } catch (thrown) {
+      if (thrown instanceof StoreError && thrown.code === "closed") return;
+      log.error("the end of evaluations could not be written", { reason: messageOf(thrown) });
+      this.#unsettled.push(...settled);
+      clock.after(RETRY_MS, () => this.wake());
+    }
+  }
+
+  #endsOf(cancelled: readonly QueuedEval[], failed: readonly QueuedEval[]): Evaluation[] {
+    const { state, clock } = this.#deps;
     const nowNs = Math.round(clock.nowMs() * 1e6);
-    const settled: Evaluation[] = [];
+    const ends: Evaluation[] = [];
     for (const { namespace, id } of cancelled) {
       const value = state.evaluation(namespace, id)?.value;
       if (value?.Status !== "pending" && value?.Status !== "blocked") continue;
       const StatusDescription = "canceled after more recent eval was processed";
-      settled.push({ ...value, Status: "canceled", StatusDescription, ModifyTime: nowNs });
+      ends.push({ ...value, Status: "canceled", StatusDescription, ModifyTime: nowNs });
     }
-    for (const { namespace, id } of failed) settled.push(...this.#failedPair(state.evaluation(namespace, id), nowNs));
-    try {
-      await writer.write(settled.map((each) => put(evals, { namespace: each.Namespace, id: each.ID }, each)));
-    } catch (thrown) {
-      log.error("the end of evaluations could not be written", { reason: messageOf(thrown) });
-    }
+    for (const { namespace, id } of failed) ends.push(...this.#failedPair(state.evaluation(namespace, id), nowNs));
+    return ends;
   }
 
   #failedPair(row: Row<Evaluation> | undefined, nowNs: number): Evaluation[] {

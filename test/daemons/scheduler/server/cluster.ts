@@ -3,6 +3,7 @@ import { createEnv } from "#base/platform/create-env.ts";
 import { AllocReportSchema, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { NodeSchema, type Node } from "#base/protocol/node.ts";
+import type { Store } from "#base/state/store.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { followView } from "#base/state/view.ts";
 import type { KnownAlloc } from "#daemons/scheduler/server/alloc-state.ts";
@@ -81,9 +82,12 @@ export async function until(holds: () => boolean): Promise<void> {
 }
 
 /** A running server on a memory store, and clients that say whatever the test wants. */
-export async function startCluster() {
-  const env = createEnv({ logLevel: "error" });
-  const store = new MemoryStore();
+export async function startCluster(
+  options: { readonly wrap?: (store: Store) => Store; readonly quiet?: boolean } = {},
+) {
+  const env = createEnv({ logLevel: "error", logToStderr: options.quiet !== true });
+  const memory = new MemoryStore();
+  const store = options.wrap?.(memory) ?? memory;
   const view = await followView(store, schedulerTables);
   const server = createSchedulerServer({ env, store, view });
   server.start();

@@ -58,6 +58,19 @@ test("broker › what nobody answers for comes again, three times in all", (t) =
   t.is(broker.size, 0);
 });
 
+test("broker › a delivery that was nobody's fault does not count", (t) => {
+  const broker = new Broker();
+  broker.enqueue(
+    { id: "1", namespace: "d", jobId: "a", type: "service", priority: 1, createIndex: 1, waitUntilMs: 0 },
+    0,
+  );
+  for (let i = 0; i < 10; i++) {
+    const delivery = broker.dequeue(0);
+    t.true(broker.nack("1", delivery?.token ?? -1, { blameless: true }));
+  }
+  t.is(broker.dequeue(0)?.evaluation.id, "1");
+});
+
 test("broker › whatever happens, no job is in flight twice and nothing gets lost", (t) => {
   const step = fc.oneof(
     fc.record({
