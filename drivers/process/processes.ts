@@ -51,6 +51,8 @@ const SIGKILL = 9;
 const DEFAULT_KILL_SIGNAL = "SIGINT";
 /** How long the wrapper may take to write down that its task was killed. */
 const RECORD_GRACE_MS = 2000;
+const CHILD_LOOKS = 20;
+const CHILD_LOOK_MS = 10;
 const KILL_ROUNDS = 50;
 const KILL_PAUSE_MS = 20;
 
@@ -157,10 +159,16 @@ function exitOf(recorded: number | undefined, own: Exit | undefined): TaskExit {
 
 /** The wrapper's child is the task; where the kernel does not name it, the whole group gets the signal. */
 async function signalTask(env: Env, state: ProcessState, signal: number): Promise<boolean> {
-  if (!(await isAlive(env, state))) return false;
-  const children = await childrenOf(env.disk, state.pid);
-  if (children === undefined || children.length === 0) return killSoft(env, -state.pid, signal);
-  return children.map((pid) => killSoft(env, pid, signal)).includes(true);
+  for (let look = 0; await isAlive(env, state); look++) {
+    const children = await childrenOf(env.disk, state.pid);
+    if (children !== undefined && children.length > 0) {
+      return children.map((pid) => killSoft(env, pid, signal)).includes(true);
+    }
+    if (children === undefined || look >= CHILD_LOOKS) return killSoft(env, -state.pid, signal);
+    // The wrapper has just started, or its task has just ended.
+    await sleep(env.clock, CHILD_LOOK_MS);
+  }
+  return false;
 }
 
 /** Kills all but the wrapper, so that it can write down how its task ended; then the wrapper, too. */

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from "node:path/posix";
 import type { Env } from "#base/env/env.ts";
-import { fail, succeed } from "#base/env/errors.ts";
+import { succeed } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
 import { checkConfig, readConfig } from "../config-shape.ts";
 import type { ConfigShape } from "../config-shape.ts";
@@ -11,6 +11,7 @@ import { commandProblem } from "../process/command.ts";
 import { openExec } from "../process/exec-session.ts";
 import { createProcesses, processStateOf } from "../process/processes.ts";
 import type { Processes } from "../process/processes.ts";
+import { DEFAULT_PATH, exitPathOf, processLife } from "../process/task-process.ts";
 
 const SHAPE: ConfigShape = {
   command: { kind: "text", required: true },
@@ -23,7 +24,6 @@ const SHAPE: ConfigShape = {
 };
 
 const VERSION = 1;
-export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export interface RawExecOptions {
   /** Default true. Off: the driver is absent from the node. */
@@ -55,46 +55,6 @@ export function createRawExecDriver(env: Env, options: RawExecOptions = {}): Dri
     },
     close: () => processes.close(),
   };
-}
-
-/** The part of the contract that is the same for every driver whose tasks are {@link Processes}. */
-export function processLife(
-  processes: Processes,
-): Pick<Driver, "recover" | "wait" | "stop" | "destroy" | "signal" | "stats"> {
-  return {
-    async recover(handle) {
-      const state = processStateOf(handle);
-      if (state === undefined) return badHandle(handle);
-      if (await processes.known(state)) return succeed(handle);
-      return fail("GONE", `the process ${state.pid} of task ${handle.taskId} is gone and left no exit code`);
-    },
-    async wait(handle, signal) {
-      const state = processStateOf(handle);
-      return state === undefined
-        ? { kind: "lost", message: badHandle(handle).error.message }
-        : processes.wait(state, signal);
-    },
-    async stop(handle, stop) {
-      const state = processStateOf(handle);
-      if (state !== undefined) await processes.stop(state, stop);
-    },
-    async destroy(handle) {
-      const state = processStateOf(handle);
-      if (state !== undefined) await processes.destroy(state);
-    },
-    async signal(handle, signalName) {
-      const state = processStateOf(handle);
-      return state === undefined ? badHandle(handle) : processes.signal(state, signalName);
-    },
-    async stats(handle) {
-      const state = processStateOf(handle);
-      return state === undefined ? badHandle(handle) : succeed(await processes.stats(state));
-    },
-  };
-}
-
-export function exitPathOf(task: TaskStart): string {
-  return join(task.paths.taskDir, `.exit-${task.id.slice(task.id.lastIndexOf("/") + 1)}`);
 }
 
 async function startRawExec(
@@ -129,8 +89,4 @@ async function startRawExec(
 
 function oomAdjust(score: number | undefined): readonly string[] {
   return score === undefined ? [] : ["choom", "-n", String(score), "--"];
-}
-
-function badHandle(handle: TaskHandle): ReturnType<typeof fail> {
-  return fail("BAD_HANDLE", `task ${handle.taskId}: not a handle of a process driver`);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import test from "ava";
 import type { ExecutionContext } from "ava";
@@ -14,6 +14,7 @@ import { createDockerDriver } from "#drivers/docker/docker-driver.ts";
 import { createFrameReader } from "#drivers/docker/frames.ts";
 import { imageRef, parseImageName } from "#drivers/docker/image-name.ts";
 import { readDockerOptions } from "#drivers/docker/plugin-options.ts";
+import { createLaresDriver } from "#drivers/lares/lares-driver.ts";
 import type { Driver, TaskStart } from "#drivers/driver.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { parseProcStat } from "#drivers/process/proc.ts";
@@ -100,6 +101,23 @@ const shell = (make: (script: string) => Readonly<Record<string, unknown>>) => (
   stubborn: make(scripts.stubborn),
 });
 
+/** `program role ingress SCRIPT` runs the script. */
+const stand = `${root}/program`;
+writeFileSync(stand, 'exec /bin/sh -c "$3"\n');
+const opened: string[] = [];
+const laresDriver = () =>
+  createLaresDriver(env, {
+    selfCommand: ["/bin/sh", stand],
+    roles: ["ingress"],
+    taskApi: {
+      open: ({ socketPath, token }) => {
+        opened.push(`${socketPath} ${token}`);
+        return Promise.resolve();
+      },
+      close: () => Promise.resolve(),
+    },
+  });
+
 interface Kind {
   name: string;
   make: (env: Env) => Driver;
@@ -132,6 +150,16 @@ const kinds: Kind[] = [
     },
   },
   {
+    name: "lares",
+    // The roles of a stand-in program: the shell, called with the script as the role's argument.
+    make: () => laresDriver(),
+    tasks: {
+      ...shell((script) => ({ role: "ingress", args: [script] })),
+      impossible: { role: "ingress" },
+      misspelled: { config: { role: "ingres" }, meant: "ingress" },
+    },
+  },
+  {
     name: "docker",
     make: () => docker(),
     tasks: {
@@ -144,6 +172,8 @@ const kinds: Kind[] = [
 
 for (const { name, make, tasks } of kinds) {
   for (const each of conformance) {
+    // A role that cannot start is one this driver refuses before it starts anything.
+    if (name === "lares" && each.name.startsWith("says why a start failed")) continue;
     test(`${name}: ${each.name}`, async (t) => {
       const drivers: Driver[] = [];
       const fresh = () => {
@@ -201,6 +231,35 @@ test("raw_exec: what a task leaves behind dies with it, and arguments arrive unt
 test("raw_exec: a task runs as its user, in its folder", async (t) => {
   const task = taskOf({ command: "/bin/sh", args: ["-c", "id -un; pwd; echo $GREETING"] }, { user: "nobody" });
   t.is(await ran(t, createRawExecDriver(env), task), `nobody\n${task.paths.taskDir}\nhello\n`);
+});
+
+test("lares: a role runs without the agent's rights, with the cluster's API and its token, found again after a restart", async (t) => {
+  const script =
+    'echo $NOMAD_TOKEN; cat "$NOMAD_SECRETS_DIR/nomad_token"; echo; grep -E "^Cap(Prm|Bnd|Amb)|^NoNewPrivs|^Uid" /proc/self/status; exec sleep 300';
+  const task = taskOf({ role: "ingress", args: [script] });
+  const first = laresDriver();
+  const started = await first.start({ ...task, env: { NOMAD_SECRETS_DIR: task.paths.secretsDir } });
+  if (!started.ok) throw new Error(started.error.message);
+  const lines = () => readFileSync(task.paths.stdoutPath, "utf8").trim().split("\n");
+  while (lines().length < 7) await new Promise((resolve) => setTimeout(resolve, 10));
+  const [token, fromFile, ...status] = lines();
+  t.is(token, fromFile);
+  const socket = `${task.paths.secretsDir}/api.sock ${token}`;
+  t.true(opened.includes(socket));
+  if (process.getuid?.() === 0) {
+    const field = (name: string) => status.find((line) => line.startsWith(name))?.split(/\s+/)[1];
+    // CAP_NET_BIND_SERVICE is number 10.
+    t.is(field("CapBnd:"), "0000000000000400");
+    t.is(field("NoNewPrivs:"), "1");
+  }
+  first.close?.();
+  opened.length = 0;
+  const second = laresDriver();
+  t.true((await second.recover(started.value)).ok);
+  t.true(opened.includes(socket), "the socket is opened again with the token the task has");
+  await second.stop(started.value, { killSignal: "SIGTERM", killTimeoutMs: 5000 });
+  await second.destroy(started.value);
+  second.close?.();
 });
 
 test("docker: folders, environment, working directory, limits and names as users know them", async (t) => {
