@@ -1,49 +1,26 @@
-import type { AgentConfig } from "#base/language/agent-config/config.ts";
-import type { SystemEnv } from "#base/platform/create-env.ts";
-import { loadIdentity, type NodeIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
+import { loadIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
 import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
 import { SchedulerClient } from "#daemons/scheduler/client/client.ts";
 import { releaseMemoryWhenIdle } from "#base/platform/idle-memory.ts";
-import { createDiscovery, type Discovery } from "#daemons/discovery/create-discovery.ts";
+import { createDiscovery } from "#daemons/discovery/create-discovery.ts";
 import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
-import { createSchedulerServer, type SchedulerServer } from "#daemons/scheduler/server/server.ts";
+import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
+import type { AgentOptions, Composition } from "./composition.ts";
 import { addressesOf, type Addresses } from "./addresses.ts";
 import { createApis, type Apis } from "./apis.ts";
-import { openDataFolder, type DataFolder } from "./data-folder.ts";
+import { openDataFolder } from "./data-folder.ts";
 import { createDrivers } from "./drivers.ts";
 import { agentFacts } from "./facts.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { listen } from "./listeners.ts";
 import { monitorLog } from "./monitor.ts";
-import { openState, type State } from "./open-state.ts";
-
-export interface AgentOptions {
-  readonly config: AgentConfig;
-  readonly env: SystemEnv;
-  readonly version: string;
-  /** What a stop does with running tasks: an agent that restarts leaves them, one that goes away for good ends them. */
-  readonly tasksAtStop: "leave" | "stop";
-  /** Reads the configuration again. */
-  readonly reload: () => Promise<void>;
-}
+import { openState } from "./open-state.ts";
+import { TaskApi } from "./task-api.ts";
 
 export interface Agent {
   readonly addresses: Addresses;
   /** Stops everything in reverse order. Idempotent. */
   stop(): Promise<void>;
-}
-
-/** All a start has made so far. */
-export interface Composition extends AgentOptions {
-  readonly addresses: Addresses;
-  readonly folder: DataFolder;
-  readonly identity: NodeIdentity;
-  readonly nodeName: string;
-  readonly state: State;
-  readonly discovery: Discovery;
-  readonly server: SchedulerServer;
-  /** Undefined on a node that runs no tasks. */
-  readonly client: SchedulerClient | undefined;
 }
 
 /** Starts every part of an agent in one process. When a part cannot start, those before it are stopped again. */
@@ -79,7 +56,9 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
     config: discoveryConfig(options, { addresses, folder, identity, nodeName }),
   });
   const server = createSchedulerServer({ env, store, view });
-  const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server };
+  const taskApi = new TaskApi(env);
+  lifecycle.add("the tasks' API sockets", () => taskApi.stop());
+  const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi };
   return { ...known, client: config.client.enabled ? createClient(known) : undefined };
 }
 
@@ -92,13 +71,14 @@ function createClient({
   addresses,
   version,
   tasksAtStop,
+  taskApi,
 }: Omit<Composition, "client">): SchedulerClient {
   return new SchedulerClient({
     env,
     config,
     version,
     link: server.link,
-    drivers: createDrivers(env, config),
+    drivers: createDrivers(env, config, taskApi),
     registry: discovery.registry,
     dataDir: folder.root,
     httpAddress: `${addresses.advertise}:${config.ports.http}`,
@@ -149,7 +129,7 @@ function createAgentApis(composition: Composition): Apis {
 }
 
 async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle): Promise<void> {
-  const { config, env, addresses, discovery, server, client } = composition;
+  const { config, env, addresses, discovery, server, client, taskApi } = composition;
   const limits = {
     maxConnectionsPerClient: config.limits.httpMaxConnsPerClient,
     maxBodyBytes: config.limits.httpMaxBodyBytes,
@@ -169,6 +149,7 @@ async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle)
     env.log,
   );
   if (client === undefined) return;
+  taskApi.serve(apis.task);
   await client.start();
   lifecycle.add("the scheduler's client", () => client.stop());
 }

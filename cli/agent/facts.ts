@@ -1,6 +1,6 @@
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { AgentFacts } from "#daemons/scheduler/http/nomad-deps.ts";
-import type { Composition } from "./agent.ts";
+import type { Composition } from "./composition.ts";
 
 /** What this agent says of itself over Nomad's API. */
 export function agentFacts({ config, env, addresses, nodeName, state, version }: Composition): AgentFacts {

@@ -18,11 +18,15 @@ export interface TaskSocket {
  */
 export class TaskApi {
   readonly #env: Env;
-  readonly #exchange: Exchange;
   readonly #open = new Map<string, HttpListener>();
+  #exchange: Exchange = () => Promise.resolve(NOT_YET);
 
-  constructor(env: Env, exchange: Exchange) {
+  constructor(env: Env) {
     this.#env = env;
+  }
+
+  /** What the sockets answer with; before that they say that the agent is starting. */
+  serve(exchange: Exchange): void {
     this.#exchange = exchange;
   }
 
@@ -49,6 +53,12 @@ export class TaskApi {
     for (const path of Array.from(this.#open.keys())) await this.close(path);
   }
 }
+
+const NOT_YET: ExchangeResponse = {
+  status: 503,
+  headers: { "content-type": "text/plain; charset=utf-8" },
+  body: "the agent is starting; ask again\n",
+};
 
 const REFUSED: ExchangeResponse = {
   status: 403,
