@@ -12,7 +12,11 @@ interface Envelope {
 
 /** `{"schema":<version>,"value":<the value as JSON>}`. */
 export function encodeRow<T>(table: Table<T>, value: T): string {
-  return `{"schema":${table.schemaVersion},"value":${JSON.stringify(value)}}`;
+  return `${headOf(table)}${JSON.stringify(value)}}`;
+}
+
+function headOf<T>(table: Table<T>): string {
+  return `{"schema":${table.schemaVersion},"value":`;
 }
 
 /**
@@ -23,7 +27,7 @@ export function encodeRow<T>(table: Table<T>, value: T): string {
 export function decodeRow<T>(table: Table<T>, text: string): Result<T> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = parse(text, table);
   } catch (thrown) {
     return fail("not_json", `cannot read a value of table ${table.name}: ${messageOf(thrown)}`);
   }
@@ -43,6 +47,14 @@ export function decodeRow<T>(table: Table<T>, text: string): Result<T> {
   const issue = read.issues[0];
   const where = v.getDotPath(issue) ?? "value";
   return fail("bad_value", `table ${table.name}, schema ${parsed.schema}, ${where}: ${issue.message}`);
+}
+
+/** What this version wrote needs no envelope parsed around it. */
+function parse<T>(text: string, table: Table<T>): unknown {
+  const head = headOf(table);
+  if (!text.startsWith(head) || !text.endsWith("}")) return JSON.parse(text);
+  const value: unknown = JSON.parse(text.slice(head.length, -1));
+  return { schema: table.schemaVersion, value };
 }
 
 function isEnvelope(value: unknown): value is Envelope {

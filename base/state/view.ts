@@ -32,6 +32,15 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
+/** Neighbours in the log often belong to one table and namespace: what was found for the last key serves the next. */
+interface Place {
+  /** `/lares/1/<table>/<namespace>/` */
+  readonly prefix: string;
+  readonly table: string;
+  readonly namespace: string;
+  readonly intake: Intake | undefined;
+}
+
 /** How rows of one table enter the view, with their type already forgotten. */
 interface Intake {
   readonly rows: { touch(index: number): void; delete(namespace: string, id: string): void };
@@ -48,6 +57,7 @@ class FollowedView implements View {
   #waiters: Waiter[] = [];
   #watch: Watch | undefined;
   #index = 0;
+  #lastPlace: Place | undefined;
   #closed = false;
 
   constructor(tables: readonly Table<unknown>[], options: FollowOptions) {
@@ -116,12 +126,13 @@ class FollowedView implements View {
     const rows: ViewRowChange[] = [];
     for (const change of changes) {
       const key = change.kind === "put" ? change.record.key : change.key;
-      const parts = partsOf(key);
-      const intake = parts === undefined ? undefined : this.#intakes.get(parts.table);
-      if (parts === undefined || intake === undefined) continue;
-      this.#applyOne(change, intake, parts);
+      const place = this.#placeOf(key);
+      if (place?.intake === undefined) continue;
+      const { table, namespace, intake } = place;
+      const id = key.slice(place.prefix.length);
+      this.#applyOne(change, intake, { namespace, id });
       intake.rows.touch(revision);
-      rows.push({ table: parts.table, namespace: parts.namespace, id: parts.id, kind: change.kind });
+      rows.push({ table, namespace, id, kind: change.kind });
     }
     this.#index = revision;
     for (const listener of this.#listeners) listener({ revision, rows });
@@ -135,8 +146,20 @@ class FollowedView implements View {
   }
 
   #put(record: StoreRecord): string | undefined {
-    const parts = partsOf(record.key);
-    return parts === undefined ? undefined : this.#intakes.get(parts.table)?.put(record, parts.namespace, parts.id);
+    const place = this.#placeOf(record.key);
+    if (place?.intake === undefined) return undefined;
+    return place.intake.put(record, place.namespace, record.key.slice(place.prefix.length));
+  }
+
+  /** Undefined for keys of another layout. */
+  #placeOf(key: string): Place | undefined {
+    if (this.#lastPlace !== undefined && key.startsWith(this.#lastPlace.prefix)) return this.#lastPlace;
+    const parts = partsOf(key);
+    if (parts === undefined) return undefined;
+    const { table, namespace, id } = parts;
+    const prefix = key.slice(0, key.length - id.length);
+    this.#lastPlace = { prefix, table, namespace, intake: this.#intakes.get(table) };
+    return this.#lastPlace;
   }
 
   #wake(): void {

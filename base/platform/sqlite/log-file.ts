@@ -17,6 +17,10 @@ const CACHE_KIB = 2000;
 /** A fifth more records per second than 4 KiB, and what flash writes at once anyway. */
 const PAGE_BYTES = 8192;
 
+const COLUMNS = 8;
+/** Rows that go to SQLite together: a tenth more records per second than one by one. */
+const ROWS_PER_INSERT = 8;
+
 /** One row of the log: a put, or a delete (`value` undefined). `previous`: the row it supersedes, 0 for none. */
 export interface LogRow {
   readonly row: number;
@@ -44,6 +48,9 @@ export class LogFile {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #insert: StatementSync;
+  readonly #insertMany: StatementSync;
+  /** Columns of rows that were appended and not yet handed to SQLite. */
+  readonly #unwritten: (number | string | null)[] = [];
   readonly #byRow: StatementSync;
   readonly #from: StatementSync;
   readonly #heads: StatementSync;
@@ -60,7 +67,10 @@ export class LogFile {
     this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
     this.#commit = this.#db.prepare("COMMIT");
     const columns = "id, revision, created, version, previous, checksum, key, value";
-    this.#insert = this.#db.prepare(`INSERT INTO log (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+    const places = `(${new Array(COLUMNS).fill("?").join(", ")})`;
+    const many = new Array(ROWS_PER_INSERT).fill(places).join(", ");
+    this.#insert = this.#db.prepare(`INSERT INTO log (${columns}) VALUES ${places}`);
+    this.#insertMany = this.#db.prepare(`INSERT INTO log (${columns}) VALUES ${many}`);
     this.#byRow = rowsOf(this.#db.prepare(`SELECT ${columns} FROM log WHERE id = ?`));
     this.#from = rowsOf(this.#db.prepare(`SELECT ${columns} FROM log WHERE id >= ? ORDER BY id LIMIT ?`));
     const heads = "id, revision, created, version, previous, key, value IS NULL";
@@ -77,8 +87,10 @@ export class LogFile {
     try {
       this.#begin.run();
       work();
+      this.#flush();
       this.#commit.run();
     } catch (thrown) {
+      this.#unwritten.length = 0;
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       throw toStoreError(thrown, `write ${this.path}`);
     }
@@ -86,10 +98,22 @@ export class LogFile {
 
   append(row: LogRow): void {
     const { row: id, revision, createRevision, version, previous, key, value } = row;
-    this.#insert.run(id, revision, createRevision, version, previous, checksumOf(row), key, value ?? null);
+    this.#unwritten.push(id, revision, createRevision, version, previous, checksumOf(row), key, value ?? null);
+    if (this.#unwritten.length < ROWS_PER_INSERT * COLUMNS) return;
+    this.#insertMany.run(...this.#unwritten);
+    this.#unwritten.length = 0;
+  }
+
+  /** Writes what waits for a statement of its own size. */
+  #flush(): void {
+    for (let at = 0; at < this.#unwritten.length; at += COLUMNS) {
+      this.#insert.run(...this.#unwritten.slice(at, at + COLUMNS));
+    }
+    this.#unwritten.length = 0;
   }
 
   read(row: number): LogRow | undefined {
+    this.#flush();
     const found: unknown = this.#byRow.get(row);
     return found === undefined ? undefined : this.#toRow(found);
   }

@@ -8,7 +8,7 @@ export class CrashDisk {
   room = Infinity;
   /** Set: the next sync does not come back; this is called instead. */
   onHang: (() => void) | undefined;
-  readonly #files: { path: string; synced: number; size: number }[] = [];
+  readonly #files: { path: string; synced: number; size: number; real: AppendFile }[] = [];
 
   constructor(real: Disk) {
     this.disk = {
@@ -22,8 +22,9 @@ export class CrashDisk {
   }
 
   /** A power cut: of what was not synced, `keep` (0 to 1) stays, and bytes of that may be anything. */
-  crash(keep: number, garble: boolean): void {
-    for (const { path, synced, size } of this.#files.splice(0)) {
+  async crash(keep: number, garble: boolean): Promise<void> {
+    for (const { path, synced, size, real } of this.#files.splice(0)) {
+      await real.close();
       const end = synced + Math.floor((size - synced) * keep);
       truncateSync(path, end);
       if (!garble || end === synced) continue;
@@ -40,7 +41,7 @@ export class CrashDisk {
   }
 
   #wrap(path: string, real: AppendFile): AppendFile {
-    const file = { path, synced: real.size, size: real.size };
+    const file = { path, synced: real.size, size: real.size, real };
     this.#files.push(file);
     const append = async (data: Uint8Array): Promise<void> => {
       const fits = data.subarray(0, Math.min(data.length, this.room));

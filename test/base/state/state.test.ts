@@ -177,7 +177,7 @@ test("memory with a journal: a power cut loses nothing acknowledged and halves n
         const hung = new Promise<void>((resolve) => (crashing.onHang = resolve));
         for (let i = 0; i < lost; i++) void store.txn(pair(next++));
         await hung;
-        crashing.crash(keep, garble);
+        await crashing.crash(keep, garble);
         const again = await openJournaled(path);
         known = await writtenPairs(again);
         t.true(known.length === safe || known.length === next - 1, `${known.length} of ${safe} to ${next - 1}`);
