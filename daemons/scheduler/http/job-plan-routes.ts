@@ -5,11 +5,11 @@ import { route, type Route } from "#base/http/route.ts";
 import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import { parseJob } from "#base/language/jobspec/parse-job.ts";
-import { nextOf, parseCron } from "#base/language/cron.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { block, flag, text } from "#base/protocol/schema.ts";
 import { jobDiff } from "../server/job-diff.ts";
 import { sameSpecification } from "../server/job-specification.ts";
+import { nextLaunchMs } from "../server/periodic.ts";
 import type { Plan } from "../server/plan.ts";
 import { schedule } from "../server/schedule/schedule.ts";
 import { evalFor, nowNsOf } from "../server/server-context.ts";
@@ -138,13 +138,7 @@ function withUpdates(diff: ReturnType<typeof jobDiff>, { annotations }: Plan) {
   return { ...diff, TaskGroups };
 }
 
-function nextLaunch({ Periodic }: Job, nowMs: number): string {
-  if (Periodic === null || !Periodic.Enabled) return NEVER;
-  const specs = Periodic.Specs.length > 0 ? Periodic.Specs : [Periodic.Spec];
-  const schedules = specs.flatMap((spec) => {
-    const parsed = parseCron(spec, Periodic.TimeZone);
-    return parsed.ok ? [parsed.value] : [];
-  });
-  const next = nextOf(schedules, nowMs);
+function nextLaunch(job: Job, nowMs: number): string {
+  const next = nextLaunchMs(job, nowMs);
   return next === undefined ? NEVER : timeText(next * 1e6);
 }

@@ -51,7 +51,7 @@ export function jobReadRoutes(deps: NomadHttpDeps): Route[] {
     jobRoute(deps, {
       path: "/v1/job/+id/summary",
       summary: "Read a job's summary",
-      answer: (row) => summaryAnswer(row, standingOf(state, row)),
+      answer: (row) => summaryAnswer(state, row, standingOf(state, row)),
     }),
     jobRoute(deps, {
       path: "/v1/job/+id/scale",

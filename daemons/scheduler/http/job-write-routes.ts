@@ -76,6 +76,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
       },
     }),
     ...controlRoutes(deps),
+    periodicRoute(deps),
     ...versionWrites(deps),
   ];
 }
@@ -117,6 +118,21 @@ function controlRoutes(deps: NomadHttpDeps): Route[] {
       },
     }),
   ];
+}
+
+function periodicRoute(deps: NomadHttpDeps): Route {
+  return route({
+    method: ["PUT", "POST"],
+    path: "/v1/job/+id/periodic/force",
+    summary: "Launch a periodic job now",
+    access: submitJob,
+    query: v.object(namespaced),
+    body: jsonBody(v.unknown(), { whenEmpty: {} }),
+    handle: async ({ params, query }) => {
+      refuseIfClosed(deps);
+      return written(orThrow(await deps.server.periodic.force(oneNamespace(query.namespace), params.id)));
+    },
+  });
 }
 
 function versionWrites(deps: NomadHttpDeps): Route[] {

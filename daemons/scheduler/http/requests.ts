@@ -38,6 +38,7 @@ const STATUS: Readonly<Record<string, number>> = {
   no_canaries: 400,
   draining: 400,
   not_evaluable: 400,
+  not_periodic: 400,
   conflict: 409,
   bad_version: 400,
   bad_count: 400,

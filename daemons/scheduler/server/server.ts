@@ -19,6 +19,7 @@ import { JobEndpoint } from "./job-endpoint.ts";
 import { createLocalLink } from "./link-local.ts";
 import { NodeEndpoint } from "./node-endpoint.ts";
 import { NodeWatch } from "./node-watch.ts";
+import { PeriodicLauncher } from "./periodic-launcher.ts";
 import { PlanApplier } from "./plan-apply.ts";
 import { NodeTable } from "./place/node-table.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -43,6 +44,7 @@ export interface SchedulerServer {
   readonly nodes: NodeEndpoint;
   readonly deployments: DeploymentEndpoint;
   readonly link: ServerLink;
+  readonly periodic: PeriodicLauncher;
   readonly collector: Collector;
   stats(): SchedulerStats;
   /** How operators set the scheduler up. */
@@ -73,6 +75,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     watch.apply(change);
     deploymentWatcher.apply(change);
     parts.drainer.apply(change);
+    parts.periodic.apply(change);
   };
   let unfollow: (() => void) | undefined;
   return {
@@ -82,6 +85,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     nodes: parts.nodes,
     deployments: parts.deployments,
     configuration: parts.configuration,
+    periodic: parts.periodic,
     collector: parts.collector,
     link: createLocalLink({ context, nodes: parts.nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
     stats: () => ({
@@ -101,6 +105,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       worker.start();
       deploymentWatcher.start();
       parts.drainer.start();
+      parts.periodic.start();
       parts.collector.start();
     },
     stop() {
@@ -108,6 +113,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       worker.stop();
       deploymentWatcher.stop();
       parts.drainer.stop();
+      parts.periodic.stop();
       parts.collector.stop();
       beats.stop();
       watch.close();
@@ -146,6 +152,7 @@ function assemble({ env, store, view, fence = () => [] }: SchedulerServerDeps) {
     configuration,
     collector: new Collector(context),
     drainer: new Drainer(context, nodes),
+    periodic: new PeriodicLauncher(context, jobs),
     watch: new NodeWatch(state, clock),
     worker: new Worker({ clock, random, log, state, table, broker, blocked, applier, writer, configuration }),
     beats: heartbeatTimer(context, { heartbeats, nodes }),

@@ -1,7 +1,9 @@
 import type { Job } from "#base/protocol/job.ts";
 import type { Row } from "#base/state/table.ts";
 import type { ClusterState } from "../../server/cluster-state.ts";
+import { isTemplate } from "../../server/job-endpoint.ts";
 import { standingOf, type JobStanding } from "../../server/job-status.ts";
+import { childrenOf } from "../../server/periodic.ts";
 
 /** A job as `/v1/job/:id` gives it. https://developer.hashicorp.com/nomad/api-docs/jobs#read-job */
 export function jobAnswer(state: ClusterState, row: Row<Job>) {
@@ -50,7 +52,7 @@ export function jobStub(state: ClusterState, row: Row<Job>, withMeta: boolean) {
     Stop: job.Stop,
     Status: standing.status,
     StatusDescription: "",
-    JobSummary: summaryAnswer(row, standing),
+    JobSummary: summaryAnswer(state, row, standing),
     CreateIndex: row.createIndex,
     ModifyIndex: standing.modifyIndex,
     JobModifyIndex: row.modifyIndex,
@@ -59,13 +61,24 @@ export function jobStub(state: ClusterState, row: Row<Job>, withMeta: boolean) {
   };
 }
 
-export function summaryAnswer(row: Row<Job>, standing: JobStanding) {
+export function summaryAnswer(state: ClusterState, row: Row<Job>, standing: JobStanding) {
   return {
     JobID: row.id,
     Namespace: row.namespace,
     Summary: standing.summary,
-    Children: { Pending: 0, Running: 0, Dead: 0 },
+    Children: childCounts(state, row),
     CreateIndex: row.createIndex,
     ModifyIndex: standing.modifyIndex,
   };
+}
+
+/** The jobs a periodic job made, by status. */
+function childCounts(state: ClusterState, row: Row<Job>) {
+  const counts = { Pending: 0, Running: 0, Dead: 0 };
+  if (!isTemplate(row.value)) return counts;
+  for (const child of childrenOf(state, row)) {
+    const { status } = standingOf(state, child);
+    counts[status === "pending" ? "Pending" : status === "running" ? "Running" : "Dead"] += 1;
+  }
+  return counts;
 }

@@ -338,6 +338,25 @@ test("a job that holds slashes in its name", async (t) => {
   t.is((await get("/v1/job/team/app/allocations")).json.length, 1);
 });
 
+test("a periodic job shows its next launch, and is launched by hand", async (t) => {
+  const { get, put, cluster } = await api(t);
+  const periodic = sent({
+    ID: "backup",
+    Name: "backup",
+    Type: "batch",
+    Periodic: { Enabled: true, Spec: "0 3 * * *", SpecType: "cron" },
+  });
+  t.regex((await put("/v1/job/backup/plan", periodic)).json.NextPeriodicLaunch, /^20\d\d-.*T03:00:00Z$/);
+  t.is((await put("/v1/jobs", periodic)).json.EvalID, "");
+  t.truthy((await put("/v1/job/backup/periodic/force", {})).json.EvalID);
+  await cluster.settled();
+  const [parent, child] = (await get("/v1/jobs")).json;
+  t.like(parent, { Periodic: true, Status: "running", JobSummary: { Children: { Pending: 0, Running: 1, Dead: 0 } } });
+  t.is(child.ParentID, "backup");
+  await put("/v1/jobs", sent());
+  t.is((await put("/v1/job/app/periodic/force", {})).status, 400);
+});
+
 test("times", (t) => {
   t.is(timeText(0), "0001-01-01T00:00:00Z");
   t.is(timeText(1e9), "1970-01-01T00:00:01Z");
