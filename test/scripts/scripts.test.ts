@@ -131,6 +131,10 @@ test("a TAP stream is counted so that nothing looks better than it is", (t) => {
     "# tests 6",
   ].map((line) => tap.line(line));
   t.deepEqual(tap.tally(), { passed: 2, failed: 4 });
+  t.true(tap.complete());
+  const cut = readTap();
+  cut.line("ok 1 - fine");
+  t.false(cut.complete(), "a runner that died has no plan");
   t.deepEqual(
     shown.filter((line) => line !== undefined),
     [
