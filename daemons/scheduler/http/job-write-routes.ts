@@ -1,13 +1,14 @@
 import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
-import { queryFlag, queryInteger } from "#base/http/query.ts";
+import { queryFlag, queryInteger, queryText } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
 import { JobSubmissionSchema } from "#base/protocol/job-submission.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
-import { anyMap, block, flag, integer, optionalInteger, text } from "#base/protocol/schema.ts";
+import { anyMap, block, flag, integer, optionalInteger, text, textMap } from "#base/protocol/schema.ts";
 import type { Row } from "#base/state/table.ts";
 import type { JobAnswer } from "../server/job-endpoint.ts";
+import { dispatch } from "../server/dispatch.ts";
 import { forceReschedule } from "../server/alloc-endpoint.ts";
 import { takeJob } from "./job-intake.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
@@ -77,6 +78,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
     }),
     ...controlRoutes(deps),
     periodicRoute(deps),
+    dispatchRoute(deps),
     ...versionWrites(deps),
   ];
 }
@@ -131,6 +133,39 @@ function periodicRoute(deps: NomadHttpDeps): Route {
     handle: async ({ params, query }) => {
       refuseIfClosed(deps);
       return written(orThrow(await deps.server.periodic.force(oneNamespace(query.namespace), params.id)));
+    },
+  });
+}
+
+const DispatchBody = v.object({
+  JobID: text,
+  Payload: text,
+  Meta: textMap,
+  IdPrefixTemplate: text,
+});
+
+/** https://developer.hashicorp.com/nomad/api-docs/jobs#dispatch-job */
+function dispatchRoute(deps: NomadHttpDeps): Route {
+  return route({
+    method: ["PUT", "POST"],
+    path: "/v1/job/+id/dispatch",
+    summary: "Run a parameterized job with a payload and metadata of its own",
+    access: submitJob,
+    query: v.object({ ...namespaced, idempotency_token: queryText }),
+    body: jsonBody(DispatchBody, { whenEmpty: {} }),
+    handle: async ({ params, query, body }) => {
+      refuseIfClosed(deps);
+      const at = { namespace: oneNamespace(query.namespace), id: params.id };
+      const request = { payload: body.Payload, meta: body.Meta, idempotencyToken: query.idempotency_token };
+      const { jobId, evalId, index, jobModifyIndex } = orThrow(await dispatch(deps.server, at, request));
+      const value = {
+        DispatchedJobID: jobId,
+        EvalID: evalId,
+        EvalCreateIndex: evalId === "" ? 0 : index,
+        JobCreateIndex: jobModifyIndex,
+        Index: index,
+      };
+      return { kind: "json", index, value };
     },
   });
 }

@@ -39,6 +39,7 @@ const STATUS: Readonly<Record<string, number>> = {
   draining: 400,
   not_evaluable: 400,
   not_periodic: 400,
+  bad_dispatch: 400,
   conflict: 409,
   bad_version: 400,
   bad_count: 400,

@@ -1,9 +1,10 @@
+import type { ExecutionContext } from "ava";
 import { createApi } from "#base/http/api.ts";
 import { nomadDialect } from "#base/http/dialect.ts";
 import { compileFilter } from "#base/language/filter/compile.ts";
 import { BlockingQueries } from "#base/state/blocking.ts";
 import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
-import { startCluster } from "../server/cluster.ts";
+import { makeNode, startCluster } from "../server/cluster.ts";
 
 export interface Answer {
   readonly status: number;
@@ -76,3 +77,24 @@ export async function startApi() {
     },
   };
 }
+
+/** One that ends with its test, with these nodes. */
+export async function api(t: ExecutionContext, nodes: readonly string[] = ["node-1"]) {
+  const started = await startApi();
+  t.teardown(() => started.stop());
+  for (const id of nodes) await started.cluster.server.link.register(makeNode(id));
+  return started;
+}
+
+/** As a client sends it: only what a person wrote. */
+export const sent = (fields: Record<string, unknown> = {}, group: Record<string, unknown> = {}) => ({
+  Job: {
+    ID: "app",
+    Name: "app",
+    Type: "service",
+    TaskGroups: [
+      { Name: "web", Count: 1, Tasks: [{ Name: "main", Driver: "mock", Config: { run_for: "1h" } }], ...group },
+    ],
+    ...fields,
+  },
+});

@@ -1,29 +1,9 @@
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import fc from "fast-check";
 import { jobDiff } from "#daemons/scheduler/server/job-diff.ts";
 import { timeText } from "#daemons/scheduler/http/answers/time.ts";
-import { makeJob, makeNode } from "../server/cluster.ts";
-import { startApi } from "./api.ts";
-
-async function api(t: ExecutionContext, nodes: readonly string[] = ["node-1"]) {
-  const started = await startApi();
-  t.teardown(() => started.stop());
-  for (const id of nodes) await started.cluster.server.link.register(makeNode(id));
-  return started;
-}
-
-/** As a client sends it: only what a person wrote. */
-const sent = (fields: Record<string, unknown> = {}, group: Record<string, unknown> = {}) => ({
-  Job: {
-    ID: "app",
-    Name: "app",
-    Type: "service",
-    TaskGroups: [
-      { Name: "web", Count: 1, Tasks: [{ Name: "main", Driver: "mock", Config: { run_for: "1h" } }], ...group },
-    ],
-    ...fields,
-  },
-});
+import { makeJob } from "../server/cluster.ts";
+import { api, sent } from "./api.ts";
 
 test("a job from registration to its allocation, as the CLI goes about it", async (t) => {
   const { put, get, cluster } = await api(t);
@@ -336,25 +316,6 @@ test("a job that holds slashes in its name", async (t) => {
   await cluster.settled();
   t.is((await get("/v1/job/team%2Fapp")).json.ID, ID);
   t.is((await get("/v1/job/team/app/allocations")).json.length, 1);
-});
-
-test("a periodic job shows its next launch, and is launched by hand", async (t) => {
-  const { get, put, cluster } = await api(t);
-  const periodic = sent({
-    ID: "backup",
-    Name: "backup",
-    Type: "batch",
-    Periodic: { Enabled: true, Spec: "0 3 * * *", SpecType: "cron" },
-  });
-  t.regex((await put("/v1/job/backup/plan", periodic)).json.NextPeriodicLaunch, /^20\d\d-.*T03:00:00Z$/);
-  t.is((await put("/v1/jobs", periodic)).json.EvalID, "");
-  t.truthy((await put("/v1/job/backup/periodic/force", {})).json.EvalID);
-  await cluster.settled();
-  const [parent, child] = (await get("/v1/jobs")).json;
-  t.like(parent, { Periodic: true, Status: "running", JobSummary: { Children: { Pending: 0, Running: 1, Dead: 0 } } });
-  t.is(child.ParentID, "backup");
-  await put("/v1/jobs", sent());
-  t.is((await put("/v1/job/app/periodic/force", {})).status, 400);
 });
 
 test("times", (t) => {
