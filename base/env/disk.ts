@@ -31,7 +31,7 @@ export interface Disk {
   /** Names in a folder, sorted; empty when it is missing. */
   list(path: string): Promise<readonly string[]>;
   /** With parents; fine if it is there. Default mode 0o755. */
-  makeDir(path: string, options?: FileOptions): Promise<void>;
+  makeDir(path: string, options?: FolderOptions): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Files and folders with all they hold; fine if it is missing. Does not follow links. */
   remove(path: string): Promise<void>;
@@ -46,6 +46,11 @@ export interface FileOptions {
   readonly mode?: number;
   readonly uid?: number;
   readonly gid?: number;
+}
+
+export interface FolderOptions extends FileOptions {
+  /** Default true. False: may be gone after a power cut, for folders that are made again anyway. */
+  readonly durable?: boolean;
 }
 
 /** The operating system's code (`ENOSPC`, `EACCES`, `EROFS` …) with the path and the action. */

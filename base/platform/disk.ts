@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
 import { DiskError } from "#base/env/disk.ts";
-import type { AppendFile, Disk, FileOptions, FileStat } from "#base/env/disk.ts";
+import type { AppendFile, Disk, FileOptions, FileStat, FolderOptions } from "#base/env/disk.ts";
 import type { Random } from "#base/env/random.ts";
 import { openAppendFile } from "./append-file.ts";
 import { codeOf } from "./system-error.ts";
@@ -145,7 +145,7 @@ async function stat(path: string): Promise<FileStat> {
   };
 }
 
-async function makeDir(path: string, options: FileOptions): Promise<void> {
+async function makeDir(path: string, options: FolderOptions): Promise<void> {
   const mode = options.mode ?? FOLDER_MODE;
   const first = await fs.mkdir(path, { recursive: true, mode });
   if (first === undefined) return;
@@ -153,6 +153,7 @@ async function makeDir(path: string, options: FileOptions): Promise<void> {
   if (options.uid !== undefined || options.gid !== undefined) {
     await fs.lchown(path, options.uid ?? -1, options.gid ?? -1);
   }
+  if (options.durable === false) return;
   const stop = dirname(first);
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     await syncFolder(folder);

@@ -30,7 +30,9 @@ export async function cgroupPids(env: Env, cgroup: string): Promise<readonly num
 
 export async function removeCgroup(env: Env, cgroup: string): Promise<void> {
   if (cgroup === "" || (await env.disk.stat(cgroup)) === undefined) return;
-  await env.exec.run(["rmdir", cgroup]);
+  // The agent's own folders go with their last task; as long as they hold another, the kernel refuses.
+  const owner = dirname(cgroup);
+  await env.exec.run(["rmdir", cgroup, owner, dirname(owner)]);
 }
 
 /** Cgroups of this agent whose tasks are not in `keep`. */

@@ -7,7 +7,8 @@
 const SCRIPT = `exit_file=$1 cgroup=$2
 shift 2
 if [ -n "$cgroup" ]; then
-  { mkdir -p "$cgroup" && echo $$ >"$cgroup/cgroup.procs"; } 2>/dev/null
+  # A folder above may go with its last task just now.
+  { mkdir -p "$cgroup" || mkdir -p "$cgroup" || mkdir -p "$cgroup"; echo $$ >"$cgroup/cgroup.procs"; } 2>/dev/null
 fi
 trap : HUP INT QUIT TERM USR1 USR2 ALRM CONT WINCH
 "$@"

@@ -18,17 +18,19 @@ export function allocDirOf(allocsRoot: string, allocId: string): AllocDir {
   return { root, shared: join(root, "alloc"), logs: join(root, "alloc", "logs") };
 }
 
+/** After a power cut nothing of it runs any more and it is built anew, so no disk has to turn for it. */
 export async function buildAllocDir(disk: Disk, dir: AllocDir): Promise<void> {
   // The folders' order is their parents'; each call makes what is missing above it.
-  for (const name of ["data", "logs", "tmp"]) await disk.makeDir(join(dir.shared, name), { mode: OPEN_TO_ALL });
+  for (const name of ["data", "logs", "tmp"])
+    await disk.makeDir(join(dir.shared, name), { mode: OPEN_TO_ALL, durable: false });
 }
 
 /** Where a task's folders are, and the files its output goes to now. */
 export async function buildTaskDir(disk: Disk, dir: AllocDir, task: string): Promise<TaskPaths> {
   const taskDir = join(dir.root, task);
-  await disk.makeDir(join(taskDir, "local"), { mode: OPEN_TO_ALL });
-  await disk.makeDir(join(taskDir, "secrets"), { mode: OWNER_ONLY });
-  await disk.makeDir(join(taskDir, "tmp"), { mode: OPEN_TO_ALL });
+  await disk.makeDir(join(taskDir, "local"), { mode: OPEN_TO_ALL, durable: false });
+  await disk.makeDir(join(taskDir, "secrets"), { mode: OWNER_ONLY, durable: false });
+  await disk.makeDir(join(taskDir, "tmp"), { mode: OPEN_TO_ALL, durable: false });
   return {
     allocDir: dir.shared,
     taskDir,
