@@ -191,7 +191,7 @@ export class SchedulerClient {
     state.keepAlloc(next);
     const runner = new AllocRunner(this.#runnerDeps(state), next);
     this.#runners.set(next.alloc.ID, runner);
-    runner.start().catch((thrown: unknown) => {
+    this.#startAfter(next.alloc.PreviousAllocation, runner).catch((thrown: unknown) => {
       this.#deps.env.log.error("cannot start an allocation", { alloc: next.alloc.ID, error: messageOf(thrown) });
       for (const task of runner.tasks.values()) {
         const message = messageOf(thrown);
@@ -201,6 +201,13 @@ export class SchedulerClient {
         });
       }
     });
+  }
+
+  /** What it replaces on this node may still hold its ports: that ends first. */
+  async #startAfter(previousId: string, runner: AllocRunner): Promise<void> {
+    const previous = this.#runners.get(previousId);
+    if (previous !== undefined && !previous.isTerminal()) await previous.stop();
+    await runner.start();
   }
 
   /** The servers collected it: nothing of it may stay. */
