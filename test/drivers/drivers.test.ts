@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import type { Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import test from "ava";
 import type { ExecutionContext } from "ava";
@@ -351,6 +353,74 @@ test("docker: an engine that is away is unhealthy and says where it was looked f
   const refused = await driver.start(taskOf({ image: IMAGE }));
   t.true(!refused.ok && refused.error.recoverable);
 });
+
+test("docker: an engine that goes away and comes back costs no task, and an end meanwhile is learnt", async (t) => {
+  const gate = await gateTo(dockerHost.replace("unix://", ""), `${root}/gate.sock`);
+  const driver = createDockerDriver(env, { options: readDockerOptions({}), dockerHost: `unix://${root}/gate.sock` });
+  t.teardown(async () => {
+    driver.close?.();
+    await gate.shut();
+  });
+  const started = await driver.start(
+    taskOf({
+      image: IMAGE,
+      command: "/bin/sh",
+      args: ["-c", "while [ ! -e /alloc/go ]; do sleep 0.1; done; echo done; exit 7"],
+    }),
+  );
+  if (!started.ok) throw new Error(started.error.message);
+  const ended = driver.wait(started.value, nothing);
+  await gate.shut();
+  t.false((await driver.fingerprint()).Healthy);
+  const restarted = createDockerDriver(env, { options: readDockerOptions({}), dockerHost: `unix://${root}/gate.sock` });
+  t.true((await restarted.recover(started.value)).ok, "a task is not given up because the engine is away");
+  restarted.close?.();
+  const id = started.value.state["containerId"] as string;
+  const inspect = () =>
+    execFileSync("docker", ["inspect", "-f", "{{.State.Running}}", id], {
+      env: { ...process.env, DOCKER_HOST: dockerHost },
+      encoding: "utf8",
+    });
+  const stdoutPath = started.value.state["stdoutPath"] as string;
+  writeFileSync(`${stdoutPath.replace(/\/logs\/.*/, "")}/go`, "");
+  while (inspect().trim() === "true") await new Promise((resolve) => setTimeout(resolve, 50));
+  await gate.open();
+  const exit = await ended;
+  t.is(exit.kind === "exited" ? exit.code : exit.kind, 7);
+  t.is(readFileSync(stdoutPath, "utf8"), "done\n");
+  t.true((await driver.fingerprint()).Healthy);
+  await driver.destroy(started.value);
+});
+
+/** A way to the engine's socket that can be shut and opened. */
+async function gateTo(target: string, path: string) {
+  const sockets = new Set<Socket>();
+  let server: Server | undefined;
+  const open = () =>
+    new Promise<void>((resolve) => {
+      server = createServer((client) => {
+        const engine = connect(target);
+        for (const [from, to] of [
+          [client, engine],
+          [engine, client],
+        ] as const) {
+          sockets.add(from);
+          from.on("error", () => to.destroy()).on("close", () => sockets.delete(from));
+          from.pipe(to);
+        }
+      }).listen(path, resolve);
+    });
+  await open();
+  return {
+    open,
+    shut: () =>
+      new Promise<void>((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        if (server?.listening === true) server.close(() => resolve());
+        else resolve();
+      }),
+  };
+}
 
 test("image names", (t) => {
   const shown = (name: string) => {
