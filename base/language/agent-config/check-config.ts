@@ -28,6 +28,7 @@ export function checkAgentConfig(config: AgentConfig): readonly Failure[] {
   }
   checkPorts(config, error);
   checkTls(config, error);
+  checkProtection(config, error);
   return found;
 }
 
@@ -50,4 +51,11 @@ function checkTls({ tls }: AgentConfig, error: Complain): void {
   // Certificates of a cluster made by `lares init` need no mention; half of a set is a mistake.
   if (missing.length > 0 && missing.length < 3)
     error(`tls: ${missing.join(" and ")} missing`, "ca_file, cert_file and key_file belong together");
+}
+
+/** An agent that took these and did nothing would be open to whoever it was to be closed to. */
+function checkProtection({ acl, tls }: AgentConfig, error: Complain): void {
+  const hint = "remove it, and let only people who may do everything reach the APIs (bind_addr, addresses, a firewall)";
+  if (acl.enabled) error("acl: access control lists are not available yet", hint);
+  if (tls.http || tls.rpc) error("tls: encrypted listeners are not available yet", hint);
 }

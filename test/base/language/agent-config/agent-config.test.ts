@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
 import test from "ava";
 import fc from "fast-check";
 import { checkAgentConfig } from "#base/language/agent-config/check-config.ts";
 import { defaultAgentConfig, type AgentConfig } from "#base/language/agent-config/config.ts";
 import { readAgentConfig } from "#base/language/agent-config/read-config.ts";
+import { agent } from "#base/language/agent-config/tables/agent.ts";
+import type { BlockTable } from "#base/language/hcl/decode/table.ts";
 import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
 
 const file = (text: string, name = "lares.hcl") => ({ name, text });
@@ -249,6 +252,11 @@ const CONTRADICTIONS: readonly (readonly [text: string, ...messages: string[]])[
     "ports: http and rpc are both 1",
   ],
   ['client { enabled = true }\ntls { ca_file = "/a" }', "tls: cert_file and key_file missing"],
+  [
+    "client { enabled = true }\nacl { enabled = true }\ntls { http = true }",
+    "acl: access control lists are not available yet",
+    "tls: encrypted listeners are not available yet",
+  ],
 ];
 
 for (const [text, ...messages] of CONTRADICTIONS) {
@@ -259,3 +267,27 @@ for (const [text, ...messages] of CONTRADICTIONS) {
     );
   });
 }
+
+/** Every key as `block key`, `block inner key`; those of the file itself as `top key`. */
+function keysOf(table: BlockTable, path: string): string[] {
+  const inner = Object.entries(table.blocks).flatMap(([name, rule]) =>
+    rule.kind === "nested" ? keysOf(rule.table(), path === "top" ? name : `${path} ${name}`) : [`${path} ${name}`],
+  );
+  return [...Object.keys(table.attributes).map((key) => `${path} ${key}`), ...inner];
+}
+
+test("the manual has a row for every key", (t) => {
+  const manual = readFileSync(new URL("../../../../docs/configuration.md", import.meta.url), "utf8");
+  const rows = new Set(
+    manual.split(/^#+ /m).flatMap((section) => {
+      const [heading = "", ...lines] = section.split("\n");
+      const cells = lines.flatMap((line) => /^\| (`[^|]*) \|/.exec(line)?.[1] ?? []);
+      return cells.flatMap((cell) => [...cell.matchAll(/`(\w+)/g)].map(([, key]) => `${heading} ${key}`));
+    }),
+  );
+  t.deepEqual(
+    keysOf(agent, "top").filter((key) => !rows.has(key)),
+    [],
+    "write these into docs/configuration.md",
+  );
+});
