@@ -1,7 +1,18 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { randomUUID } from "node:crypto";
 import test from "ava";
+import fc from "fast-check";
+import * as v from "valibot";
 import type { ExecutionContext } from "ava";
 import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
 import { createApi } from "#base/http/api.ts";
@@ -12,6 +23,11 @@ import { createSchedulerClient } from "#daemons/scheduler/client/client.ts";
 import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
 import { readLog } from "#daemons/scheduler/client/logs/log-reader.ts";
 import { rotateLog } from "#daemons/scheduler/client/logs/rotate-log.ts";
+import { decideRestart, freshWindow } from "#daemons/scheduler/client/task/restart-policy.ts";
+import type { RestartWindow } from "#daemons/scheduler/client/task/restart-policy.ts";
+import { newTaskRecord, stepTask } from "#daemons/scheduler/client/task/task-machine.ts";
+import type { TaskContext, TaskInput } from "#daemons/scheduler/client/task/task-machine.ts";
+import { TaskRecordSchema } from "#daemons/scheduler/client/task/task-record.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
 import { FakeRegistry, FakeServers, jobOf } from "./fake-cluster.ts";
@@ -170,6 +186,112 @@ test("a restarted agent finds its tasks: the same process, never two, and none t
   servers.set(jobOf([sh("web", "x"), mock("mock", {})]), { ID: id, DesiredStatus: "stop" });
   await servers.until(id, (each) => each.ClientStatus === "complete");
   t.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+});
+
+test("state: a torn last line costs nothing else; lost state ends what it knew before anything starts again", async (t) => {
+  const { servers, start, dir } = place(t);
+  const first = await start("leave");
+  const id = randomUUID();
+  servers.set(jobOf([sh("web", "echo $$; exec sleep 300")]), { ID: id });
+  await servers.until(id, (each) => each.ClientStatus === "running");
+  const log = `${dir}/alloc/${id}/alloc/logs/web.stdout.0`;
+  const pids = async (count: number): Promise<number[]> => {
+    for (;;) {
+      const lines = readFileSync(log, "utf8").split("\n").slice(0, -1);
+      if (lines.length >= count) return lines.map(Number);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  await pids(1);
+  await first.stop();
+  const state = `${dir}/client/state.jsonl`;
+  appendFileSync(state, '{"task":["torn');
+  const second = await start("leave");
+  t.is(second.runner(id)?.tasks.get("web")?.record().phase.kind, "running");
+  t.is((await pids(1)).length, 1);
+  await second.stop();
+  rmSync(state);
+  await start();
+  const [old, fresh] = await pids(2);
+  t.not(old, fresh);
+  const stat = existsSync(`/proc/${old}/stat`) ? readFileSync(`/proc/${old}/stat`, "utf8") : ") Z";
+  if (existsSync("/sys/fs/cgroup/freezer") || existsSync("/sys/fs/cgroup/cgroup.controllers"))
+    t.regex(stat, /\) [ZX]/, "never two of one task");
+});
+
+test("what is known from the servers is kept: a node without them takes up its tasks", async (t) => {
+  const { servers, start } = place(t);
+  const first = await start("leave");
+  const id = randomUUID();
+  servers.set(jobOf([mock("a", { run_for: "10m" })]), { ID: id });
+  await servers.until(id, (each) => each.ClientStatus === "running");
+  await first.stop();
+  servers.away = true;
+  const second = await start();
+  t.is(second.runner(id)?.tasks.get("a")?.record().phase.kind, "running");
+  servers.away = false;
+});
+
+test("restart policy: attempts in an interval, then fail or wait for the next one", (t) => {
+  const random = { float: () => 0 } as Parameters<typeof decideRestart>[2]["random"];
+  const policy = { attempts: 2, intervalNs: 100e9, delayNs: 1e9, mode: "fail" } as const;
+  const at = (seconds: number, window: RestartWindow, mode: "fail" | "delay" = "fail") =>
+    decideRestart({ ...policy, mode }, window, { nowNs: seconds * 1e9, random });
+  const first = at(10, freshWindow);
+  t.like(first, { kind: "restart", delayMs: 1000, window: { count: 1, sinceNs: 10e9 } });
+  t.like(at(50, { count: 2, sinceNs: 10e9 }), { kind: "give-up" });
+  t.like(at(50, { count: 2, sinceNs: 10e9 }, "delay"), { kind: "restart", delayMs: 61_000, window: freshWindow });
+  t.like(at(111, { count: 2, sinceNs: 10e9 }), { kind: "restart", window: { count: 1, sinceNs: 111e9 } });
+});
+
+test("a task's machine survives any order of inputs: dead stays dead, at most ten events, no start while one runs", (t) => {
+  const handle = { driver: "d", version: 1, taskId: "x", state: {} };
+  const input: fc.Arbitrary<TaskInput> = fc.constantFrom<TaskInput[]>(
+    { kind: "begin", attempt: "x" },
+    { kind: "started", handle },
+    { kind: "start-failed", error: { code: "X", message: "x", recoverable: true } },
+    { kind: "start-failed", error: { code: "X", message: "x", recoverable: false } },
+    { kind: "exited", exit: { kind: "exited", code: 1, signal: 0, oomKilled: false, message: "" } },
+    { kind: "exited", exit: { kind: "lost", message: "gone" } },
+    { kind: "pause-over", attempt: "y" },
+    { kind: "stop", why: undefined },
+    { kind: "restart", reason: "asked" },
+  );
+  const context = {
+    nowNs: 1,
+    random: { float: () => 0.5 } as TaskContext["random"],
+    policy: { attempts: 2, intervalNs: 1e9, delayNs: 1e9, mode: "fail" } as const,
+    restartOnSuccess: true,
+    killTimeoutMs: 5000,
+  };
+  fc.assert(
+    fc.property(fc.array(input, { maxLength: 40 }), (inputs) => {
+      let record = newTaskRecord(0);
+      let held = 0;
+      for (const each of inputs) {
+        const wasDead = record.phase.kind === "dead";
+        const step = stepTask(record, each, context);
+        if (wasDead && step.record !== record) return false;
+        record = step.record;
+        for (const effect of step.effects) {
+          if (effect.kind === "start" && (held += 1) > 1) return false;
+          if (effect.kind === "clean") held -= 1;
+        }
+        if (
+          each.kind === "start-failed" &&
+          record.phase.kind !== "starting" &&
+          held === 1 &&
+          step.effects.every((effect) => effect.kind !== "clean") &&
+          (record.phase.kind === "pausing" || record.phase.kind === "dead")
+        )
+          held = 0;
+        if (record.state.Events.length > 10) return false;
+        if ((record.phase.kind === "dead") !== (record.state.State === "dead")) return false;
+      }
+      return v.safeParse(TaskRecordSchema, JSON.parse(JSON.stringify(record))).success;
+    }),
+  );
+  t.pass();
 });
 
 test("broken configuration, an unknown driver and blocks nobody serves fail with words", async (t) => {
