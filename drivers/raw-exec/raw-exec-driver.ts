@@ -5,7 +5,7 @@ import type { Result } from "#base/env/errors.ts";
 import { checkConfig, readConfig } from "../config-shape.ts";
 import type { ConfigShape } from "../config-shape.ts";
 import type { Driver, StartFailure, TaskHandle, TaskStart } from "../driver.ts";
-import { asUser } from "../process/as-user.ts";
+import { taskUser } from "../process/task-user.ts";
 import { allocsRootOf, cgroupBase, cgroupOf, strayCgroups } from "../process/cgroup.ts";
 import { commandProblem } from "../process/command.ts";
 import { openExec } from "../process/exec-session.ts";
@@ -72,10 +72,17 @@ async function startRawExec(
   );
   const problem = await commandProblem(env, command, { cwd, path: taskEnv["PATH"] ?? DEFAULT_PATH });
   if (problem !== undefined) return { ok: false, error: problem };
-  const user = await asUser(env, task.user);
+  const user = await taskUser(env, task.user);
   if (!user.ok) return user;
+  // Its secrets are for the task's user alone.
+  if (user.value !== undefined) await env.disk.setOwner(task.paths.secretsDir, user.value.uid, user.value.gid);
   const started = await processes.start({
-    argv: [...user.value, ...oomAdjust(config.number("oom_score_adj")), command, ...config.texts("args")],
+    argv: [
+      ...(user.value?.prefix ?? []),
+      ...oomAdjust(config.number("oom_score_adj")),
+      command,
+      ...config.texts("args"),
+    ],
     cwd,
     env: taskEnv,
     stdoutPath: task.paths.stdoutPath,

@@ -231,8 +231,11 @@ test("raw_exec: what a task leaves behind dies with it, and arguments arrive unt
 });
 
 test("raw_exec: a task runs as its user, in its folder", async (t) => {
-  const task = taskOf({ command: "/bin/sh", args: ["-c", "id -un; pwd; echo $GREETING"] }, { user: "nobody" });
-  t.is(await ran(t, createRawExecDriver(env), task), `nobody\n${task.paths.taskDir}\nhello\n`);
+  const task = taskOf(
+    { command: "/bin/sh", args: ["-c", "id -un; pwd; echo $GREETING; chmod 700 secrets && echo mine"] },
+    { user: "nobody" },
+  );
+  t.is(await ran(t, createRawExecDriver(env), task), `nobody\n${task.paths.taskDir}\nhello\nmine\n`);
 });
 
 test("lares: a role runs without the agent's rights, with the cluster's API and its token, found again after a restart", async (t) => {
