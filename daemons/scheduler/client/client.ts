@@ -1,4 +1,4 @@
-import { join } from "node:path/posix";
+import { join, resolve } from "node:path/posix";
 import type { Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
@@ -55,6 +55,7 @@ export class SchedulerClient {
   readonly #timers = new Map<string, Timer>();
   #node: Node | undefined;
   #state: ClientState | undefined;
+  #shared: AllocRunnerDeps | undefined;
   #registration: Registration | undefined;
   #watch: AllocWatch | undefined;
   #endStatus: () => void = () => {};
@@ -62,7 +63,8 @@ export class SchedulerClient {
 
   constructor(deps: SchedulerClientDeps) {
     this.#deps = deps;
-    this.#allocsRoot = deps.config.client.allocDir === "" ? join(deps.dataDir, "alloc") : deps.config.client.allocDir;
+    const { allocDir } = deps.config.client;
+    this.#allocsRoot = allocDir === "" ? join(deps.dataDir, "alloc") : resolve(allocDir);
     this.#drivers = new Map(deps.drivers.map((driver) => [driver.name, driver]));
     this.#rotation = createLogRotation(deps.env);
     this.#outbox = createReportOutbox(deps.env, deps.link);
@@ -148,9 +150,10 @@ export class SchedulerClient {
     }
   }
 
+  /** One value for all of them: a node may run a thousand. */
   #runnerDeps(state: ClientState): AllocRunnerDeps {
     const { env, registry, config } = this.#deps;
-    return {
+    this.#shared ??= {
       env,
       registry,
       drivers: this.#drivers,
@@ -167,6 +170,7 @@ export class SchedulerClient {
       },
       keepHealth: (id, health) => state.keepHealth(id, health),
     };
+    return this.#shared;
   }
 
   /** Makes this node run what the list says: no more, no less. */

@@ -14,8 +14,8 @@ const OPEN_TO_ALL = 0o777;
 const OWNER_ONLY = 0o700;
 
 export function allocDirOf(allocsRoot: string, allocId: string): AllocDir {
-  const root = join(allocsRoot, allocId);
-  return { root, shared: join(root, "alloc"), logs: join(root, "alloc", "logs") };
+  const root = `${allocsRoot}/${allocId}`;
+  return { root, shared: `${root}/alloc`, logs: `${root}/alloc/logs` };
 }
 
 /** After a power cut nothing of it runs any more and it is built anew, so no disk has to turn for it. */

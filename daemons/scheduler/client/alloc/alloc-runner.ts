@@ -2,6 +2,7 @@ import { nowNs, sleep } from "#base/env/clock.ts";
 import { fail, succeed } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
 import type { CheckStatus } from "#base/protocol/catalog.ts";
+import type { Service } from "#base/protocol/service.ts";
 import type { Task } from "#base/protocol/task.ts";
 import type { TaskHandle } from "#drivers/driver.ts";
 import type { ClientAlloc } from "../../link.ts";
@@ -15,6 +16,7 @@ import { createAllocHealth } from "./alloc-health.ts";
 import type { AllocHealth, HealthVerdict } from "./alloc-health.ts";
 import { createAllocServices } from "./alloc-services.ts";
 import type { AllocServices } from "./alloc-services.ts";
+import type { ServiceScope } from "./service-definitions.ts";
 import { foldStatus } from "./alloc-status.ts";
 import { groupOf, isMain } from "./group-tasks.ts";
 import { planLifecycle } from "./lifecycle-plan.ts";
@@ -26,11 +28,11 @@ import { environmentOf } from "./task-start.ts";
 
 /** One allocation on its node: its tasks in their order of life, its services, its health, its reports. */
 export class AllocRunner {
-  readonly dir: AllocDir;
   readonly tasks: ReadonlyMap<string, TaskRunner>;
   readonly #deps: AllocRunnerDeps;
   readonly #host: TaskHost;
-  readonly #services: AllocServices;
+  /** Undefined until there is one: most of a thousand tasks have none. */
+  #services: AllocServices | undefined;
   readonly #resumed: boolean;
   #current: ClientAlloc;
   #stopping: boolean;
@@ -46,16 +48,10 @@ export class AllocRunner {
     this.#stopping = initial.alloc.DesiredStatus !== "run";
     this.#verdict = saved?.health ?? null;
     this.#resumed = saved !== undefined;
-    this.dir = allocDirOf(deps.allocsRoot, initial.alloc.ID);
-    this.#services = createAllocServices({
-      env: deps.env,
-      registry: deps.registry,
-      restart: (name, reason) => void this.restart(name, reason),
-    });
     this.#host = {
       deps,
       current: () => this.#current,
-      deregister: (name) => this.#services.deregister(name),
+      deregister: (name) => this.#deregister(name),
       changed: (task, record, before) => this.#taskChanged(task, record, before),
     };
     const now = nowNs(deps.env.clock);
@@ -69,6 +65,10 @@ export class AllocRunner {
 
   get current(): ClientAlloc {
     return this.#current;
+  }
+
+  get dir(): AllocDir {
+    return allocDirOf(this.#deps.allocsRoot, this.#current.alloc.ID);
   }
 
   /** Takes up what an earlier agent left, or begins. */
@@ -108,7 +108,7 @@ export class AllocRunner {
   }
 
   serviceStatus(serviceId: string, status: CheckStatus): void {
-    this.#services.status(serviceId, status);
+    this.#services?.status(serviceId, status);
     this.#advance();
   }
 
@@ -118,7 +118,7 @@ export class AllocRunner {
     if (!this.#stopping) {
       this.#stopping = true;
       this.#health?.close();
-      await this.#services.deregister("");
+      await this.#deregister("");
       const delayMs = alloc.DesiredTransition.NoShutdownDelay ? 0 : (groupOf(this.#current)?.ShutdownDelay ?? 0) / 1e6;
       if (delayMs > 0) await sleep(this.#deps.env.clock, delayMs);
     }
@@ -132,7 +132,7 @@ export class AllocRunner {
   /** Lets go of everything; the tasks run on. */
   leave(): void {
     this.#health?.close();
-    this.#services.close();
+    this.#services?.close();
     for (const runner of this.tasks.values()) runner.leave();
     this.#ready = false;
   }
@@ -186,7 +186,7 @@ export class AllocRunner {
       this.#deps.rotation.add({ folder: this.dir.logs, task: task.Name, config: task.LogConfig });
     }
     const over = record.phase.kind === "pausing" || record.phase.kind === "dead";
-    if (ran && over) void this.#services.deregister(task.Name);
+    if (ran && over) void this.#deregister(task.Name);
     if (record.phase.kind === "dead") this.#deps.rotation.remove(this.dir.logs, task.Name);
     this.#advance();
     this.#report();
@@ -217,7 +217,7 @@ export class AllocRunner {
     if (scope === undefined) return;
     const own = `${this.dir.root}/${task.Name}`;
     const dirs = { allocDir: this.dir.shared, localDir: `${own}/local`, secretsDir: `${own}/secrets` };
-    this.#services.register(task.Services, {
+    this.#register(task.Services, {
       alloc: this.#current.alloc,
       taskName: task.Name,
       lookup: environmentOf(scope, dirs).lookup,
@@ -233,7 +233,7 @@ export class AllocRunner {
     const networks = this.#records().flatMap(({ phase }) =>
       phase.kind === "running" && phase.handle.network !== undefined ? [phase.handle.network] : [],
     );
-    this.#services.register(group.Services, {
+    this.#register(group.Services, {
       alloc,
       taskName: "",
       lookup: groupLookup({ alloc, job, group, node: this.#deps.node(), region: this.#deps.region }),
@@ -242,12 +242,24 @@ export class AllocRunner {
     });
   }
 
+  #register(services: readonly Service[], scope: ServiceScope): void {
+    const { env, registry } = this.#deps;
+    const restart = (name: string, reason: string): void => void this.restart(name, reason);
+    this.#services ??= createAllocServices({ env, registry, restart });
+    this.#services.register(services, scope);
+  }
+
+  async #deregister(taskName: string): Promise<void> {
+    await this.#services?.deregister(taskName);
+  }
+
   #watchHealth(): void {
     const { alloc, job } = this.#current;
     if (alloc.DeploymentID === "" || this.#verdict !== null || this.#stopping || this.isTerminal()) return;
     const strategy = groupOf(this.#current)?.Update ?? job.Update;
     this.#health = createAllocHealth(this.#deps.env, strategy, (decided, reason) => {
       this.#verdict = decided;
+      this.#health = undefined;
       this.#deps.keepHealth(alloc.ID, decided);
       const happening = { Type: "Alloc Unhealthy", DisplayMessage: reason, Message: reason };
       if (reason !== "") for (const runner of this.tasks.values()) runner.send({ kind: "note", happening });
@@ -260,9 +272,10 @@ export class AllocRunner {
     const states = this.#records().map((record) => record.state);
     const group = groupOf(this.#current);
     const ofTasks = (group?.Tasks ?? []).reduce((sum, task) => sum + task.Services.length, 0);
+    const expected = ofTasks + (group?.Services.length ?? 0);
     this.#health.update({
       tasksUp,
-      checksPassing: this.#services.allPassing(ofTasks + (group?.Services.length ?? 0)),
+      checksPassing: expected === 0 || this.#services?.allPassing(expected) === true,
       failed: states.some((state) => state.State === "dead" && state.Failed),
       lastRestartNs: Math.max(0, ...states.map((state) => state.LastRestart)),
     });
@@ -286,7 +299,7 @@ export class AllocRunner {
 
   #ended(): void {
     this.#health?.close();
-    void this.#services.deregister("");
+    void this.#deregister("");
     for (const done of this.#atEnd.splice(0)) done();
   }
 

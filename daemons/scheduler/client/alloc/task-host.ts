@@ -1,9 +1,12 @@
 import { sleep } from "#base/env/clock.ts";
+import type { Env } from "#base/env/env.ts";
+import type { Result } from "#base/env/errors.ts";
 import type { Task } from "#base/protocol/task.ts";
-import type { Driver } from "#drivers/driver.ts";
+import type { Driver, StartFailure, TaskStart } from "#drivers/driver.ts";
 import type { ClientAlloc } from "../../link.ts";
 import { completePolicy } from "../task/restart-policy.ts";
 import type { TaskRecord } from "../task/task-record.ts";
+import type { TaskContext } from "../task/task-machine.ts";
 import type { TaskSurroundings } from "../task/task-runner.ts";
 import { allocDirOf } from "./alloc-dir.ts";
 import type { AllocRunnerDeps } from "./alloc-deps.ts";
@@ -25,36 +28,64 @@ export function newAttemptId(deps: AllocRunnerDeps, allocId: string, task: strin
 
 /** What one task of an allocation is surrounded by; the specification is looked up anew each time, as updates may change it. */
 export function surroundTask(host: TaskHost, initial: Task): TaskSurroundings {
-  const { deps } = host;
-  const task = (): Task => groupOf(host.current())?.Tasks.find((each) => each.Name === initial.Name) ?? initial;
-  const driver = driverFor(deps, initial);
-  const timeout = (): number => killTimeoutMs(task(), deps.maxKillTimeoutMs);
-  return {
-    env: deps.env,
-    driver,
-    context: () => {
-      const { job } = host.current();
-      return {
-        policy: completePolicy(task().RestartPolicy ?? groupOf(host.current())?.RestartPolicy ?? null, job.Type),
-        restartOnSuccess: restartsOnSuccess(task(), job.Type),
-        killTimeoutMs: timeout(),
-      };
-    },
-    newAttempt: () => newAttemptId(deps, host.current().alloc.ID, initial.Name),
-    async prepare(attempt) {
-      const scope = startScope(host, task());
-      if (scope !== undefined) return prepareStart(deps.env, attempt, scope);
-      const message = `the job has no group ${JSON.stringify(host.current().alloc.TaskGroup)}`;
-      return { ok: false, error: { code: "SETUP", message, recoverable: false } };
-    },
-    killSignal: () => task().KillSignal,
-    async beforeStop() {
-      await host.deregister(initial.Name);
-      const delayMs = host.current().alloc.DesiredTransition.NoShutdownDelay ? 0 : task().ShutdownDelay / 1e6;
-      if (delayMs > 0) await sleep(deps.env.clock, delayMs);
-    },
-    changed: (record, before) => host.changed(task(), record, before),
-  };
+  return new HostedTask(host, initial);
+}
+
+/** A class, so that a thousand tasks share its functions. */
+class HostedTask implements TaskSurroundings {
+  readonly env: Env;
+  readonly driver: Driver;
+  readonly #host: TaskHost;
+  readonly #initial: Task;
+
+  constructor(host: TaskHost, initial: Task) {
+    this.env = host.deps.env;
+    this.driver = driverFor(host.deps, initial);
+    this.#host = host;
+    this.#initial = initial;
+  }
+
+  context(): Omit<TaskContext, "nowNs" | "random"> {
+    const { deps } = this.#host;
+    const current = this.#host.current();
+    const task = this.#task();
+    const policy = task.RestartPolicy ?? groupOf(current)?.RestartPolicy ?? null;
+    return {
+      policy: completePolicy(policy, current.job.Type),
+      restartOnSuccess: restartsOnSuccess(task, current.job.Type),
+      killTimeoutMs: killTimeoutMs(task, deps.maxKillTimeoutMs),
+    };
+  }
+
+  newAttempt(): string {
+    return newAttemptId(this.#host.deps, this.#host.current().alloc.ID, this.#initial.Name);
+  }
+
+  async prepare(attempt: string): Promise<Result<Omit<TaskStart, "signal" | "onEvent">, StartFailure>> {
+    const scope = startScope(this.#host, this.#task());
+    if (scope !== undefined) return prepareStart(this.env, attempt, scope);
+    const message = `the job has no group ${JSON.stringify(this.#host.current().alloc.TaskGroup)}`;
+    return { ok: false, error: { code: "SETUP", message, recoverable: false } };
+  }
+
+  killSignal(): string {
+    return this.#task().KillSignal;
+  }
+
+  async beforeStop(): Promise<void> {
+    await this.#host.deregister(this.#initial.Name);
+    const { NoShutdownDelay } = this.#host.current().alloc.DesiredTransition;
+    const delayMs = NoShutdownDelay ? 0 : this.#task().ShutdownDelay / 1e6;
+    if (delayMs > 0) await sleep(this.env.clock, delayMs);
+  }
+
+  changed(record: TaskRecord, before: TaskRecord): void {
+    this.#host.changed(this.#task(), record, before);
+  }
+
+  #task(): Task {
+    return groupOf(this.#host.current())?.Tasks.find((each) => each.Name === this.#initial.Name) ?? this.#initial;
+  }
 }
 
 export function startScope(host: TaskHost, task: Task): StartScope | undefined {

@@ -7,9 +7,18 @@ export type Happening = Pick<TaskEvent, "Type" | "DisplayMessage"> &
   Partial<Pick<TaskEvent, "Details" | "Message" | "ExitCode" | "Signal" | "FailsTask">>;
 
 export const MAX_EVENTS = 10;
+const NO_DETAILS: TaskEvent["Details"] = {};
 
 export function withEvent(events: readonly TaskEvent[], happening: Happening, timeNs: number): TaskEvent[] {
-  const event = { Details: {}, Message: "", ExitCode: 0, Signal: 0, FailsTask: false, Time: timeNs, ...happening };
+  const event = {
+    Details: NO_DETAILS,
+    Message: "",
+    ExitCode: 0,
+    Signal: 0,
+    FailsTask: false,
+    Time: timeNs,
+    ...happening,
+  };
   return [...events.slice(Math.max(0, events.length + 1 - MAX_EVENTS)), event];
 }
 
