@@ -39,7 +39,6 @@ export function startIngress(options: IngressOptions): Ingress {
       ...config,
       host: options.host,
       bind: `${options.host}:${options.port}`,
-      socket: `${options.dir}/haproxy.sock`,
       maxConnections: MAX_CONNECTIONS,
     };
   });

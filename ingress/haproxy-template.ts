@@ -1,12 +1,11 @@
 /**
- * HAProxy's configuration (2.6 and later), in Handlebars. The context is an `IngressConfig` with `bind`, `socket` and
- * `maxConnections`. Every value in it was checked or made by us, so none needs quoting.
+ * HAProxy's configuration (2.6 and later), in Handlebars. The context is an `IngressConfig` with `bind` and `maxConnections`. Every value in it was checked or made by us, so none needs quoting.
  */
 export const HAPROXY_TEMPLATE = `# Written by the ingress; changes made here are lost.
 global
     log stdout format raw local0 info
     maxconn {{maxConnections}}
-    stats socket {{socket}} mode 600 level admin expose-fd listeners
+    stats socket unix@haproxy.sock mode 600 level admin expose-fd listeners
     # Workers of an older configuration end with their last connection, or after this long.
     hard-stop-after 10m
 

@@ -40,7 +40,7 @@ export class Haproxy {
     const { env, program, dir } = this.#options;
     const candidate = `${dir}/haproxy.next.cfg`;
     await env.disk.replace(candidate, text, { mode: 0o600 });
-    const check = await env.exec.run([program, "-c", "-f", candidate]);
+    const check = await env.exec.run([program, "-c", "-f", candidate], { cwd: dir });
     if (check.code !== 0)
       return fail(
         "haproxy_refused",
@@ -76,9 +76,11 @@ export class Haproxy {
   }
 
   async #spawn(): Promise<Child> {
-    const { env, program } = this.#options;
+    const { env, program, dir } = this.#options;
     const child = await env.exec.spawn([program, "-W", "-db", "-f", this.configPath], {
       env: {},
+      // Its sockets have names relative to this folder: HAProxy takes no path longer than 97 characters.
+      cwd: dir,
       stdout: "inherit",
       stderr: "inherit",
       detached: false,

@@ -31,6 +31,8 @@ export interface HealthWait {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** How many have to pass. */
+  readonly instances: number;
 }
 
 export interface Instance {
@@ -38,7 +40,7 @@ export interface Instance {
   readonly port: number;
 }
 
-/** The first passing instances of a service. Undefined when there is none in time. */
+/** The passing instances of a service, once there are enough. Undefined when there are not in time. */
 export async function untilHealthy(service: string, wait: HealthWait): Promise<readonly Instance[] | undefined> {
   const deadline = wait.clock.monotonicMs() + wait.timeoutMs;
   let index = 0;
@@ -57,7 +59,7 @@ export async function untilHealthy(service: string, wait: HealthWait): Promise<r
       address: one.Address === "" ? node.Address : one.Address,
       port: one.Port,
     }));
-    if (found.length > 0) return found;
+    if (found.length >= wait.instances) return found;
   }
   return undefined;
 }

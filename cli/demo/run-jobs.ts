@@ -27,20 +27,24 @@ interface DemoJob {
   readonly job: string;
   readonly service: string;
   readonly path: string;
+  /** That one machine can run. */
+  readonly instances: number;
   readonly image?: DemoImage;
 }
 
 const JOBS: readonly DemoJob[] = [
-  { job: "ingress", service: "ingress", path: "packs/ingress/ingress.nomad.hcl" },
+  { job: "ingress", service: "ingress", instances: 1, path: "packs/ingress/ingress.nomad.hcl" },
   {
     job: "hello",
     service: "hello",
+    instances: 2,
     path: "packs/hello/hello.nomad.hcl",
     image: { tag: "lares-hello:1", recipe: "packs/hello/hello.image.hcl", published: false },
   },
   {
     job: "redis-cache",
     service: "fun-redis",
+    instances: 1,
     path: "packs/redis-cache/redis-cache.nomad.hcl",
     image: { tag: "redis:latest", recipe: "packs/redis-cache/redis.image.hcl", published: true },
   },
@@ -73,6 +77,10 @@ export async function runDemoJobs(options: DemoOptions): Promise<readonly JobOut
   say(`running ${running.map((job) => job.job).join(", ")}; waiting until they are healthy`);
   const wait = { consul, nomad, clock: env.clock, signal, timeoutMs: HEALTHY_TIMEOUT_MS };
   return Promise.all(
-    running.map(async ({ job, service }) => ({ job, service, instances: await untilHealthy(service, wait) })),
+    running.map(async ({ job, service, instances }) => ({
+      job,
+      service,
+      instances: await untilHealthy(service, { ...wait, instances }),
+    })),
   );
 }

@@ -95,8 +95,10 @@ test.serial(
     t.deepEqual(a, ["127.0.0.1"]);
     const [srv = ""] = dig(agent.dnsPort, "fun-redis.service.consul", "SRV");
     t.is(srv.split(" ")[2], String(port));
-    const pong = spawnSync("redis-cli", ["-h", a[0] ?? "", "-p", String(port), "ping"], { encoding: "utf8" });
-    t.is(pong.stdout.trim(), "PONG");
+    // Docker's proxy accepts connections a moment before Redis does.
+    const ping = (): string =>
+      spawnSync("redis-cli", ["-h", a[0] ?? "", "-p", String(port), "ping"], { encoding: "utf8" }).stdout.trim();
+    await until("Redis answers", () => ping() === "PONG");
     t.is((await allocs("redis-cache")).length, 1);
     const status = await agent.lares("job", "status", "redis-cache");
     t.is(status.code, 0, status.stderr);
