@@ -157,7 +157,7 @@ function readScript(definition: AgentCheckDefinition, argv: readonly string[], r
   return invalid(
     definition,
     "Scripts are disabled on this agent",
-    "to enable them, set enable_script_checks = true in the agent's configuration",
+    "use a TCP, HTTP or TTL check",
   );
 }
 

@@ -88,9 +88,9 @@ function unsupported({ task, group, driver }: StartScope): string | undefined {
     return `driver ${driver.name} does not support network mode ${JSON.stringify(mode)} (supported: ${driver.capabilities.networkModes.join(", ")})`;
   const check = [...task.Services, ...group.Services]
     .flatMap((service) => service.Checks)
-    .find((each) => each.Type === "script");
+    .find((each) => each.Type === "script" || each.Type === "grpc");
   if (check !== undefined)
-    return `check ${JSON.stringify(check.Name)}: script checks are not supported by this client yet; use a tcp or http check`;
+    return `check ${JSON.stringify(check.Name)}: ${check.Type} checks are not supported by this client yet; use a tcp or http check`;
   return undefined;
 }
 

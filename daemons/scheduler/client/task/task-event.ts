@@ -7,7 +7,7 @@ export type Happening = Pick<TaskEvent, "Type" | "DisplayMessage"> &
   Partial<Pick<TaskEvent, "Details" | "Message" | "ExitCode" | "Signal" | "FailsTask">>;
 
 export const MAX_EVENTS = 10;
-const NO_DETAILS: TaskEvent["Details"] = {};
+const NO_DETAILS: Readonly<TaskEvent["Details"]> = {};
 
 export function withEvent(events: readonly TaskEvent[], happening: Happening, timeNs: number): TaskEvent[] {
   const event = {
