@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
@@ -20,6 +20,8 @@ export const agent: RunCommand = async ({ flags, output }) => {
   // What -dev keeps while it runs goes away with it.
   const temporary =
     dev && flags.value("data-dir") === undefined ? mkdtempSync(join(tmpdir(), "lares-dev-")) : undefined;
+  // Tasks of other users pass through it to their own folders.
+  if (temporary !== undefined) chmodSync(temporary, 0o711);
   const base = dev ? devFields(temporary ?? "") : { dataDir: DEFAULT_DATA_DIR };
   try {
     const load = (): AgentConfig => loadConfig(flags, base);

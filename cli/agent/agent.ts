@@ -43,7 +43,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Composition> {
   const { config, env } = options;
   const addresses = addressesOf(config, env.net);
-  const folder = await openDataFolder(env.disk, config.dataDir);
+  const folder = await openDataFolder(env.disk, config);
   const state = await openState(folder.state, env.log);
   lifecycle.add("the state store", () => state.close());
   const identity = await loadIdentity(env, folder.client);
@@ -107,6 +107,9 @@ function discoveryConfig(
       udpAnswerLimit: discovery.dns.udpAnswerLimit,
       enableTruncate: discovery.dns.enableTruncate,
       nodeTtl: Math.round(discovery.dns.nodeTtlMs / 1000),
+      serviceTtl: Object.fromEntries(
+        Object.entries(discovery.dns.serviceTtlMs).map(([name, ms]) => [name, Math.round(ms / 1000)]),
+      ),
     },
     ...(discovery.altDomain === "" ? {} : { altDomain: discovery.altDomain }),
     ...(ports.dns === 0 ? {} : { dnsPort: ports.dns }),

@@ -1,5 +1,6 @@
 import { CodedError } from "#base/env/errors.ts";
 import type { Disk } from "#base/env/disk.ts";
+import type { AgentConfig } from "#base/language/agent-config/config.ts";
 
 /** Where an agent keeps everything. */
 export interface DataFolder {
@@ -13,14 +14,15 @@ export interface DataFolder {
 }
 
 /** Makes the folders, for this user alone; allocations must be reachable by tasks that run as others. */
-export async function openDataFolder(disk: Disk, root: string): Promise<DataFolder> {
+export async function openDataFolder(disk: Disk, config: AgentConfig): Promise<DataFolder> {
+  const { dataDir: root, client } = config;
   if (!root.startsWith("/"))
     throw new CodedError("data_dir_relative", `data_dir "${root}" must be an absolute path`, "start it with /");
   const folder: DataFolder = {
     root,
     state: `${root}/state`,
-    client: `${root}/client`,
-    allocs: `${root}/alloc`,
+    client: client.stateDir === "" ? `${root}/client` : client.stateDir,
+    allocs: client.allocDir === "" ? `${root}/alloc` : client.allocDir,
     discovery: `${root}/discovery`,
   };
   await disk.makeDir(root, { mode: 0o711 });
