@@ -28,5 +28,4 @@ export function block<S extends v.GenericSchema>(schema: S) {
 /** A number, duration, flag or text for which unset differs from empty: null when unset. */
 export const optionalText = v.nullish(v.string(), null);
 export const optionalInteger = v.nullish(v.pipe(v.number(), v.integer()), null);
-export const optionalNumber = v.nullish(v.number(), null);
 export const optionalFlag = v.nullish(v.boolean(), null);

@@ -154,11 +154,7 @@ function readProbe(definition: AgentCheckDefinition, ttlMs: number, rules: Check
 
 function readScript(definition: AgentCheckDefinition, argv: readonly string[], rules: CheckRules): Result<Probe> {
   if (rules.enableScriptChecks) return succeed({ kind: "script", argv });
-  return invalid(
-    definition,
-    "Scripts are disabled on this agent",
-    "use a TCP, HTTP or TTL check",
-  );
+  return invalid(definition, "Scripts are disabled on this agent", "use a TCP, HTTP or TTL check");
 }
 
 function readTcp(definition: AgentCheckDefinition): Result<Probe> {
