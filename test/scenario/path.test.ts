@@ -38,6 +38,11 @@ function jobFile(name: string, text: string): string {
   return path;
 }
 
+/** Another port of the host, so that tests take none in use; inside the container it stays Redis's own. */
+function staticPort(port: number): string {
+  return `{\n static = ${port}\n to = 6379\n }`;
+}
+
 const run = async (path: string, ...flags: string[]) => agent.lares("job", "run", ...flags, path);
 
 async function removeJob(job: string): Promise<void> {
@@ -72,10 +77,9 @@ test.before(async (t) => {
 
 test.after.always(async () => {
   for (const job of ["redis-cache", "hello", "ingress", "proc", "bad"]) await agent.lares("job", "stop", "-purge", job);
-  await until(
-    "all tasks ended",
-    () => docker("ps", "-q", "--filter", `label=com.hashicorp.nomad.namespace=default`) === "",
-  ).catch(() => undefined);
+  const left = async (): Promise<unknown[]> =>
+    v.parse(AllocsSchema, await agent.get("/v1/allocations")).filter(({ ClientStatus }) => ClientStatus === "running");
+  await until("all tasks ended", async () => (await left()).length === 0, 20_000).catch(() => undefined);
   await agent.remove();
   rmSync(work, { recursive: true, force: true });
 });
@@ -87,7 +91,7 @@ test.serial(
     const [port = 0] = await freePorts(1);
     const source = readFileSync(`${packs}redis-cache/redis-cache.nomad.hcl`, "utf8");
     t.true(source.includes("static = 6379"));
-    const file = jobFile("redis-cache", source.replace("static = 6379", `static = ${port}`));
+    const file = jobFile("redis-cache", source.replace("{ static = 6379 }", staticPort(port)));
     const ran = await run(file, "-detach");
     t.is(ran.code, 0, ran.stderr);
     await until("Redis is healthy", async () => (await passing("fun-redis")).length === 1);
@@ -170,8 +174,8 @@ test.serial("a killed agent finds its containers and processes again, and starts
   t.timeout(120_000);
   const [port = 0] = await freePorts(1);
   const source = readFileSync(`${packs}redis-cache/redis-cache.nomad.hcl`, "utf8").replace(
-    "static = 6379",
-    `static = ${port}`,
+    "{ static = 6379 }",
+    staticPort(port),
   );
   t.is((await run(jobFile("redis-cache", source.replace("count = 2", "count = 1")), "-detach")).code, 0);
   t.is((await run(jobFile("proc", PROCESS_JOB), "-detach")).code, 0);
@@ -233,7 +237,7 @@ test.serial("what is wrong is said where it is wrong", async (t) => {
   const squatter = createServer();
   await new Promise<void>((resolve) => squatter.listen(taken, "127.0.0.1", resolve));
   const source = readFileSync(`${packs}redis-cache/redis-cache.nomad.hcl`, "utf8")
-    .replace("static = 6379", `static = ${taken}`)
+    .replace("{ static = 6379 }", staticPort(taken))
     .replace('"redis-cache"', '"bad"')
     .replace("count = 2", "count = 1");
   t.is((await run(jobFile("taken", source), "-detach")).code, 0);
