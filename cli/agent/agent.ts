@@ -81,7 +81,7 @@ function createClient({
     drivers: createDrivers(env, config, taskApi),
     registry: discovery.registry,
     dataDir: folder.root,
-    httpAddress: `${addresses.advertise}:${config.ports.http}`,
+    httpAddress: `${bracketed(addresses.advertise)}:${config.ports.http}`,
     onStop: tasksAtStop,
   });
 }
@@ -155,4 +155,9 @@ async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle)
   taskApi.serve(apis.task);
   await client.start();
   lifecycle.add("the scheduler's client", () => client.stop());
+}
+
+/** RFC 3986 section 3.2.2: an IPv6 address stands in brackets before a port. */
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
