@@ -1,3 +1,4 @@
+import { nodeValue } from "../../node-value.ts";
 import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
@@ -133,24 +134,5 @@ function allocIndex(name: string): string {
 }
 
 function nodeLookup(node: Node, region: string): Lookup {
-  return (name) => {
-    if (name.startsWith("attr.")) return node.Attributes[name.slice("attr.".length)];
-    if (name.startsWith("meta.")) return node.Meta[name.slice("meta.".length)];
-    switch (name) {
-      case "node.unique.id":
-        return node.ID;
-      case "node.unique.name":
-        return node.Name;
-      case "node.datacenter":
-        return node.Datacenter;
-      case "node.class":
-        return node.NodeClass;
-      case "node.pool":
-        return node.NodePool;
-      case "node.region":
-        return region;
-      default:
-        return undefined;
-    }
-  };
+  return (name) => nodeValue(node, name, region);
 }

@@ -1,3 +1,4 @@
+import { nodeValue } from "../../node-value.ts";
 import type { Node } from "#base/protocol/node.ts";
 
 /**
@@ -9,22 +10,5 @@ export function resolveTarget(target: string, node: Node): string | undefined {
   const match = /^\$\{\s*(.+?)\s*\}$/.exec(target);
   const name = match?.[1];
   if (name === undefined) return target;
-  if (name.startsWith("attr.")) return node.Attributes[name.slice("attr.".length)];
-  if (name.startsWith("meta.")) return node.Meta[name.slice("meta.".length)];
-  switch (name) {
-    case "node.unique.id":
-      return node.ID;
-    case "node.unique.name":
-      return node.Name;
-    case "node.datacenter":
-      return node.Datacenter;
-    case "node.class":
-      return node.NodeClass;
-    case "node.pool":
-      return node.NodePool;
-    case "node.region":
-      return node.Attributes["lares.region"] ?? node.Attributes["nomad.region"] ?? "global";
-    default:
-      return undefined;
-  }
+  return nodeValue(node, name, node.Attributes["lares.region"] ?? node.Attributes["nomad.region"] ?? "global");
 }
