@@ -127,7 +127,7 @@ async function abandons(subject: DriverSubject): Promise<void> {
 async function recovers(subject: DriverSubject): Promise<void> {
   const first = subject.fresh();
   const handle = stored(await started(first, await subject.prepare(subject.tasks.forever)));
-  first.close?.();
+  await first.close?.();
   const second = subject.fresh();
   const found = await second.recover(handle);
   expect(found.ok, "not found again");
@@ -141,7 +141,7 @@ async function recoversEnded(subject: DriverSubject): Promise<void> {
   const first = subject.fresh();
   const handle = stored(await started(first, await subject.prepare(subject.tasks.fails)));
   await first.wait(handle, never);
-  first.close?.();
+  await first.close?.();
   const second = subject.fresh();
   expect((await second.recover(handle)).ok, "not found again");
   same(codeOf(await second.wait(handle, never)), 7);

@@ -30,7 +30,7 @@ export interface Driver {
   /** Ends and removes what earlier attempts under this allocation root left running and nobody knows any more. */
   sweep?(request: SweepRequest): Promise<void>;
   /** Gives back what the driver itself holds (connections, timers); tasks run on. */
-  close?(): void;
+  close?(): void | Promise<void>;
 }
 
 /** `recoverable`: another attempt may succeed, so the task's restart policy decides. */

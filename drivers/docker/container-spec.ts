@@ -166,9 +166,12 @@ function modesOf(config: ConfigReader): Record<string, unknown> {
 }
 
 /** Small, because the output is copied to the allocation's log files as it comes. */
+/** The engine's own copy of the output is our buffer: what a task says in a burst must fit in it until it is copied, or is lost. */
+const ENGINE_LOG = { "max-file": "2", "max-size": "16m" };
+
 function logConfig(config: ConfigReader): Record<string, unknown> {
   const block = config.blocks("logging")[0];
-  if (block === undefined) return { Type: "json-file", Config: { "max-file": "2", "max-size": "2m" } };
+  if (block === undefined) return { Type: "json-file", Config: ENGINE_LOG };
   const logging = readConfig(block);
   return { Type: logging.text("type") || logging.text("driver") || "json-file", Config: logging.map("config") };
 }

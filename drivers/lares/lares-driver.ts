@@ -7,7 +7,7 @@ import { nearest } from "#base/language/nearest.ts";
 import { checkConfig, readConfig } from "../config-shape.ts";
 import type { ConfigShape } from "../config-shape.ts";
 import type { Driver, StartFailure, TaskHandle, TaskStart } from "../driver.ts";
-import { allocsRootOf, cgroupBase, cgroupOf, strayCgroups } from "../process/cgroup.ts";
+import { allocsRootOf, cgroupBase, cgroupOf, removeOwnerCgroup, strayCgroups } from "../process/cgroup.ts";
 import { createProcesses } from "../process/processes.ts";
 import type { Processes } from "../process/processes.ts";
 import { DEFAULT_PATH, exitPathOf, processLife } from "../process/task-process.ts";
@@ -41,6 +41,7 @@ const OWNER_READS = 0o400;
 /** Runs a role of this program as a task (`config { role = "ingress" }`). */
 export function createLaresDriver(env: Env, deps: LaresDriverDeps): Driver {
   const processes = createProcesses(env);
+  let root = "";
   const life = processLife(processes);
   return {
     name: "lares",
@@ -70,10 +71,14 @@ export function createLaresDriver(env: Env, deps: LaresDriverDeps): Driver {
     },
     exec: () => Promise.resolve(fail("UNSUPPORTED", "a role of this program runs no other commands")),
     async sweep({ allocsRoot, keep }) {
+      root = allocsRoot;
       const stray = await strayCgroups(env, { base: await baseOf(env), allocsRoot, keep });
       for (const cgroup of stray) await processes.purge(cgroup);
     },
-    close: () => processes.close(),
+    async close() {
+      processes.close();
+      await removeOwnerCgroup(env, await baseOf(env), root);
+    },
   };
 }
 

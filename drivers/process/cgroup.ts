@@ -35,6 +35,11 @@ export async function removeCgroup(env: Env, cgroup: string): Promise<void> {
   await env.exec.run(["rmdir", cgroup, owner, dirname(owner)]);
 }
 
+/** Takes away the folder above this agent's cgroups, unless tasks run on in it. */
+export async function removeOwnerCgroup(env: Env, base: string, allocsRoot: string): Promise<void> {
+  if (base !== "" && allocsRoot !== "") await removeCgroup(env, ownerFolder(base, allocsRoot));
+}
+
 /** Cgroups of this agent whose tasks are not in `keep`. */
 export async function strayCgroups(
   env: Env,

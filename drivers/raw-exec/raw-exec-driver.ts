@@ -1,12 +1,12 @@
 import { isAbsolute, join } from "node:path/posix";
 import type { Env } from "#base/env/env.ts";
 import { succeed } from "#base/env/errors.ts";
-import type { Result } from "#base/env/errors.ts";
+import type { Failure, Result } from "#base/env/errors.ts";
 import { checkConfig, readConfig } from "../config-shape.ts";
 import type { ConfigShape } from "../config-shape.ts";
 import type { Driver, StartFailure, TaskHandle, TaskStart } from "../driver.ts";
 import { taskUser } from "../process/task-user.ts";
-import { allocsRootOf, cgroupBase, cgroupOf, strayCgroups } from "../process/cgroup.ts";
+import { allocsRootOf, cgroupBase, cgroupOf, removeOwnerCgroup, strayCgroups } from "../process/cgroup.ts";
 import { commandProblem } from "../process/command.ts";
 import { openExec } from "../process/exec-session.ts";
 import { createProcesses, processStateOf } from "../process/processes.ts";
@@ -30,10 +30,23 @@ export interface RawExecOptions {
   readonly enabled?: boolean;
 }
 
+/** `plugin "raw_exec" { config { … } }` (https://developer.hashicorp.com/nomad/docs/deploy/task-driver/raw_exec#plugin-options). */
+const PLUGIN_SHAPE: ConfigShape = { enabled: { kind: "flag" } };
+
+export function checkRawExecOptions(config: Readonly<Record<string, unknown>>): readonly Failure[] {
+  return checkConfig("raw_exec plugin", PLUGIN_SHAPE, config);
+}
+
+/** Off unless it is switched on. */
+export function readRawExecOptions(config: Readonly<Record<string, unknown>>): RawExecOptions {
+  return { enabled: readConfig(config).flag("enabled", false) };
+}
+
 /** Runs a program as it is, with the rights of the agent unless the task names a user. */
 export function createRawExecDriver(env: Env, options: RawExecOptions = {}): Driver {
   const enabled = options.enabled ?? true;
   const processes = createProcesses(env);
+  let root = "";
   return {
     name: "raw_exec",
     capabilities: { sendSignals: true, exec: true, fsIsolation: "none", networkModes: ["host", "none"], logs: "files" },
@@ -50,10 +63,14 @@ export function createRawExecDriver(env: Env, options: RawExecOptions = {}): Dri
     exec: (handle, request) => Promise.resolve(openExec(env, processStateOf(handle), request)),
     ...processLife(processes),
     async sweep({ allocsRoot, keep }) {
+      root = allocsRoot;
       const stray = await strayCgroups(env, { base: await cgroupBase(env), allocsRoot, keep });
       for (const cgroup of stray) await processes.purge(cgroup);
     },
-    close: () => processes.close(),
+    async close() {
+      processes.close();
+      await removeOwnerCgroup(env, await cgroupBase(env), root);
+    },
   };
 }
 

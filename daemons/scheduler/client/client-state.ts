@@ -35,6 +35,9 @@ const SYNC_AFTER_MS = 1000;
 /** The file is written anew when it is this large and more than half of it is history. */
 const COMPACT_BYTES = 4 * 1024 * 1024;
 
+/** A disk that refused is tried again after so long. */
+const REWRITE_AFTER_MS = 5000;
+
 const HealthSchema = v.object({ Healthy: v.boolean(), Timestamp: v.number() });
 const LineSchema = v.union([
   v.object({ job: v.string(), value: JobSchema }),
@@ -47,8 +50,9 @@ const LineSchema = v.union([
 export async function openClientState(env: Env, path: string): Promise<ClientState> {
   const bytes = await env.disk.read(path);
   const live = replay(env, path, bytes === undefined ? "" : textOf(bytes));
-  if (bytes !== undefined) await env.disk.replace(path, snapshot(live), { mode: 0o600 });
-  return new StateLog(env, path, live);
+  const log = new StateLog(env, path, live);
+  if (bytes !== undefined) await log.rewrite();
+  return log;
 }
 
 class StateLog implements ClientState {
@@ -62,6 +66,9 @@ class StateLog implements ClientState {
   #file: AppendFile | undefined;
   #writing: Promise<void> | undefined;
   #sync: Timer | undefined;
+  /** The file misses something or ends in half a line, so that only a new one is right again. */
+  #stale = false;
+  #retry: Timer | undefined;
   #compactAt = COMPACT_BYTES;
 
   constructor(env: Env, path: string, live: Map<string, SavedAlloc>) {
@@ -109,6 +116,8 @@ class StateLog implements ClientState {
   async close(): Promise<void> {
     this.#sync?.cancel();
     while (this.#writing !== undefined) await this.#writing;
+    if (this.#stale) await this.rewrite();
+    this.#retry?.cancel();
     if (this.#file === undefined) return;
     await this.#file.sync();
     await this.#file.close();
@@ -130,22 +139,40 @@ class StateLog implements ClientState {
   #put(subject: string, line: unknown): void {
     this.#pending.delete(subject);
     this.#pending.set(subject, `${JSON.stringify(line)}\n`);
-    this.#writing ??= this.#write();
+    // A disk that is full is asked again after a while, not for each change.
+    if (this.#retry === undefined) this.#writing ??= this.#write();
   }
 
   async #write(): Promise<void> {
     await new Promise<void>((resolve) => this.#env.clock.soon(resolve));
-    while (this.#pending.size > 0) {
+    while (this.#pending.size > 0 && this.#retry === undefined) {
       const lines = [...this.#pending.values()].join("");
       this.#pending = new Map();
-      try {
-        await this.#append(utf8(lines));
-      } catch (thrown) {
-        this.#env.log.error("cannot keep the client's state; a restart may lose tasks", { error: messageOf(thrown) });
-        break;
-      }
+      await this.#append(utf8(lines)).catch((thrown: unknown) => this.#failed(thrown));
     }
     this.#writing = undefined;
+  }
+
+  /** Writes the file anew from what is live; where that fails too, again later. */
+  async rewrite(): Promise<void> {
+    this.#pending = new Map();
+    try {
+      await this.#compact();
+      if (this.#stale) this.#env.log.info("the client's state is kept on disk again", { path: this.#path });
+      this.#stale = false;
+    } catch (thrown) {
+      this.#failed(thrown);
+    }
+  }
+
+  #failed(thrown: unknown): void {
+    const trouble = { error: messageOf(thrown), againAfterMs: REWRITE_AFTER_MS };
+    if (!this.#stale) this.#env.log.error("cannot keep the client's state; a restart now would restart tasks", trouble);
+    this.#stale = true;
+    this.#retry ??= this.#env.clock.after(REWRITE_AFTER_MS, () => {
+      this.#retry = undefined;
+      this.#writing ??= this.rewrite().then(() => this.#write());
+    });
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
@@ -154,11 +181,7 @@ class StateLog implements ClientState {
     if (this.#file.size > this.#compactAt) await this.#compact();
     this.#sync ??= this.#env.clock.after(SYNC_AFTER_MS, () => {
       this.#sync = undefined;
-      this.#file
-        ?.sync()
-        .catch((thrown: unknown) =>
-          this.#env.log.error("cannot sync the client's state", { error: messageOf(thrown) }),
-        );
+      this.#file?.sync().catch((thrown: unknown) => this.#failed(thrown));
     });
   }
 

@@ -42,6 +42,8 @@ export interface SchedulerClientDeps {
 
 /** How often drivers are asked whether they are well; a driver that changed is told to the servers. */
 const DRIVER_EVERY_MS = 30_000;
+/** While one that was there is ill, so that its return is noticed soon. */
+const ILL_DRIVER_EVERY_MS = 5_000;
 const SWEEP_EVERY_MS = 300_000;
 
 /** Runs on its node what the servers decided. Nothing is lost when the agent dies: `start` takes up what is there. */
@@ -90,8 +92,16 @@ export class SchedulerClient {
       ready: this.#registration.registered,
       apply: (allocs) => this.#apply(allocs),
     });
-    this.#every("drivers", DRIVER_EVERY_MS, () => this.#askDrivers());
-    this.#every("sweep", SWEEP_EVERY_MS, () => this.#sweep());
+    this.#every(
+      "drivers",
+      () => this.#driverPauseMs(),
+      () => this.#askDrivers(),
+    );
+    this.#every(
+      "sweep",
+      () => SWEEP_EVERY_MS,
+      () => this.#sweep(),
+    );
   }
 
   async stop(): Promise<void> {
@@ -106,7 +116,7 @@ export class SchedulerClient {
     this.#rotation.close();
     await this.#outbox.close();
     await this.#state?.close();
-    for (const driver of this.#deps.drivers) driver.close?.();
+    for (const driver of this.#deps.drivers) await driver.close?.();
   }
 
   /** What this node last said of itself. Only after `start`. */
@@ -273,11 +283,16 @@ export class SchedulerClient {
     }
   }
 
-  #every(name: string, ms: number, work: () => Promise<void>): void {
+  #driverPauseMs(): number {
+    const ill = Object.values(this.node().Drivers).some(({ Detected, Healthy }) => Detected && !Healthy);
+    return ill ? ILL_DRIVER_EVERY_MS : DRIVER_EVERY_MS;
+  }
+
+  #every(name: string, pauseMs: () => number, work: () => Promise<void>): void {
     const { env } = this.#deps;
     const again = (): void => {
       if (this.#stopped) return;
-      this.#timers.set(name, env.clock.after(ms, run));
+      this.#timers.set(name, env.clock.after(pauseMs(), run));
     };
     const run = (): void => {
       void work()

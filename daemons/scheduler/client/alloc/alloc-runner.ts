@@ -52,6 +52,8 @@ export class AllocRunner {
       deps,
       current: () => this.#current,
       deregister: (name) => this.#deregister(name),
+      othersRun: (name) =>
+        this.#members().some(({ task, record }) => task.Name !== name && record.phase.kind !== "dead"),
       changed: (task, record, before) => this.#taskChanged(task, record, before),
     };
     const now = nowNs(deps.env.clock);

@@ -7,11 +7,13 @@ import type { ClientAlloc } from "../../link.ts";
 import { completePolicy } from "../task/restart-policy.ts";
 import type { TaskRecord } from "../task/task-record.ts";
 import type { TaskContext } from "../task/task-machine.ts";
+import type { Happening } from "../task/task-event.ts";
 import type { TaskSurroundings } from "../task/task-runner.ts";
 import { allocDirOf } from "./alloc-dir.ts";
 import type { AllocRunnerDeps } from "./alloc-deps.ts";
 import { groupOf, killTimeoutMs, restartsOnSuccess } from "./group-tasks.ts";
 import { missingDriver } from "./missing-driver.ts";
+import { takenPorts } from "./taken-ports.ts";
 import { prepareStart } from "./task-start.ts";
 import type { StartScope } from "./task-start.ts";
 
@@ -19,6 +21,8 @@ export interface TaskHost {
   readonly deps: AllocRunnerDeps;
   current(): ClientAlloc;
   deregister(taskName: string): Promise<void>;
+  /** Whether another task of the allocation may be listening on its ports. */
+  othersRun(taskName: string): boolean;
   changed(task: Task, record: TaskRecord, before: TaskRecord): void;
 }
 
@@ -77,6 +81,11 @@ class HostedTask implements TaskSurroundings {
     const { NoShutdownDelay } = this.#host.current().alloc.DesiredTransition;
     const delayMs = NoShutdownDelay ? 0 : this.#task().ShutdownDelay / 1e6;
     if (delayMs > 0) await sleep(this.env.clock, delayMs);
+  }
+
+  async explain(): Promise<readonly Happening[]> {
+    if (this.#host.othersRun(this.#initial.Name)) return [];
+    return takenPorts(this.env, this.#host.current().alloc.AllocatedResources.Shared.Ports);
   }
 
   changed(record: TaskRecord, before: TaskRecord): void {

@@ -34,6 +34,8 @@ interface Watched extends RotatedTask {
   dueMs: number;
   size: number;
   pauseMs: number;
+  /** Two looks at once would cut the same chunk twice. */
+  turn: Promise<void>;
 }
 
 /** Keeps the logs of running tasks within their limits. One timer for all; each log is looked at the more rarely the slower it grows. */
@@ -54,14 +56,20 @@ export function createLogRotation(env: Env): LogRotation {
     each.dueMs = env.clock.monotonicMs() + each.pauseMs;
   };
 
+  const lookSafely = (each: Watched): Promise<void> => {
+    const trouble = (thrown: unknown): void => {
+      each.dueMs = env.clock.monotonicMs() + LATEST_MS;
+      env.log.warn("cannot rotate a task's log", { task: each.task, error: messageOf(thrown) });
+    };
+    each.turn = each.turn.then(() => look(each)).catch(trouble);
+    return each.turn;
+  };
+
   const round = async (): Promise<void> => {
     const now = env.clock.monotonicMs();
     for (const each of watched.values()) {
       if (each.dueMs > now) continue;
-      await look(each).catch((thrown: unknown) => {
-        each.dueMs = now + LATEST_MS;
-        env.log.warn("cannot rotate a task's log", { task: each.task, error: messageOf(thrown) });
-      });
+      await lookSafely(each);
     }
     timer = watched.size === 0 ? undefined : env.clock.after(SOONEST_MS, () => void round());
   };
@@ -69,15 +77,22 @@ export function createLogRotation(env: Env): LogRotation {
   return {
     add(task) {
       if (task.config.Disabled) return;
-      watched.set(`${task.folder}/${task.task}`, {
+      const key = `${task.folder}/${task.task}`;
+      watched.set(key, {
         ...task,
         dueMs: env.clock.monotonicMs() + SOONEST_MS,
         size: 0,
         pauseMs: SOONEST_MS,
+        turn: watched.get(key)?.turn ?? Promise.resolve(),
       });
       timer ??= env.clock.after(SOONEST_MS, () => void round());
     },
-    remove: (folder, task) => void watched.delete(`${folder}/${task}`),
+    remove(folder, task) {
+      const last = watched.get(`${folder}/${task}`);
+      watched.delete(`${folder}/${task}`);
+      // What it wrote since the last look stays as it is otherwise.
+      if (last !== undefined) void lookSafely(last);
+    },
     close() {
       timer?.cancel();
       timer = undefined;

@@ -21,12 +21,15 @@ export async function rotateLog(env: Env, name: LogName, limits: RotationLimits)
   const size = (await env.disk.stat(logPath(name, live)))?.size ?? 0;
   const final = Math.max(live, Math.floor(size / limits.maxBytes));
   const oldest = final - limits.maxFiles + 1;
-  for (; live < final; live++) {
-    // What would go at once is not copied first.
-    if (live >= oldest) await cutChunk(env, { name, limits, live });
-    else await env.disk.rename(logPath(name, live), logPath(name, live + 1));
+  // The oldest go first: on a full disk they make the room the copy needs.
+  for (const index of indexes) if (index < oldest && index < live) await env.disk.remove(logPath(name, index));
+  if (live < oldest) {
+    // What would be removed at once is not copied first.
+    await env.disk.rename(logPath(name, live), logPath(name, oldest));
+    await punch(env, logPath(name, oldest), startOfLog(oldest, limits));
+    live = oldest;
   }
-  for (const index of indexes) if (index < oldest) await env.disk.remove(logPath(name, index));
+  for (; live < final; live++) await cutChunk(env, { name, limits, live });
   return size;
 }
 
@@ -53,6 +56,10 @@ async function cutChunk(env: Env, { name, limits, live }: Cut): Promise<void> {
       const piece = await disk.readAt(path, at, Math.min(COPY_BYTES, start + limits.maxBytes - at));
       if (piece !== undefined) await out.append(piece);
     }
+  } catch (thrown) {
+    // Half a copy would take the room that is missing already.
+    await disk.remove(copy);
+    throw thrown;
   } finally {
     await out.close();
   }

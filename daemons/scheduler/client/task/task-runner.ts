@@ -21,6 +21,8 @@ export interface TaskSurroundings {
   killSignal(): string;
   /** Before a running task is told to stop: takes it out of the catalog. Resolves when the shutdown delay is over. */
   beforeStop(): Promise<void>;
+  /** What may lie behind an end that was no success; noted before the end itself. */
+  explain(): Promise<readonly Happening[]>;
   /** After every change, with the record before it. */
   changed(record: TaskRecord, before: TaskRecord): void;
 }
@@ -131,7 +133,10 @@ export class TaskRunner {
   async #watch(handle: TaskHandle): Promise<void> {
     try {
       const exit = await this.#around.driver.wait(handle, this.#watching.signal);
-      if (exit.kind !== "aborted") this.send({ kind: "exited", exit });
+      if (exit.kind === "aborted") return;
+      const failed = this.#record.phase.kind === "running" && exit.kind === "exited" && exit.code !== 0;
+      if (failed) for (const happening of await this.#around.explain()) this.send({ kind: "note", happening });
+      this.send({ kind: "exited", exit });
     } catch (thrown) {
       const message = `cannot wait for the task: ${messageOf(thrown)}`;
       this.send({ kind: "exited", exit: { kind: "lost", message } });
