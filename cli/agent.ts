@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import { createEnv, type EnvOptions } from "#base/platform/create-env.ts";
+import type { Addresses } from "./agent/addresses.ts";
 import { startAgent } from "./agent/agent.ts";
 import { devFields, loadConfig } from "./agent/load-config.ts";
 import { UsageError, type RunCommand } from "./command/command.ts";
@@ -41,9 +42,7 @@ export const agent: RunCommand = async ({ flags, output }) => {
     process.on("SIGHUP", onHangUp);
     const stopSignal = nextStopSignal();
     const running = await startAgent({ config, env, version: VERSION, tasksAtStop: dev ? "stop" : "leave", reload });
-    output.line(
-      `Lares v${VERSION} serves: Nomad API http://${running.addresses.http}:${config.ports.http}, Consul API http://${running.addresses.consul}:${config.ports.consul}, DNS ${running.addresses.dns}:${config.ports.dns}`,
-    );
+    output.line(`Lares v${VERSION} serves: ${servedAddresses(running.addresses, config)}`);
     const signal = await stopSignal;
     env.log.info("stopping", { signal });
     await running.stop();
@@ -54,6 +53,16 @@ export const agent: RunCommand = async ({ flags, output }) => {
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
   }
 };
+
+/** An API whose port is 0 is switched off and not listed. */
+function servedAddresses({ http, consul, dns }: Addresses, { ports }: AgentConfig): string {
+  const served = [
+    ...(ports.http === 0 ? [] : [`Nomad API http://${http}:${ports.http}`]),
+    ...(ports.consul === 0 ? [] : [`Consul API http://${consul}:${ports.consul}`]),
+    ...(ports.dns === 0 ? [] : [`DNS ${dns}:${ports.dns}`]),
+  ];
+  return served.length === 0 ? "nothing, for all ports are 0" : served.join(", ");
+}
 
 /** Listens from the beginning: a signal during the start is not lost. */
 function nextStopSignal(): Promise<NodeJS.Signals> {

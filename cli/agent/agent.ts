@@ -15,6 +15,7 @@ import { Lifecycle } from "./lifecycle.ts";
 import { listen } from "./listeners.ts";
 import { monitorLog } from "./monitor.ts";
 import { openState } from "./open-state.ts";
+import { nameListener } from "./taken-address.ts";
 import { TaskApi } from "./task-api.ts";
 
 export interface Agent {
@@ -139,8 +140,10 @@ async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle)
   };
   server.start();
   lifecycle.add("the scheduler's server", () => server.stop());
-  await discovery.start();
   lifecycle.add("discovery", () => discovery.stop());
+  await discovery.start().catch((thrown: unknown) => {
+    throw nameListener(thrown, { name: "DNS server", port: "dns" });
+  });
   await listen(
     { name: "nomad", addresses: addresses.http, port: config.ports.http, exchange: apis.nomad, ...limits },
     lifecycle,

@@ -1,40 +1,45 @@
-import { CodedError, type Failure } from "#base/env/errors.ts";
+import { CodedError, fail, type Failure } from "#base/env/errors.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import { didYouMean } from "#base/language/nearest.ts";
 import type { SystemEnv } from "#base/platform/create-env.ts";
 import { selfCommand } from "#base/platform/embedded/self.ts";
-import { checkConfig, readConfig, type ConfigShape } from "#drivers/config-shape.ts";
 import { createDockerDriver } from "#drivers/docker/docker-driver.ts";
 import { checkDockerOptions, readDockerOptions } from "#drivers/docker/plugin-options.ts";
 import type { Driver } from "#drivers/driver.ts";
 import { createLaresDriver } from "#drivers/lares/lares-driver.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
-import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
+import { checkRawExecOptions, createRawExecDriver, readRawExecOptions } from "#drivers/raw-exec/raw-exec-driver.ts";
 import { ROLE_NAMES } from "../role/role.ts";
 import type { TaskApi } from "./task-api.ts";
 
-const RAW_EXEC_OPTIONS: ConfigShape = { enabled: { kind: "flag" } };
-const CONFIGURABLE = ["docker", "raw_exec"];
-
 /** The drivers of this node, as its configuration wants them. Throws when a plugin's options are wrong. */
 export function createDrivers(env: SystemEnv, config: AgentConfig, taskApi: TaskApi): readonly Driver[] {
+  checkPlugins(config.plugins);
   const { raw_exec: rawExec = {}, docker = {} } = config.plugins;
-  const [mistake] = [
-    ...Object.keys(config.plugins).flatMap(unknownPlugin),
-    ...checkDockerOptions(docker),
-    ...checkConfig("raw_exec plugin", RAW_EXEC_OPTIONS, rawExec),
-  ];
-  if (mistake !== undefined) throw new CodedError(mistake.code, mistake.message, mistake.hint);
   return [
     createMockDriver(env),
-    createRawExecDriver(env, { enabled: readConfig(rawExec).flag("enabled", false) }),
+    createRawExecDriver(env, readRawExecOptions(rawExec)),
     createDockerDriver(env, { options: readDockerOptions(docker), dockerHost: process.env["DOCKER_HOST"] ?? "" }),
     createLaresDriver(env, { selfCommand: selfCommand(), roles: ROLE_NAMES, taskApi }),
   ];
 }
 
-function unknownPlugin(name: string): Failure[] {
-  if (CONFIGURABLE.includes(name)) return [];
-  const hint = didYouMean(name, CONFIGURABLE) ?? `there are: ${CONFIGURABLE.join(", ")}`;
-  return [{ code: "agent_config", message: `there is no plugin ${JSON.stringify(name)} to configure`, hint }];
+/** What each driver takes in its `plugin` block; drivers without a row have nothing to set. */
+const OPTION_CHECKS: Readonly<Record<string, (config: Readonly<Record<string, unknown>>) => readonly Failure[]>> = {
+  docker: checkDockerOptions,
+  raw_exec: checkRawExecOptions,
+};
+
+/** Throws with every mistake: a setting that is silently ignored is worse than an agent that does not start. */
+function checkPlugins(plugins: AgentConfig["plugins"]): void {
+  const known = Object.keys(OPTION_CHECKS);
+  const mistakes = Object.entries(plugins).flatMap(([name, config]) => {
+    const check = Object.hasOwn(OPTION_CHECKS, name) ? OPTION_CHECKS[name] : undefined;
+    if (check !== undefined) return check(config);
+    const hint = didYouMean(name, known) ?? `there are: ${known.join(", ")}`;
+    return [fail("UNKNOWN_PLUGIN", `there is no plugin ${JSON.stringify(name)} to configure`, hint).error];
+  });
+  if (mistakes.length === 0) return;
+  const lines = mistakes.map(({ message, hint }) => (hint === undefined ? message : `${message}; ${hint}`));
+  throw new CodedError("agent_config", lines.join("\n"), 'options stand in plugin "NAME" { config { … } }');
 }

@@ -2,9 +2,10 @@ import type { Log } from "#base/env/log.ts";
 import type { Exchange } from "#base/http/exchange.ts";
 import { listenHttp } from "#base/platform/http-listener.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { nameListener } from "./taken-address.ts";
 
 export interface Endpoint {
-  readonly name: string;
+  readonly name: "nomad" | "consul";
   /** One address, or several separated by spaces. */
   readonly addresses: string;
   /** 0: switched off. */
@@ -14,16 +15,21 @@ export interface Endpoint {
   readonly maxBodyBytes: number;
 }
 
+const API_NAMES = { nomad: "Nomad", consul: "Consul" } as const;
+
 /** Binds an API to each of its addresses. Rejects, naming address and setting, when one cannot be had. */
 export async function listen(endpoint: Endpoint, lifecycle: Lifecycle, log: Log): Promise<void> {
   if (endpoint.port === 0) return;
   const { name, exchange, maxConnectionsPerClient, maxBodyBytes } = endpoint;
   for (const host of endpoint.addresses.split(/\s+/)) {
     const limits = { maxConnectionsPerClient, maxBodyBytes };
-    const listener = await listenHttp({ at: { host, port: endpoint.port }, exchange, log: log.child(name), limits });
+    const at = { host, port: endpoint.port };
+    const listener = await listenHttp({ at, exchange, log: log.child(name), limits }).catch((thrown: unknown) => {
+      throw nameListener(thrown, { name: `${API_NAMES[name]} API`, port: name === "nomad" ? "http" : name });
+    });
     lifecycle.add(`the ${name} API`, () => listener.close());
     if (!isLoopback(host))
-      log.warn(`the ${name} API can be reached from other machines, and asks nobody who they are`, { host });
+      log.warn(`the ${API_NAMES[name]} API can be reached from other machines, and asks nobody who they are`, { host });
   }
 }
 

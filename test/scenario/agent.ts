@@ -34,6 +34,10 @@ export interface AgentOptions {
   readonly command?: readonly string[];
   /** Flags of `agent` beside its configuration, e.g. `-dev`. */
   readonly flags?: readonly string[];
+  /** `bind_addr`; null leaves the line out. Default 127.0.0.1. */
+  readonly bind?: string | null;
+  /** Default free ones. */
+  readonly ports?: { readonly http: number; readonly consul: number; readonly dns: number };
   /** Default `debug`. */
   readonly logLevel?: string;
 }
@@ -41,12 +45,13 @@ export interface AgentOptions {
 /** An agent in a process of its own, from the sources, on free loopback ports. */
 export async function testAgent(options: AgentOptions = {}): Promise<TestAgent> {
   const dir = mkdtempSync(join(tmpdir(), "lares-agent-"));
-  const [http = 0, consul = 0, dns = 0, rpc = 0] = await freePorts(4);
+  const [freeHttp = 0, freeConsul = 0, freeDns = 0, rpc = 0] = await freePorts(4);
+  const { http, consul, dns } = options.ports ?? { http: freeHttp, consul: freeConsul, dns: freeDns };
   const endpoint = process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
   writeFileSync(
     join(dir, "agent.hcl"),
     `data_dir  = "${dir}/data"
-bind_addr = "127.0.0.1"
+${options.bind === null ? "" : `bind_addr = "${options.bind ?? "127.0.0.1"}"`}
 log_level = "${options.logLevel ?? "debug"}"
 ports {
   http   = ${http}

@@ -237,7 +237,8 @@ export const AgentConfigSchema = settings({
   /** Empty: the agent's default. */
   dataDir: text,
   pluginDir: text,
-  bindAddress: word("0.0.0.0"),
+  /** Loopback: who wants to be reached from other machines says so. */
+  bindAddress: word("127.0.0.1"),
   logLevel: v.nullish(v.picklist(LOG_LEVELS), "info"),
   logJson: off,
   logFile: text,
