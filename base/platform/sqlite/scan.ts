@@ -46,6 +46,7 @@ export class Scan {
   }
 
   #ride(): LogRow[] {
+    this.#leaveGap();
     const live = this.#loader.stepWithValues();
     this.#position = this.#loader.position;
     this.#lastRow = this.#state.lastRow;
@@ -54,19 +55,25 @@ export class Scan {
     return live;
   }
 
-  /** Nothing more comes from the loader: what others loaded meanwhile is left to read. */
+  /** Nothing more comes from the loader. */
   #alight(): void {
     this.#riding = false;
     if (this.#lastRow === 0) {
       this.#lastRow = this.#state.lastRow;
       this.#revision = this.#state.revision;
     }
-    if (this.#position > this.#loader.position) {
-      this.#left.push({ from: this.#loader.position, to: Math.min(this.#position - 1, this.#lastRow) });
-    }
+    this.#leaveGap();
     if (this.#left.length > 0 && this.#lastRow < MAX_MAPPED_ROWS) {
       this.#live = this.#state.index.liveRows(this.#lastRow);
     }
+  }
+
+  /** The loader went on without this scan, for another one or for whoever waits: those rows are left to read. */
+  #leaveGap(): void {
+    const { position } = this.#loader;
+    if (this.#position <= position) return;
+    this.#left.push({ from: position, to: Math.min(this.#position - 1, this.#state.lastRow) });
+    this.#position = position;
   }
 
   #readLeft(): LogRow[] {

@@ -25,7 +25,6 @@ import { WatchHub, type ReadHistory } from "#base/state/watch-hub.ts";
 import { startWorker } from "../embedded/worker.ts";
 import { unpackResult } from "./result.ts";
 import { toStoreError } from "./sqlite-errors.ts";
-import { Wakefulness } from "./wakefulness.ts";
 import {
   packTxn,
   unpackRecords,
@@ -94,7 +93,6 @@ class SqliteStore implements Store {
   readonly #sent = new BoundedQueue<Waiting>(MAX_TXNS_IN_FLIGHT);
   #inFlight = 0;
   #scans = 0;
-  readonly #wakefulness = new Wakefulness(() => this.#sent.size > 0);
   readonly #starting: { readonly held: PromiseWithResolvers<void>; readonly loaded: PromiseWithResolvers<void> };
   #isLoaded = false;
   #state: EngineState = { revision: 0, compactedRevision: 0, keys: 0, bytes: 0 };
@@ -221,7 +219,6 @@ class SqliteStore implements Store {
     if (this.#broken !== undefined) return this.#refuse(group, this.#broken);
     this.#worker.postMessage({ kind: "txns", txns: group.map(({ packed }) => packed) } satisfies Request);
     for (const waiting of group) assert(this.#sent.push(waiting), "no more are in flight than the limit lets in");
-    this.#wakefulness.begin();
   }
 
   #onReply(reply: Reply): void {
