@@ -160,10 +160,8 @@ function exitOf(recorded: number | undefined, own: Exit | undefined): TaskExit {
 /** The wrapper's child is the task; where the kernel does not name it, the whole group gets the signal. */
 async function signalTask(env: Env, state: ProcessState, signal: number): Promise<boolean> {
   for (let look = 0; await isAlive(env, state); look++) {
-    const children = await startedChildren(env, state.pid);
-    if (children !== undefined && children.length > 0) {
-      return children.map((pid) => killSoft(env, pid, signal)).includes(true);
-    }
+    const children = await startedChildren(env, state);
+    if (children?.map((pid) => killSoft(env, pid, signal)).includes(true) === true) return true;
     if (children === undefined || look >= CHILD_LOOKS) return killSoft(env, -state.pid, signal);
     // The wrapper has just started, or its task has just ended.
     await sleep(env.clock, CHILD_LOOK_MS);
@@ -171,13 +169,17 @@ async function signalTask(env: Env, state: ProcessState, signal: number): Promis
   return false;
 }
 
-/** Without a child that is still the wrapper's copy: a signal it notes is lost when it becomes the task. */
-async function startedChildren(env: Env, pid: number): Promise<readonly number[] | undefined> {
+/**
+ * Without a child that is still the wrapper's copy (a signal it notes is lost when it becomes the task), or that makes the
+ * task's cgroup.
+ */
+async function startedChildren(env: Env, { pid, cgroup }: ProcessState): Promise<readonly number[] | undefined> {
   const children = await childrenOf(env.disk, pid);
   if (children === undefined || children.length === 0) return children;
   const wrapper = await readSoft(env.disk, `/proc/${pid}/cmdline`);
   const lines = await Promise.all(children.map((child) => readSoft(env.disk, `/proc/${child}/cmdline`)));
-  return children.filter((_, index) => lines[index] !== wrapper);
+  const making = ["mkdir", "-p", cgroup, ""].join("\0");
+  return children.filter((_, index) => lines[index] !== wrapper && lines[index] !== making);
 }
 
 /** Kills all but the wrapper, so that it can write down how its task ended; then the wrapper, too. */

@@ -187,7 +187,7 @@ for (const { name, make, tasks } of kinds) {
       const own = `${root}/${name}-${randomUUID()}`;
       const prepare = (config: Readonly<Record<string, unknown>>) => Promise.resolve(inRoot(taskOf(config), own));
       await each.run({ env, fresh, tasks, prepare });
-      for (const driver of drivers) driver.close?.();
+      for (const driver of drivers) await driver.close?.();
       t.pass();
     });
   }
