@@ -257,14 +257,14 @@ test("lares: a role runs without the agent's rights, with the cluster's API and 
     t.is(field("CapBnd:"), "0000000000000400");
     t.is(field("NoNewPrivs:"), "1");
   }
-  first.close?.();
+  await first.close?.();
   opened.length = 0;
   const second = laresDriver();
   t.true((await second.recover(started.value)).ok);
   t.true(opened.includes(socket), "the socket is opened again with the token the task has");
   await second.stop(started.value, { killSignal: "SIGTERM", killTimeoutMs: 5000 });
   await second.destroy(started.value);
-  second.close?.();
+  await second.close?.();
 });
 
 test("docker: folders, environment, working directory, limits and names as users know them", async (t) => {
@@ -361,7 +361,7 @@ test("docker: an engine that goes away and comes back costs no task, and an end 
   const gate = await gateTo(dockerHost.replace("unix://", ""), `${root}/gate.sock`);
   const driver = createDockerDriver(env, { options: readDockerOptions({}), dockerHost: `unix://${root}/gate.sock` });
   t.teardown(async () => {
-    driver.close?.();
+    await driver.close?.();
     await gate.shut();
   });
   const started = await driver.start(
@@ -377,7 +377,7 @@ test("docker: an engine that goes away and comes back costs no task, and an end 
   t.false((await driver.fingerprint()).Healthy);
   const restarted = createDockerDriver(env, { options: readDockerOptions({}), dockerHost: `unix://${root}/gate.sock` });
   t.true((await restarted.recover(started.value)).ok, "a task is not given up because the engine is away");
-  restarted.close?.();
+  await restarted.close?.();
   const id = started.value.state["containerId"] as string;
   const inspect = () =>
     execFileSync("docker", ["inspect", "-f", "{{.State.Running}}", id], {
