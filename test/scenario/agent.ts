@@ -38,6 +38,10 @@ export interface AgentOptions {
   readonly bind?: string | null;
   /** Default free ones. */
   readonly ports?: { readonly http: number; readonly consul: number; readonly dns: number };
+  /** Docker's endpoint. Default: DOCKER_HOST's, or the usual socket. */
+  readonly docker?: string;
+  /** Called with the agent's folder before it starts. */
+  readonly prepare?: (dir: string) => void;
   /** Default `debug`. */
   readonly logLevel?: string;
 }
@@ -47,7 +51,7 @@ export async function testAgent(options: AgentOptions = {}): Promise<TestAgent> 
   const dir = mkdtempSync(join(tmpdir(), "lares-agent-"));
   const [freeHttp = 0, freeConsul = 0, freeDns = 0, rpc = 0] = await freePorts(4);
   const { http, consul, dns } = options.ports ?? { http: freeHttp, consul: freeConsul, dns: freeDns };
-  const endpoint = process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
+  const endpoint = options.docker ?? process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
   writeFileSync(
     join(dir, "agent.hcl"),
     `data_dir  = "${dir}/data"
@@ -135,6 +139,7 @@ ${options.config ?? ""}
       rmSync(dir, { recursive: true, force: true });
     },
   };
+  options.prepare?.(dir);
   await start();
   return agent;
 }

@@ -1,133 +1,46 @@
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import test from "ava";
 import * as v from "valibot";
+import { startPrivateDockerd, type PrivateDockerd } from "#cli/setup/private-dockerd.ts";
 import { docker, freePorts, testAgent, until, type TestAgent } from "../agent.ts";
 import { makeTestImage } from "../../drivers/test-image.ts";
+import {
+  allocs,
+  CONTAINER,
+  file,
+  IMAGE,
+  jobText,
+  messages,
+  occupy,
+  purge,
+  refusal,
+  release,
+  run,
+  running,
+  SHELL,
+  work,
+} from "./jobs.ts";
+import { cmdlineOf, endTasks, processesOf, procText, removeAgent, sleepers } from "./tasks-of.ts";
+import { upload } from "./upload.ts";
 import { fuzzHttp } from "./fuzz-http.ts";
 
 /** What can go wrong in a running agent: each fault has a clear message, and nothing is lost. One agent serves most tests. */
 let agent: TestAgent;
-const main = new URL("../../../cli/main.ts", import.meta.url).pathname;
-const work = mkdtempSync(join(tmpdir(), "lares-faults-"));
-const IMAGE = `lares-faults-${process.pid}:1`;
-
-const AllocsSchema = v.array(
-  v.object({
-    ID: v.string(),
-    JobVersion: v.number(),
-    ClientStatus: v.string(),
-    DesiredStatus: v.string(),
-    TaskStates: v.nullish(
-      v.record(
-        v.string(),
-        v.object({
-          State: v.string(),
-          Restarts: v.number(),
-          Events: v.array(v.object({ DisplayMessage: v.string() })),
-        }),
-      ),
-      () => ({}),
-    ),
-  }),
-);
-type Alloc = v.InferOutput<typeof AllocsSchema>[number];
-
-async function allocs(of: TestAgent, job: string): Promise<Alloc[]> {
-  return v.parse(AllocsSchema, await of.get(`/v1/job/${job}/allocations`));
-}
-const running = async (of: TestAgent, job: string): Promise<Alloc[]> =>
-  (await allocs(of, job)).filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run");
-const messages = async (of: TestAgent, job: string): Promise<string> =>
-  (await allocs(of, job))
-    .flatMap(({ TaskStates }) => Object.values(TaskStates).flatMap(({ Events }) => Events))
-    .map(({ DisplayMessage }) => DisplayMessage)
-    .join("\n");
-
-function file(name: string, text: string): string {
-  const path = join(work, name);
-  writeFileSync(path, text);
-  return path;
-}
-
-interface JobText {
-  readonly driver?: "raw_exec" | "docker";
-  readonly config: string;
-  /** Inside the group. */
-  readonly group?: string;
-  /** Inside the task. */
-  readonly task?: string;
-  readonly memory?: number;
-}
-
-/** One task; a failure is tried again after a second, for long. */
-function jobText(name: string, { driver = "raw_exec", config, group = "", task = "", memory = 16 }: JobText): string {
-  return `job "${name}" {
-  group "g" {
-    restart {
-      attempts = 50
-      interval = "5m"
-      delay    = "1s"
-      mode     = "fail"
-    }
-    ${group}
-    task "t" {
-      driver = "${driver}"
-      config {
-        ${config}
-      }
-      ${task}
-      resources {
-        cpu    = 10
-        memory = ${memory}
-      }
-    }
-  }
-}
-`;
-}
-
-const SHELL = (script: string): string => `command = "/bin/sh"\n        args = ["-c", ${JSON.stringify(script)}]`;
-const CONTAINER = (script: string): string =>
-  `image = "${IMAGE}"\n        command = "/bin/sh"\n        args = ["-c", ${JSON.stringify(script)}]`;
-
-async function run(of: TestAgent, name: string, text: JobText): Promise<void> {
-  const ran = await of.lares("job", "run", "-detach", file(`${name}.nomad.hcl`, jobText(name, text)));
-  if (ran.code !== 0) throw new Error(`job run ${name}: ${ran.stderr}${ran.stdout}`);
-}
-
-const purge = async (of: TestAgent, job: string): Promise<void> => {
-  await of.lares("job", "stop", "-purge", job);
-  await until(`${job} has ended`, async () => (await running(of, job)).length === 0);
-};
-
-/** An agent that is expected to refuse to start. */
-async function refusal(config: string, ...flags: string[]): Promise<{ code: number; said: string }> {
-  const path = file(`refused-${Math.random().toString(36).slice(2)}.hcl`, config);
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", main, "agent", ...flags, "-config", path],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (said += data.toString()));
-  const killer = setTimeout(() => child.kill("SIGKILL"), 20_000);
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  clearTimeout(killer);
-  return { code: code ?? 128, said };
-}
-
-async function occupy(port: number): Promise<Server> {
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  return server;
-}
-const release = (server: Server): Promise<unknown> => new Promise((resolve) => server.close(resolve));
 
 test.before(async (t) => {
   t.timeout(60_000);
@@ -519,68 +432,131 @@ test("a data folder of another version is left as it is, and the agent says what
   await other.start();
 });
 
-/** Ends an agent for good, with tasks that a failed check left behind. */
-async function removeAgent(of: TestAgent): Promise<void> {
-  await of.kill();
-  for (const line of processesOf(of.dir)) spawnSync("kill", ["-9", line.split(" ")[0] ?? ""]);
-  const containers = docker("ps", "-aq", "--filter", `label=lares.allocs_root=${of.dir}/data/alloc`);
-  if (containers !== "") docker("rm", "-f", ...containers.split("\n"));
-  await of.remove();
-}
+const SMALL = {
+  group: "ephemeral_disk { size = 10 }",
+  task: "logs {\n        max_files = 1\n        max_file_size = 1\n      }",
+};
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
 
-/** Command lines of processes whose environment names this agent's folder: its tasks. */
-function processesOf(dir: string): string[] {
-  return readdirSync("/proc")
-    .filter((pid) => /^\d+$/.test(pid) && environmentOf(Number(pid)).includes(`${dir}/data/alloc/`))
-    .map((pid) => `${pid} ${cmdlineOf(Number(pid))}`);
-}
-/** The tasks' own processes, without the shells that wait for their exit codes. */
-const sleepers = (dir: string, seconds: number): string[] =>
-  processesOf(dir).filter((line) => new RegExp(`^\\d+ sleep ${seconds} $`).test(line));
-const cmdlineOf = (pid: number): string => procText(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
-const environmentOf = (pid: number): string => procText(`/proc/${pid}/environ`);
-function procText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    // Processes end while they are looked at.
-    return "";
-  }
-}
-
-interface Upload {
-  readonly method: string;
-  readonly size: number;
-  readonly declared: boolean;
-}
-
-/** Sends zeros until it is told to stop. */
-function upload(url: string, { method, size, declared }: Upload): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const piece = Buffer.alloc(64 * 1024, "x");
-    const sent = httpRequest(url, { method, ...(declared ? { headers: { "content-length": size } } : {}) });
-    let answered = false;
-    sent.on("response", (response) => {
-      answered = true;
-      let text = "";
-      response.on("data", (data: Buffer) => (text += data.toString()));
-      response.on("close", () => {
-        resolve({ status: response.statusCode ?? 0, text });
-        sent.destroy();
-      });
+asRoot(
+  "a full disk: writes are refused with words, reads and tasks go on, and nothing is lost when there is room",
+  async (t) => {
+    t.timeout(90_000);
+    const other = await testAgent({
+      logLevel: "info",
+      prepare: (dir) => {
+        mkdirSync(`${dir}/data`);
+        execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "lares-faults", `${dir}/data`]);
+      },
     });
-    sent.on("error", (error) => (answered ? undefined : reject(error)));
-    let left = size;
-    const more = (): void => {
-      while (left > 0 && !answered && !sent.destroyed) {
-        left -= piece.length;
-        if (!sent.write(piece)) {
-          sent.once("drain", more);
-          return;
-        }
-      }
-      if (left <= 0) sent.end();
-    };
-    more();
+    const filler = join(other.dir, "data/filler");
+    t.teardown(async () => {
+      await endTasks(other);
+      execFileSync("umount", [`${other.dir}/data`]);
+      await other.remove();
+    });
+    t.is((await other.lares("kv", "put", "before", "kept")).code, 0);
+    await run(other, "steady", { config: SHELL("exec sleep 1006"), ...SMALL });
+    await run(other, "shaken", { config: SHELL("exec sleep 1007"), ...SMALL });
+    const bothRun = async (): Promise<boolean> =>
+      (await running(other, "steady")).length + (await running(other, "shaken")).length === 2;
+    await until("both run", async () => (await bothRun()) && sleepers(other.dir, 1007).length === 1);
+    const steady = sleepers(other.dir, 1006);
+
+    t.not(spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=4k"]).status, 0, "the disk is full");
+    const put = await other.lares("kv", "put", "during", "x".repeat(100_000));
+    t.is(put.code, 1);
+    t.regex(put.stderr, /full|space/i);
+    t.regex(
+      (
+        await other.lares(
+          "job",
+          "run",
+          "-detach",
+          file("late.nomad.hcl", jobText("late", { config: SHELL(`exec sleep 1 # ${"x".repeat(100_000)}`) })),
+        )
+      ).stderr,
+      /full|space/i,
+    );
+    t.is(await (await fetch(`${other.consul}/v1/kv/before?raw`)).text(), "kept");
+    // A task that ends now is an event the client cannot keep.
+    spawnSync("kill", ["-9", sleepers(other.dir, 1007)[0]?.split(" ")[0] ?? ""]);
+    await until("the client says so", () => other.log().includes("cannot keep the client's state"));
+    t.deepEqual(sleepers(other.dir, 1006), steady);
+
+    rmSync(filler);
+    await until("the client's state is kept again", () => other.log().includes("kept on disk again"));
+    t.is((await other.lares("kv", "put", "after", "kept")).code, 0);
+    await until("both run again", async () => (await bothRun()) && sleepers(other.dir, 1007).length === 1);
+    const tasks = [...steady, ...sleepers(other.dir, 1007)];
+    await other.kill();
+    await other.start();
+    await until("both are found again", bothRun);
+    t.deepEqual([...sleepers(other.dir, 1006), ...sleepers(other.dir, 1007)], tasks, "none was started twice");
+    t.is(await (await fetch(`${other.consul}/v1/kv/before?raw`)).text(), "kept");
+    t.is((await fetch(`${other.consul}/v1/kv/during`)).status, 404);
+  },
+);
+
+asRoot("Docker absent, then there, then killed and started again: jobs wait, run, and run again", async (t) => {
+  t.timeout(150_000);
+  const folder = mkdtempSync(join(tmpdir(), "lares-faults-docker-"));
+  const socket = join(folder, "docker.sock");
+  const other = await testAgent({ logLevel: "info", docker: `unix://${socket}` });
+  const engines: { readonly first: PrivateDockerd[]; readonly second: ChildProcess[] } = { first: [], second: [] };
+  t.teardown(async () => {
+    await endTasks(other, { DOCKER_HOST: `unix://${socket}` });
+    await other.remove();
+    for (const second of engines.second) {
+      const ended = new Promise((resolve) => second.once("close", resolve));
+      if (second.exitCode === null && second.kill("SIGTERM")) await ended;
+    }
+    for (const first of engines.first) await first.stop();
+    rmSync(folder, { recursive: true, force: true });
   });
-}
+  await run(other, "patient", { driver: "docker", config: CONTAINER("exec sleep 1008") });
+  await until("it waits for a driver", async () =>
+    /missing drivers|driver/i.test((await other.lares("job", "status", "patient")).stdout),
+  );
+  const health = async (): Promise<string> => {
+    const [node] = v.parse(v.array(v.object({ ID: v.string() })), await other.get("/v1/nodes"));
+    const { Drivers } = v.parse(NodeSchema, await other.get(`/v1/node/${node?.ID ?? ""}`));
+    return Drivers["docker"]?.HealthDescription ?? "";
+  };
+  t.regex(await health(), new RegExp(`cannot reach the Docker engine at unix://${socket}`));
+
+  const started = await startPrivateDockerd(folder);
+  engines.first.push(started);
+  makeTestImage(IMAGE, { DOCKER_HOST: started.host });
+  symlinkSync(started.socket, socket);
+  await until("the driver is healthy, and the job runs", async () => (await running(other, "patient")).length === 1);
+  t.is(await health(), "Healthy");
+  const [before] = await running(other, "patient");
+
+  const [program = "", ...args] = cmdlineArgs(started.pid);
+  // As a crash of the machine's service would: its containerd goes with it, the container's own process does not.
+  const containerdPid = join(dirname(started.socket), "exec/containerd/containerd.pid");
+  const containerd = Number(readFileSync(containerdPid, "utf8"));
+  for (const pid of [started.pid, containerd]) spawnSync("kill", ["-9", String(pid)]);
+  await until("the engine is gone", () =>
+    [started.pid, containerd].every((pid) => procText(`/proc/${pid}/cmdline`) === ""),
+  );
+  rmSync(containerdPid, { force: true });
+  rmSync(join(dirname(started.socket), "docker.pid"), { force: true });
+  engines.second.push(spawn(program, args, { stdio: "ignore" }));
+  const containers = (): string =>
+    spawnSync("docker", ["ps", "-q"], {
+      encoding: "utf8",
+      env: { ...process.env, DOCKER_HOST: `unix://${socket}` },
+    }).stdout.trim();
+  await until("its container runs, once", async () => {
+    const now = await running(other, "patient");
+    return now.length === 1 && now[0]?.ID === before?.ID && /^[0-9a-f]+$/.test(containers());
+  });
+  await purge(other, "patient");
+  await until("nothing is left", () => containers() === "");
+});
+
+const NodeSchema = v.object({ Drivers: v.record(v.string(), v.object({ HealthDescription: v.string() })) });
+
+const cmdlineArgs = (pid: number): string[] => procText(`/proc/${pid}/cmdline`).split("\0").slice(0, -1);
