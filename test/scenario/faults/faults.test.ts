@@ -436,69 +436,67 @@ const SMALL = {
   group: "ephemeral_disk { size = 10 }",
   task: "logs {\n        max_files = 1\n        max_file_size = 1\n      }",
 };
-const asRoot = process.getuid?.() === 0 ? test : test.skip;
 
-asRoot(
-  "a full disk: writes are refused with words, reads and tasks go on, and nothing is lost when there is room",
-  async (t) => {
-    t.timeout(90_000);
-    const other = await testAgent({
-      logLevel: "info",
-      prepare: (dir) => {
-        mkdirSync(`${dir}/data`);
-        execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "lares-faults", `${dir}/data`]);
-      },
-    });
-    const filler = join(other.dir, "data/filler");
-    t.teardown(async () => {
-      await endTasks(other);
-      execFileSync("umount", [`${other.dir}/data`]);
-      await other.remove();
-    });
-    t.is((await other.lares("kv", "put", "before", "kept")).code, 0);
-    await run(other, "steady", { config: SHELL("exec sleep 1006"), ...SMALL });
-    await run(other, "shaken", { config: SHELL("exec sleep 1007"), ...SMALL });
-    const bothRun = async (): Promise<boolean> =>
-      (await running(other, "steady")).length + (await running(other, "shaken")).length === 2;
-    await until("both run", async () => (await bothRun()) && sleepers(other.dir, 1007).length === 1);
-    const steady = sleepers(other.dir, 1006);
+test("a full disk: writes are refused with words, reads and tasks go on, and nothing is lost when there is room", async (t) => {
+  t.timeout(90_000);
+  t.is(process.getuid?.(), 0, "only root can mount the small file system that fills up");
+  const other = await testAgent({
+    logLevel: "info",
+    prepare: (dir) => {
+      mkdirSync(`${dir}/data`);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "lares-faults", `${dir}/data`]);
+    },
+  });
+  const filler = join(other.dir, "data/filler");
+  t.teardown(async () => {
+    await endTasks(other);
+    execFileSync("umount", [`${other.dir}/data`]);
+    await other.remove();
+  });
+  t.is((await other.lares("kv", "put", "before", "kept")).code, 0);
+  await run(other, "steady", { config: SHELL("exec sleep 1006"), ...SMALL });
+  await run(other, "shaken", { config: SHELL("exec sleep 1007"), ...SMALL });
+  const bothRun = async (): Promise<boolean> =>
+    (await running(other, "steady")).length + (await running(other, "shaken")).length === 2;
+  await until("both run", async () => (await bothRun()) && sleepers(other.dir, 1007).length === 1);
+  const steady = sleepers(other.dir, 1006);
 
-    t.not(spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=4k"]).status, 0, "the disk is full");
-    const put = await other.lares("kv", "put", "during", "x".repeat(100_000));
-    t.is(put.code, 1);
-    t.regex(put.stderr, /full|space/i);
-    t.regex(
-      (
-        await other.lares(
-          "job",
-          "run",
-          "-detach",
-          file("late.nomad.hcl", jobText("late", { config: SHELL(`exec sleep 1 # ${"x".repeat(100_000)}`) })),
-        )
-      ).stderr,
-      /full|space/i,
-    );
-    t.is(await (await fetch(`${other.consul}/v1/kv/before?raw`)).text(), "kept");
-    // A task that ends now is an event the client cannot keep.
-    spawnSync("kill", ["-9", sleepers(other.dir, 1007)[0]?.split(" ")[0] ?? ""]);
-    await until("the client says so", () => other.log().includes("cannot keep the client's state"));
-    t.deepEqual(sleepers(other.dir, 1006), steady);
+  t.not(spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=4k"]).status, 0, "the disk is full");
+  const put = await other.lares("kv", "put", "during", "x".repeat(100_000));
+  t.is(put.code, 1);
+  t.regex(put.stderr, /full|space/i);
+  t.regex(
+    (
+      await other.lares(
+        "job",
+        "run",
+        "-detach",
+        file("late.nomad.hcl", jobText("late", { config: SHELL(`exec sleep 1 # ${"x".repeat(100_000)}`) })),
+      )
+    ).stderr,
+    /full|space/i,
+  );
+  t.is(await (await fetch(`${other.consul}/v1/kv/before?raw`)).text(), "kept");
+  // A task that ends now is an event the client cannot keep.
+  spawnSync("kill", ["-9", sleepers(other.dir, 1007)[0]?.split(" ")[0] ?? ""]);
+  await until("the client says so", () => other.log().includes("cannot keep the client's state"));
+  t.deepEqual(sleepers(other.dir, 1006), steady);
 
-    rmSync(filler);
-    await until("the client's state is kept again", () => other.log().includes("kept on disk again"));
-    t.is((await other.lares("kv", "put", "after", "kept")).code, 0);
-    await until("both run again", async () => (await bothRun()) && sleepers(other.dir, 1007).length === 1);
-    const tasks = [...steady, ...sleepers(other.dir, 1007)];
-    await other.kill();
-    await other.start();
-    await until("both are found again", bothRun);
-    t.deepEqual([...sleepers(other.dir, 1006), ...sleepers(other.dir, 1007)], tasks, "none was started twice");
-    t.is(await (await fetch(`${other.consul}/v1/kv/before?raw`)).text(), "kept");
-    t.is((await fetch(`${other.consul}/v1/kv/during`)).status, 404);
-  },
-);
+  rmSync(filler);
+  await until("the client's state is kept again", () => other.log().includes("kept on disk again"));
+  t.is((await other.lares("kv", "put", "after", "kept")).code, 0);
+  await until("both run again", async () => (await bothRun()) && sleepers(other.dir, 1007).length === 1);
+  const tasks = [...steady, ...sleepers(other.dir, 1007)];
+  await other.kill();
+  await other.start();
+  await until("both are found again", bothRun);
+  t.deepEqual([...sleepers(other.dir, 1006), ...sleepers(other.dir, 1007)], tasks, "none was started twice");
+  t.is(await (await fetch(`${other.consul}/v1/kv/before?raw`)).text(), "kept");
+  t.is((await fetch(`${other.consul}/v1/kv/during`)).status, 404);
+});
 
-asRoot("Docker absent, then there, then killed and started again: jobs wait, run, and run again", async (t) => {
+test("Docker absent, then there, then killed and started again: jobs wait, run, and run again", async (t) => {
+  t.is(process.getuid?.(), 0, "only root can run a Docker engine of its own");
   t.timeout(150_000);
   const folder = mkdtempSync(join(tmpdir(), "lares-faults-docker-"));
   const socket = join(folder, "docker.sock");
