@@ -114,8 +114,13 @@ export class AllocRunner {
     this.#advance();
   }
 
-  /** Ends all tasks, poststop included. Resolves when nothing runs. */
+  /** Ends all tasks, poststop included. Resolves when nothing runs and the drivers have cleaned up after it. */
   async stop(): Promise<void> {
+    await this.#end();
+    await Promise.all([...this.tasks.values()].map((runner) => runner.cleaned()));
+  }
+
+  async #end(): Promise<void> {
     const { alloc } = this.#current;
     if (!this.#stopping) {
       this.#stopping = true;

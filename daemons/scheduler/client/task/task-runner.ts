@@ -31,6 +31,7 @@ export interface TaskSurroundings {
 export class TaskRunner {
   readonly #around: TaskSurroundings;
   readonly #watching = new AbortController();
+  #cleaning: Promise<void> = Promise.resolve();
   #record: TaskRecord;
   #left = false;
   #pause: Timer | undefined;
@@ -69,6 +70,11 @@ export class TaskRunner {
     }
   }
 
+  /** Resolves when the driver has removed what ended attempts left. */
+  cleaned(): Promise<void> {
+    return this.#cleaning;
+  }
+
   /** Lets go without touching the task: it runs on. */
   leave(): void {
     this.#left = true;
@@ -87,7 +93,7 @@ export class TaskRunner {
   }
 
   #carryOut(effect: TaskEffect): void {
-    const { env, driver } = this.#around;
+    const { env } = this.#around;
     switch (effect.kind) {
       case "start":
         void this.#start(effect.attempt);
@@ -102,7 +108,7 @@ export class TaskRunner {
         void this.#stop(effect.handle);
         return;
       case "clean":
-        driver.destroy(effect.handle).catch((thrown: unknown) => this.#warn("cannot clean up after a task", thrown));
+        this.#cleaning = Promise.all([this.#cleaning, this.#clean(effect.handle)]).then(() => undefined);
         return;
       case "pause":
         this.#pause = env.clock.after(effect.delayMs, () =>
@@ -156,6 +162,14 @@ export class TaskRunner {
         const pauseMs = Math.min(STOP_RETRY_MS * 2 ** attempt, STOP_RETRY_LONGEST_MS);
         await sleep(env.clock, pauseMs, this.#watching.signal);
       }
+    }
+  }
+
+  async #clean(handle: TaskHandle): Promise<void> {
+    try {
+      await this.#around.driver.destroy(handle);
+    } catch (thrown) {
+      this.#warn("cannot clean up after a task", thrown);
     }
   }
 

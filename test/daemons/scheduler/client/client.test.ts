@@ -28,6 +28,7 @@ import type { RestartWindow } from "#daemons/scheduler/client/task/restart-polic
 import { newTaskRecord, stepTask } from "#daemons/scheduler/client/task/task-machine.ts";
 import type { TaskContext, TaskInput } from "#daemons/scheduler/client/task/task-machine.ts";
 import { TaskRecordSchema } from "#daemons/scheduler/client/task/task-record.ts";
+import type { Driver } from "#drivers/driver.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
 import { FakeRegistry, FakeServers, jobOf } from "./fake-cluster.ts";
@@ -41,7 +42,7 @@ interface Place {
   servers: FakeServers;
   registry: FakeRegistry;
   env: ReturnType<typeof createEnv>;
-  start: (onStop?: "leave" | "stop") => Promise<ReturnType<typeof createSchedulerClient>>;
+  start: (onStop?: "leave" | "stop", drivers?: Driver[]) => Promise<ReturnType<typeof createSchedulerClient>>;
 }
 
 function place(t: ExecutionContext): Place {
@@ -58,11 +59,11 @@ function place(t: ExecutionContext): Place {
     servers,
     registry,
     env,
-    async start(onStop = "stop") {
+    async start(onStop = "stop", drivers = [createMockDriver(env), createRawExecDriver(env)]) {
       const client = createSchedulerClient({
         env,
         link: servers,
-        drivers: [createMockDriver(env), createRawExecDriver(env)],
+        drivers,
         registry,
         config: defaultAgentConfig(),
         dataDir: dir,
@@ -91,6 +92,25 @@ const sh = (name: string, script: string, more: object = {}) => ({
 });
 const typesOf = (report: { TaskStates: Record<string, { Events: { Type: string }[] }> }, task: string) =>
   report.TaskStates[task]!.Events.map((event) => event.Type);
+
+test("a client that ends its tasks has ended only when their drivers have cleaned up", async (t) => {
+  const { servers, start, env } = place(t);
+  const order: string[] = [];
+  const driver: Driver = {
+    ...createMockDriver(env),
+    async destroy() {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      order.push("cleaned");
+    },
+    close: () => void order.push("closed"),
+  };
+  const client = await start("stop", [driver]);
+  const id = randomUUID();
+  servers.set(jobOf([mock("web", { run_for: "1h" })]), { ID: id });
+  await servers.until(id, (report) => report.ClientStatus === "running");
+  await client.stop();
+  t.deepEqual(order, ["cleaned", "closed"]);
+});
 
 test("a raw_exec task runs, sees its environment, writes its log, ends by a stop with nothing left", async (t) => {
   const { servers, start, dir } = place(t);
