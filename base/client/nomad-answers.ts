@@ -150,6 +150,7 @@ export type AllocStub = v.InferOutput<typeof AllocStubSchema>;
 
 export const AllocAnswerSchema = v.object({
   ...AllocSchema.entries,
+  AllocStates: v.nullish(v.array(v.object({ Field: text, Value: text, Time: text })), null),
   ClientStatus,
   ClientDescription,
   DeploymentStatus,

@@ -44,9 +44,17 @@ export const AllocSchema = v.object({
   Lost: flag,
   /** Stop but keep the disk, restart in place, or move: set by drains and by users. */
   DesiredTransition: v.nullish(
-    v.object({ Migrate: flag, Reschedule: flag, ForceReschedule: flag, NoShutdownDelay: flag }),
+    v.object({
+      Migrate: flag,
+      /** With `Migrate`: nothing takes its place (batch work that a drain ended). */
+      MigrateDisablePlacement: flag,
+      Reschedule: flag,
+      ForceReschedule: flag,
+      NoShutdownDelay: flag,
+    }),
     () => ({
       Migrate: false,
+      MigrateDisablePlacement: false,
       Reschedule: false,
       ForceReschedule: false,
       NoShutdownDelay: false,
@@ -59,10 +67,14 @@ export const AllocSchema = v.object({
   RescheduleTracker: v.nullish(
     v.object({
       Events: list(v.object({ RescheduleTime: nanoseconds, PrevAllocID: text, PrevNodeID: text, Delay: nanoseconds })),
+      /** `ok`; empty in records of earlier versions. */
+      LastReschedule: text,
     }),
     null,
   ),
   FollowupEvalID: text,
+  /** What the servers said of it while its node was out of reach: `ClientStatus` became `unknown`, then `running` again. */
+  AllocStates: v.nullish(v.array(v.object({ Field: text, Value: text, Time: nanoseconds })), null),
   PreemptedByAllocation: text,
   /** Nanoseconds since the epoch. */
   CreateTime: nanoseconds,
@@ -107,6 +119,8 @@ export const AllocReportSchema = v.object({
   DeploymentStatus: v.nullish(v.object({ Healthy: optionalFlag, Timestamp: nanoseconds }), null),
   NetworkStatus: v.nullish(v.object({ InterfaceName: text, Address: text, DNS: v.nullish(v.unknown(), null) }), null),
   ModifyTime: nanoseconds,
+  /** Set by the servers: the time in `AllocStates` since which it was unknown when this report came in; 0: it was not. */
+  UnknownSince: nanoseconds,
 });
 export type AllocReport = v.InferOutput<typeof AllocReportSchema>;
 

@@ -18,6 +18,7 @@ export type EvalTrigger =
   | "max-plan-attempts"
   | "preemption"
   | "reconnect"
+  | "max-disconnect-timeout"
   | "scheduled";
 
 /** https://developer.hashicorp.com/nomad/api-docs/evaluations */

@@ -57,7 +57,7 @@ export const evals = defineTable<Evaluation>({
 /** What is wanted; written by the plan applier. id: alloc id. */
 export const allocs = defineTable<Alloc>({
   name: "allocs",
-  schemaVersion: 1,
+  schemaVersion: 2,
   schema: AllocSchema,
   indexes: {
     job: (alloc) => [`${alloc.Namespace}/${alloc.JobID}`],
@@ -70,7 +70,7 @@ export const allocs = defineTable<Alloc>({
 /** What the node's client reports. id: alloc id. */
 export const allocReports = defineTable<AllocReport>({
   name: "alloc-reports",
-  schemaVersion: 1,
+  schemaVersion: 2,
   schema: AllocReportSchema,
   indexes: {},
 });

@@ -13,10 +13,14 @@ export interface KnownAlloc {
 /** As much as its state follows from. */
 export type AllocSides = Pick<KnownAlloc, "alloc" | "report">;
 
-/** The client's word, except where the servers gave the node up before it could say how it ended. */
+/** Changes of state that are kept of one allocation; older ones are forgotten. */
+const MAX_ALLOC_STATES = 20;
+
+/** The client's word, except where the servers gave the node up, or lost sight of it, before it could say how it ended. */
 export function clientStatus({ alloc, report }: AllocSides): AllocClientStatus {
   if (report !== undefined && isTerminalClientStatus(report.ClientStatus)) return report.ClientStatus;
   if (alloc.Lost) return "lost";
+  if (unknownSince(alloc) !== undefined) return "unknown";
   return report?.ClientStatus ?? "pending";
 }
 
@@ -27,6 +31,22 @@ export function isClientTerminal(known: AllocSides): boolean {
 /** Ended, or told to end. */
 export function isTerminal(known: AllocSides): boolean {
   return known.alloc.DesiredStatus !== "run" || isClientTerminal(known);
+}
+
+/** Since when (nanoseconds since the epoch) its node is out of reach; undefined: it is not, as far as was written down. */
+export function unknownSince({ AllocStates }: Pick<Alloc, "AllocStates">): number | undefined {
+  const last = AllocStates?.at(-1);
+  return last?.Value === "unknown" ? last.Time : undefined;
+}
+
+/** Its states with one more. */
+export function withState(
+  { AllocStates }: Pick<Alloc, "AllocStates">,
+  value: "unknown" | "running",
+  atNs: number,
+): NonNullable<Alloc["AllocStates"]> {
+  const states = [...(AllocStates ?? []), { Field: "ClientStatus", Value: value, Time: atNs }];
+  return states.slice(-MAX_ALLOC_STATES);
 }
 
 /** The index in `job.group[index]`; −1 for a name of another form. */

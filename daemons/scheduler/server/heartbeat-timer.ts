@@ -5,6 +5,9 @@ import type { Heartbeats } from "./heartbeat.ts";
 import type { NodeEndpoint } from "./node-endpoint.ts";
 import type { ServerContext } from "./server-context.ts";
 
+/** A disconnected node is looked at again after this at the latest. */
+const MAX_SLEEP_MS = 3_600_000;
+
 export interface HeartbeatTimer {
   start(): void;
   stop(): void;
@@ -29,12 +32,19 @@ export function heartbeatTimer(
     armedFor = next;
     timer = clock.after(Math.max(1, next - clock.monotonicMs()), fire);
   };
+  const giveUp = async (nodeId: string): Promise<void> => {
+    const againMs = await nodes.missed(nodeId);
+    // It may have come back meanwhile.
+    if (againMs === undefined || !running || heartbeats.has(nodeId)) return;
+    heartbeats.awaitUntil(nodeId, clock.monotonicMs() + Math.min(againMs + 1, MAX_SLEEP_MS));
+    arm();
+  };
   const fire = (): void => {
     timer = undefined;
     armedFor = Number.POSITIVE_INFINITY;
     for (const nodeId of heartbeats.expired(clock.monotonicMs())) {
       log.warn("a node missed its heartbeat", { node: nodeId });
-      nodes.setStatus(nodeId, "down", "heartbeat missed").catch((thrown: unknown) => {
+      giveUp(nodeId).catch((thrown: unknown) => {
         log.error("a node could not be marked down", { node: nodeId, reason: messageOf(thrown) });
         if (running) heartbeats.renew(nodeId, clock.monotonicMs(), 0);
       });

@@ -36,6 +36,11 @@ export class Heartbeats {
     if (!this.#deadlines.has(nodeId)) this.#deadlines.set(nodeId, nowMs + FAILOVER_TTL_MS);
   }
 
+  /** For nodes that missed their time and are waited for all the same. */
+  awaitUntil(nodeId: string, deadlineMs: number): void {
+    this.#deadlines.set(nodeId, deadlineMs);
+  }
+
   forget(nodeId: string): void {
     this.#deadlines.delete(nodeId);
   }

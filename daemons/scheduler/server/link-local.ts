@@ -1,11 +1,12 @@
 import { CodedError } from "#base/env/errors.ts";
-import { isTerminalClientStatus, type AllocReport } from "#base/protocol/alloc.ts";
+import { isTerminalClientStatus, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
 import type { Node } from "#base/protocol/node.ts";
-import type { Evaluation } from "#base/protocol/evaluation.ts";
+import type { Evaluation, EvalTrigger } from "#base/protocol/evaluation.ts";
 import { put } from "#base/state/codec.ts";
 import type { Op } from "#base/state/store.ts";
 import { allocReports, allocs } from "#base/state/tables.ts";
 import type { AllocsReply, AllocsRequest, ClientAlloc, HeartbeatReply, ServerLink } from "../link.ts";
+import { unknownSince } from "./alloc-state.ts";
 import type { NodeEndpoint } from "./node-endpoint.ts";
 import type { NodeWatch } from "./node-watch.ts";
 import { evalFor, putEval, readable, type ServerContext } from "./server-context.ts";
@@ -57,15 +58,22 @@ async function allocsOf({ context, watch }: LocalLinkDeps, request: AllocsReques
   return { index: state.index, allocs: found };
 }
 
+/** Why its job is to be looked at again, if it is. */
+function triggerOf(alloc: Alloc, before: AllocReport | undefined, now: AllocReport): EvalTrigger | undefined {
+  if (alloc.DesiredStatus !== "run") return undefined;
+  if (now.UnknownSince !== 0 && before?.UnknownSince !== now.UnknownSince) return "reconnect";
+  return now.ClientStatus === "failed" && before?.ClientStatus !== "failed" ? "alloc-failure" : undefined;
+}
+
 function hasEnded(report: AllocReport | undefined): boolean {
   return report !== undefined && isTerminalClientStatus(report.ClientStatus);
 }
 
-/** Reports, and evaluations for the jobs of what failed, in one revision. */
+/** Reports, and evaluations for the jobs of what failed or came back, in one revision. */
 async function report(context: ServerContext, reports: readonly AllocReport[]): Promise<void> {
   const { state, writer } = context;
   const ops: Op[] = [];
-  const failed = new Map<string, Evaluation>();
+  const concerned = new Map<string, Evaluation>();
   for (const each of reports) {
     const row = state.allocById(each.AllocID);
     // Collected, or never placed there: nobody asks for it any more.
@@ -73,16 +81,14 @@ async function report(context: ServerContext, reports: readonly AllocReport[]): 
     const known = state.known(row).report;
     // It may have been replaced already. A node that forgot the end says something else after a power cut.
     if (hasEnded(known) && !hasEnded(each)) continue;
-    ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, each));
-    const before = known?.ClientStatus;
-    if (each.ClientStatus !== "failed" || before === "failed" || row.value.DesiredStatus !== "run") continue;
+    const UnknownSince = unknownSince(row.value) ?? 0;
+    ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, { ...each, UnknownSince }));
+    const trigger = triggerOf(row.value, known, { ...each, UnknownSince });
     const job = state.job(row.namespace, row.value.JobID)?.value;
-    if (job === undefined || job.Stop || job.Type === "system" || job.Type === "sysbatch") continue;
-    failed.set(
-      `${row.namespace}/${job.ID}`,
-      evalFor(context, { namespace: row.namespace, job, trigger: "alloc-failure" }),
-    );
+    if (trigger === undefined || job === undefined || job.Stop) continue;
+    if (trigger === "alloc-failure" && (job.Type === "system" || job.Type === "sysbatch")) continue;
+    concerned.set(`${row.namespace}/${job.ID}`, evalFor(context, { namespace: row.namespace, job, trigger }));
   }
-  for (const evaluation of failed.values()) ops.push(putEval(evaluation));
+  for (const evaluation of concerned.values()) ops.push(putEval(evaluation));
   await readable(context, await writer.write(ops));
 }

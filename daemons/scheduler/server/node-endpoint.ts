@@ -6,6 +6,7 @@ import { put, remove } from "#base/state/codec.ts";
 import type { Op } from "#base/state/store.ts";
 import { jobs, nodes, nodeStates } from "#base/state/tables.ts";
 import { isTerminal } from "./alloc-state.ts";
+import { disconnectWindow } from "./disconnect-window.ts";
 import { computeClass } from "./place/node-class.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
 
@@ -46,6 +47,26 @@ export class NodeEndpoint {
     if (before === undefined || before.Status === status) return undefined;
     const ops = [put(nodeStates, at(nodeId), this.#state(before, status, description))];
     return this.#write(ops, this.#evalsFor(nodeId, "node-update"));
+  }
+
+  /**
+   * A node missed its heartbeat: it is down, or disconnected for as long as one of its groups waits for it. Resolves with
+   * the milliseconds after which to look again; undefined: not at all.
+   */
+  async missed(nodeId: string): Promise<number | undefined> {
+    const { state } = this.#context;
+    const before = state.nodeState(nodeId)?.value;
+    if (before === undefined) return undefined;
+    const windowNs = disconnectWindow(state, nodeId);
+    const nowNs = nowNsOf(this.#context);
+    const sinceNs = before.Status === "disconnected" ? before.StatusUpdatedAt * 1e9 : nowNs;
+    const leftNs = sinceNs + windowNs - nowNs;
+    if (leftNs <= 0) {
+      await this.setStatus(nodeId, "down", "heartbeat missed");
+      return undefined;
+    }
+    await this.setStatus(nodeId, "disconnected", "heartbeat missed; its allocations may go on");
+    return leftNs / 1e6;
   }
 
   async setEligibility(nodeId: string, eligibility: NodeEligibility): Promise<Result<NodeAnswer>> {

@@ -107,6 +107,8 @@ export class AllocRunner {
       if (this.#groupRegistered) this.#registerGroup();
     }
     this.#advance();
+    // The servers lost sight of it, and this node hears of it: it is in reach again, and says how it fared.
+    if (next.alloc.AllocStates?.at(-1)?.Value === "unknown") this.#report();
   }
 
   serviceStatus(serviceId: string, status: CheckStatus): void {
@@ -301,6 +303,7 @@ export class AllocRunner {
       DeploymentStatus: this.#verdict,
       NetworkStatus: null,
       ModifyTime: nowNs(this.#deps.env.clock),
+      UnknownSince: 0,
     });
   }
 

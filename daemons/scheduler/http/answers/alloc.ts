@@ -1,4 +1,4 @@
-import type { AllocReport, TaskState } from "#base/protocol/alloc.ts";
+import type { Alloc, AllocReport, TaskState } from "#base/protocol/alloc.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { AllocatedResources } from "#base/protocol/resources.ts";
 import { clientStatus, type KnownAlloc } from "../../server/alloc-state.ts";
@@ -15,6 +15,7 @@ export function allocAnswer(state: ClusterState, known: KnownAlloc) {
     ...rest,
     Job: jobOf(state, known),
     AllocatedResources: withNetworks(AllocatedResources, group?.Networks[0]?.Mode ?? ""),
+    AllocStates: allocStates(alloc.AllocStates),
     ...reported(known),
     NetworkStatus: report?.NetworkStatus ?? null,
     PreemptedAllocations: null,
@@ -60,6 +61,10 @@ export function allocStub(state: ClusterState, known: KnownAlloc, options: StubO
     ...(options.resources === true ? { AllocatedResources: alloc.AllocatedResources } : {}),
   };
   return options.taskStates === false ? { ...stub, TaskStates: null } : stub;
+}
+
+function allocStates(states: Alloc["AllocStates"]) {
+  return states === null ? null : states.map((each) => ({ ...each, Time: timeText(each.Time) }));
 }
 
 /** The client's side. */

@@ -8,8 +8,12 @@ export interface Decision {
   /** Keep running, under the new version of the job. */
   readonly updates: KnownAlloc[];
   readonly placements: Placement[];
-  /** Failed allocations that are to be replaced later. */
-  readonly later: { readonly known: KnownAlloc; readonly atNs: number }[];
+  /** Allocations that are to be looked at again later: failed ones, and those whose node is out of reach. */
+  readonly later: { readonly known: KnownAlloc; readonly atNs: number; readonly why: "failed" | "away" }[];
+  /** Their node is out of reach from now on. */
+  readonly unknown: KnownAlloc[];
+  /** Their node is back, and they go on. */
+  readonly reconnects: KnownAlloc[];
   /** Groups of a deployment that has to be made for this version. */
   deployment: Record<string, DeploymentState> | undefined;
   /** By group. */
@@ -53,10 +57,20 @@ export const STOP_UPDATED = "alloc is being updated due to job update";
 export const STOP_LOST = "alloc is lost since its node is down";
 export const STOP_MIGRATING = "alloc is being migrated";
 export const STOP_RESCHEDULED = "alloc was rescheduled because it failed";
+export const STOP_RECONNECTED = "alloc not needed due to disconnected client reconnect";
 export const STOP_NODE_TAINTED = "system alloc not needed as node is tainted";
 
 export function emptyDecision(): Decision {
-  return { stops: [], updates: [], placements: [], later: [], deployment: undefined, desired: {} };
+  return {
+    stops: [],
+    updates: [],
+    placements: [],
+    later: [],
+    unknown: [],
+    reconnects: [],
+    deployment: undefined,
+    desired: {},
+  };
 }
 
 export function noUpdates(): DesiredUpdates {

@@ -16,15 +16,13 @@ export function reconcile(situation: Situation, feasible: (group: TaskGroup) => 
   const wanted = job === undefined || job.Stop ? [] : job.TaskGroups;
   stopOthers(situation, decision, new Set(wanted.map((group) => group.Name)));
   if (job === undefined || job.Stop) return decision;
-  if (job.Type === "system" || job.Type === "sysbatch") {
-    for (const group of wanted) {
-      reconcileSystemGroup({ situation, job, group, decision, feasible: feasible(group) });
-    }
-    return decision;
-  }
+  const everywhere = job.Type === "system" || job.Type === "sysbatch";
   const states: Record<string, DeploymentState> = {};
   for (const group of wanted) {
-    const state = reconcileGroup({ situation, job, group, decision });
+    const step = { situation, job, group, decision };
+    const state = everywhere
+      ? reconcileSystemGroup({ ...step, feasible: new Set(feasible(group)) })
+      : reconcileGroup(step);
     if (state !== undefined) states[group.Name] = state;
   }
   if (situation.deployment === undefined && Object.keys(states).length > 0) decision.deployment = states;
@@ -36,7 +34,8 @@ function stopOthers(situation: Situation, decision: Decision, kept: ReadonlySet<
   for (const known of situation.allocs) {
     const { alloc } = known;
     if (kept.has(alloc.TaskGroup) || alloc.DesiredStatus !== "run" || isClientTerminal(known)) continue;
-    const lost = situation.fateOf(alloc.NodeID) === "down";
+    const fate = situation.fateOf(alloc.NodeID);
+    const lost = fate === "down" || fate === "gone";
     decision.stops.push({ known, description: lost ? STOP_LOST : STOP_NOT_NEEDED, lost });
     const desired = (decision.desired[alloc.TaskGroup] ??= noUpdates());
     desired.Stop += 1;

@@ -7,8 +7,8 @@ export type RescheduleVerdict =
   | { readonly kind: "later"; readonly atNs: number };
 
 const NEVER: RescheduleVerdict = { kind: "never" };
-/** A policy may grow its delay for ever; doubling stops here. */
-const MAX_GROWTH = 50;
+/** A policy may name no `max_delay`; nothing waits longer than this (a year). */
+const LONGEST_NS = 365 * 86_400e9;
 
 /**
  * When a failed allocation is to be replaced on another node.
@@ -33,13 +33,24 @@ export function rescheduleVerdict(
   return atNs <= nowNs ? { kind: "now" } : { kind: "later", atNs };
 }
 
-/** The pause before the next attempt, by how many there were before. */
+/**
+ * The pause before the next attempt, from the pauses before those so far. Once it is at its longest, an allocation that
+ * ran for longer than that starts over with the first.
+ */
 export function rescheduleDelay(known: KnownAlloc, policy: ReschedulePolicy): number {
   const base = policy.Delay ?? 0;
-  const most = policy.MaxDelay ?? 0;
-  const attempt = Math.min(eventsOf(known).length, MAX_GROWTH);
-  const delay = base * growth(policy.DelayFunction ?? "constant", attempt);
-  return most > 0 && delay > most ? most : delay;
+  const events = eventsOf(known);
+  const last = events.at(-1);
+  if (last === undefined || (policy.DelayFunction ?? "constant") === "constant") return base;
+  const most = (policy.MaxDelay ?? 0) > 0 ? (policy.MaxDelay ?? 0) : LONGEST_NS;
+  const delay = Math.min(most, grown(policy.DelayFunction ?? "", { base, delays: events.map(({ Delay }) => Delay) }));
+  return delay >= most && failureTime(known) - last.RescheduleTime > delay ? base : delay;
+}
+
+function grown(name: string, { base, delays }: { readonly base: number; readonly delays: readonly number[] }): number {
+  const last = Math.max(base, delays.at(-1) ?? 0);
+  if (name === "exponential") return last * 2;
+  return name === "fibonacci" && delays.length > 1 ? last + Math.max(base, delays.at(-2) ?? 0) : base;
 }
 
 /** When its last task ended, or the client's last word where no task ever started. */
@@ -49,20 +60,6 @@ export function failureTime({ alloc, report }: KnownAlloc): number {
   return last > 0 ? last : (report?.ModifyTime ?? alloc.ModifyTime);
 }
 
-function eventsOf({ alloc }: KnownAlloc): readonly { readonly RescheduleTime: number }[] {
+function eventsOf({ alloc }: KnownAlloc): readonly { readonly RescheduleTime: number; readonly Delay: number }[] {
   return alloc.RescheduleTracker?.Events ?? [];
-}
-
-function growth(name: string, attempt: number): number {
-  switch (name) {
-    case "exponential":
-      return 2 ** attempt;
-    case "fibonacci": {
-      let [current, next] = [1, 1];
-      for (let i = 0; i < attempt; i++) [current, next] = [next, current + next];
-      return current;
-    }
-    default:
-      return 1;
-  }
 }

@@ -2,8 +2,8 @@ import type { Deployment } from "#base/protocol/deployment.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { KnownAlloc } from "../alloc-state.ts";
 
-/** How a node stands as far as its allocations are concerned. */
-export type NodeFate = "fine" | "down";
+/** How a node stands as far as its allocations are concerned. `gone`: nobody knows it any more. */
+export type NodeFate = "fine" | "disconnected" | "down" | "gone";
 
 /** Everything a reconciliation looks at; the answer depends on nothing else. */
 export interface Situation {

@@ -3,26 +3,32 @@ import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { KnownAlloc } from "../alloc-state.ts";
 import type { Situation } from "./situation.ts";
 
-/** Updates of this group go step by step, watched by a deployment. */
+/** Updates of this group go step by step, watched by a deployment. Batch work has no health to watch. */
 export function isRolling(job: Job, group: TaskGroup): boolean {
-  return job.Type === "service" && group.Update !== null && (group.Update.MaxParallel ?? 0) > 0;
+  const stays = job.Type === "service" || job.Type === "system";
+  return stays && group.Update !== null && (group.Update.MaxParallel ?? 0) > 0;
 }
 
 /** How many allocations may be replaced by ones of the new version now: what is not known to be healthy yet counts. */
 export function updateLimit(
   situation: Situation,
   job: Job,
-  at: { group: TaskGroup; live: readonly KnownAlloc[] },
+  at: { readonly group: TaskGroup; readonly own: readonly KnownAlloc[] },
 ): number {
   if (!isRolling(job, at.group)) return Number.POSITIVE_INFINITY;
   const most = at.group.Update?.MaxParallel ?? 1;
   const { deployment } = situation;
   if (deployment === undefined) return most;
   if (isHalted(situation)) return 0;
-  const unproven = at.live.filter(
-    ({ alloc, report }) => alloc.DeploymentID === deployment.ID && report?.DeploymentStatus?.Healthy !== true,
+  const unproven = at.own.filter(
+    ({ alloc, report }) =>
+      alloc.DeploymentID === deployment.ID && (report?.DeploymentStatus?.Healthy !== true || hasFailed(report)),
   );
   return Math.max(0, most - unproven.length);
+}
+
+function hasFailed(report: NonNullable<KnownAlloc["report"]>): boolean {
+  return report.ClientStatus === "failed" || report.ClientStatus === "lost";
 }
 
 /** A failed or paused deployment starts nothing new. */
@@ -30,7 +36,11 @@ export function isHalted({ deployment }: Situation): boolean {
   return deployment?.Status === "failed" || deployment?.Status === "paused";
 }
 
-export function newDeploymentState(group: TaskGroup, canaries: number): DeploymentState {
+export function newDeploymentState(
+  group: TaskGroup,
+  canaries: number,
+  total: number = group.Count ?? 1,
+): DeploymentState {
   return {
     PlacedCanaries: [],
     AutoRevert: group.Update?.AutoRevert ?? false,
@@ -39,7 +49,7 @@ export function newDeploymentState(group: TaskGroup, canaries: number): Deployme
     RequireProgressBy: "",
     Promoted: false,
     DesiredCanaries: canaries,
-    DesiredTotal: group.Count ?? 1,
+    DesiredTotal: total,
     PlacedAllocs: 0,
     HealthyAllocs: 0,
     UnhealthyAllocs: 0,

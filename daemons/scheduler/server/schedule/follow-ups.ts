@@ -6,7 +6,12 @@ import type { ScheduleDeps, ScheduleRequest } from "./request.ts";
 /** Failures that are due within this of each other share one evaluation. */
 const TOGETHER_NS = 5e9;
 
-/** Evaluations for failed allocations whose time has not come, unless one is waiting for them already. */
+const WORDING = {
+  failed: { trigger: "alloc-failure", description: "created for delayed rescheduling" },
+  away: { trigger: "max-disconnect-timeout", description: "created to give up allocations of a disconnected node" },
+} as const;
+
+/** Evaluations for allocations whose time has not come, unless one is waiting for them already. */
 export function followUpLater(
   { state, random }: ScheduleDeps,
   { request, decision, draft }: { request: ScheduleRequest; decision: Decision; draft: PlanDraft },
@@ -16,10 +21,10 @@ export function followUpLater(
     const followUp = state.evaluation(known.alloc.Namespace, known.alloc.FollowupEvalID)?.value;
     return followUp?.Status !== "pending" || followUp.ID === evaluation.ID;
   });
-  let open: { readonly id: string; readonly atNs: number } | undefined;
-  for (const { known, atNs } of waiting.toSorted((a, b) => a.atNs - b.atNs)) {
-    if (open === undefined || atNs > open.atNs + TOGETHER_NS) {
-      open = { id: random.uuid(), atNs };
+  let open: { readonly id: string; readonly atNs: number; readonly why: string } | undefined;
+  for (const { known, atNs, why } of waiting.toSorted((a, b) => a.atNs - b.atNs)) {
+    if (open === undefined || open.why !== why || atNs > open.atNs + TOGETHER_NS) {
+      open = { id: random.uuid(), atNs, why };
       draft.evaluations.push(
         newEvaluation({
           id: open.id,
@@ -27,12 +32,12 @@ export function followUpLater(
           jobId: evaluation.JobID,
           type: evaluation.Type,
           priority: evaluation.Priority,
-          trigger: "alloc-failure",
+          trigger: WORDING[why].trigger,
           nowNs,
           fields: {
             WaitUntil: atNs,
             PreviousEval: evaluation.ID,
-            StatusDescription: "created for delayed rescheduling",
+            StatusDescription: WORDING[why].description,
           },
         }),
       );

@@ -1,10 +1,10 @@
 import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Placed } from "../place/group-placer.ts";
 import type { Placement } from "../reconcile/decision.ts";
-import { failureTime } from "../reconcile/reschedule.ts";
+import { rescheduleDelay } from "../reconcile/reschedule.ts";
 import type { PlaceStep } from "./request.ts";
 
-/** Rescheduling events an allocation carries on from those before it; older ones are forgotten. */
+/** Rescheduling events an allocation carries on from those before it, unless its policy counts more; older ones are forgotten. */
 export const MAX_RESCHEDULE_EVENTS = 10;
 
 export function newAlloc(from: {
@@ -32,20 +32,27 @@ export function newAlloc(from: {
     DesiredStatus: "run",
     DesiredDescription: "",
     Lost: false,
-    DesiredTransition: { Migrate: false, Reschedule: false, ForceReschedule: false, NoShutdownDelay: false },
+    DesiredTransition: {
+      Migrate: false,
+      MigrateDisablePlacement: false,
+      Reschedule: false,
+      ForceReschedule: false,
+      NoShutdownDelay: false,
+    },
     DeploymentID: inDeployment ? (deployment?.ID ?? "") : "",
     Canary: placement.canary,
     PreviousAllocation: placement.previous?.alloc.ID ?? "",
     NextAllocation: "",
     RescheduleTracker: trackerOf(placement, nowNs),
     FollowupEvalID: "",
+    AllocStates: null,
     PreemptedByAllocation: "",
     CreateTime: nowNs,
     ModifyTime: nowNs,
   };
 }
 
-function trackerOf({ previous, reason }: Placement, nowNs: number): Alloc["RescheduleTracker"] {
+function trackerOf({ previous, reason, group }: Placement, nowNs: number): Alloc["RescheduleTracker"] {
   if (previous === undefined || (reason !== "reschedule" && reason !== "lost")) return null;
   const before = previous.alloc.RescheduleTracker?.Events ?? [];
   if (reason === "lost") return previous.alloc.RescheduleTracker;
@@ -53,7 +60,8 @@ function trackerOf({ previous, reason }: Placement, nowNs: number): Alloc["Resch
     RescheduleTime: nowNs,
     PrevAllocID: previous.alloc.ID,
     PrevNodeID: previous.alloc.NodeID,
-    Delay: Math.max(0, nowNs - failureTime(previous)),
+    Delay: group.ReschedulePolicy === null ? 0 : rescheduleDelay(previous, group.ReschedulePolicy),
   };
-  return { Events: [...before, event].slice(-MAX_RESCHEDULE_EVENTS) };
+  const most = Math.max(MAX_RESCHEDULE_EVENTS, group.ReschedulePolicy?.Attempts ?? 0);
+  return { Events: [...before, event].slice(-most), LastReschedule: "ok" };
 }

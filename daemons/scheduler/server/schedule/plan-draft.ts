@@ -2,7 +2,7 @@ import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Deployment } from "#base/protocol/deployment.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
 import type { Job } from "#base/protocol/job.ts";
-import type { KnownAlloc } from "../alloc-state.ts";
+import { withState, type KnownAlloc } from "../alloc-state.ts";
 import type { NewAlloc } from "../plan.ts";
 import type { Stop } from "../reconcile/decision.ts";
 
@@ -39,6 +39,17 @@ export class PlanDraft {
 
   update(known: KnownAlloc, to: { readonly job: Job | undefined; readonly deploymentId: string }): void {
     if (to.job !== undefined) this.change(known, { JobVersion: to.job.Version, DeploymentID: to.deploymentId });
+  }
+
+  /** Its node is out of reach: nobody knows how it fares. */
+  lose(known: KnownAlloc): void {
+    this.change(known, { AllocStates: withState(this.current(known), "unknown", this.#nowNs) });
+  }
+
+  /** Its node is back, and it goes on. What replaced it meanwhile is not its successor any more. */
+  find(known: KnownAlloc): void {
+    const AllocStates = withState(this.current(known), "running", this.#nowNs);
+    this.change(known, { AllocStates, NextAllocation: "", FollowupEvalID: "" });
   }
 
   /** A new allocation and the mark it leaves on the one it follows, which come to be together or not at all. */

@@ -26,6 +26,8 @@ export function schedule(deps: ScheduleDeps, request: ScheduleRequest): Plan {
     for (const stop of decision.stops) draft.stop(stop);
     for (const known of decision.updates)
       draft.update(known, { job: situation.job, deploymentId: deployment?.ID ?? "" });
+    for (const known of decision.unknown) draft.lose(known);
+    for (const known of decision.reconnects) draft.find(known);
     followUpLater(deps, { request, decision, draft });
     const failures =
       situation.job === undefined

@@ -1,8 +1,9 @@
+import type { NodeStatus } from "#base/protocol/node.ts";
 import type { KnownAlloc } from "../alloc-state.ts";
 import type { ClusterState } from "../cluster-state.ts";
 import type { NodeTable } from "../place/node-table.ts";
 import { mayRunOn } from "../place/screen.ts";
-import type { Situation } from "../reconcile/situation.ts";
+import type { NodeFate, Situation } from "../reconcile/situation.ts";
 import type { ScheduleRequest } from "./request.ts";
 
 /** Gathers what reconciliation looks at, from one state of the view. */
@@ -20,10 +21,7 @@ export function situationOf(state: ClusterState, request: ScheduleRequest, table
         ? row.value
         : state.jobVersion(Namespace, JobID, alloc.JobVersion)?.value,
     allocs: state.jobAllocs(Namespace, JobID),
-    fateOf: (nodeId) => {
-      const status = state.nodeState(nodeId)?.value.Status;
-      return status === "ready" || status === "initializing" ? "fine" : "down";
-    },
+    fateOf: (nodeId) => fateOf(state.nodeState(nodeId)?.value.Status),
     mayStay: (known, group) => {
       const slot = table.slotOf(known.alloc.NodeID);
       const node = slot === undefined ? undefined : table.at(slot)?.node;
@@ -35,4 +33,19 @@ export function situationOf(state: ClusterState, request: ScheduleRequest, table
       .find((each) => each.JobVersion === job?.Version && each.JobCreateIndex === jobCreateIndex),
     nowNs: request.nowNs,
   };
+}
+
+function fateOf(status: NodeStatus | undefined): NodeFate {
+  switch (status) {
+    case undefined:
+      return "gone";
+    case "down":
+    case "disconnected":
+      return status;
+    case "ready":
+    case "initializing":
+      return "fine";
+    default:
+      return status satisfies never;
+  }
 }

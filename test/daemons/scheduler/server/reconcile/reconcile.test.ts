@@ -1,7 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { makeJob } from "../cluster.ts";
-import { newDeploymentRecord } from "../records.ts";
+import { newAllocRecord, newDeploymentRecord } from "../records.ts";
 import { decide, MINUTE_NS, transcript, type Line, type Story } from "./transcript.ts";
 
 const update = { MaxParallel: 1, ProgressDeadline: 600e9, HealthCheck: "checks" };
@@ -82,7 +82,7 @@ const stories: Record<string, [Story, string[]]> = {
         {
           name: "web[0]",
           fields: {
-            DesiredTransition: { Migrate: true, Reschedule: false, ForceReschedule: false, NoShutdownDelay: false },
+            DesiredTransition: { ...newAllocRecord("").DesiredTransition, Migrate: true },
           },
         },
       ],
@@ -217,12 +217,13 @@ const stories: Record<string, [Story, string[]]> = {
           report: { ModifyTime: 1000 * MINUTE_NS },
           fields: {
             RescheduleTracker: {
-              Events: [1, 2, 3].map((RescheduleTime) => ({
-                RescheduleTime,
+              Events: [30e9, 60e9, 120e9].map((Delay, at) => ({
+                RescheduleTime: at,
                 PrevAllocID: "",
                 PrevNodeID: "",
-                Delay: 0,
+                Delay,
               })),
+              LastReschedule: "ok",
             },
           },
         },

@@ -53,6 +53,7 @@ export function knownOf(
       DeploymentStatus: null,
       NetworkStatus: null,
       ModifyTime: 0,
+      UnknownSince: 0,
       ...report,
     },
     createIndex: 10,
