@@ -12,6 +12,8 @@ import { EvaluationSchema, type Evaluation } from "#base/protocol/evaluation.ts"
 import { JobSubmissionSchema, type JobSubmission } from "#base/protocol/job-submission.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { KvEntrySchema, SessionSchema, type KvEntry, type Session } from "#base/protocol/kv.ts";
+import { StoredNamespaceSchema, type StoredNamespace } from "#base/protocol/namespace.ts";
+import { NodePoolSchema, type NodePool } from "#base/protocol/node-pool.ts";
 import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/protocol/node.ts";
 import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
 import { defineTable } from "./table.ts";
@@ -40,6 +42,22 @@ export const schedulerConfigurations = defineTable<SchedulerConfiguration>({
   name: "scheduler-configuration",
   schemaVersion: 1,
   schema: SchedulerConfigurationSchema,
+  indexes: {},
+});
+
+/** id: name. `default` is there without a row. */
+export const namespaces = defineTable<StoredNamespace>({
+  name: "namespaces",
+  schemaVersion: 1,
+  schema: StoredNamespaceSchema,
+  indexes: {},
+});
+
+/** id: name. `default` and `all` are there without a row. */
+export const nodePools = defineTable<NodePool>({
+  name: "node-pools",
+  schemaVersion: 1,
+  schema: NodePoolSchema,
   indexes: {},
 });
 

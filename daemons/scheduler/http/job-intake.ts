@@ -3,6 +3,8 @@ import type { Failure } from "#base/env/errors.ts";
 import { validateJob } from "#base/language/jobspec/validate/validate-job.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import type { Job } from "#base/protocol/job.ts";
+import type { View } from "#base/state/table.ts";
+import { tenancyProblems, withPool } from "../server/tenancy/job-tenancy.ts";
 
 export interface Intake {
   readonly job: Job;
@@ -11,16 +13,19 @@ export interface Intake {
 }
 
 /** A job as a client sent it → complete and valid, or a 400 that lists what is wrong. */
-export function takeJob(sent: Job | null, namespace: string): Intake {
+export function takeJob(view: View, sent: Job | null, namespace: string): Intake {
   if (sent === null) throw new HttpError(400, "Job must be specified");
   if (sent.ID.trim() === "") throw new HttpError(400, "Job ID hasn't been provided");
   const explicit = namespace === "" || namespace === "*" ? "" : namespace;
   if (explicit !== "" && sent.Namespace !== "" && sent.Namespace !== explicit) {
     throw new HttpError(400, `Job namespace "${sent.Namespace}" does not match the request's "${explicit}"`);
   }
-  const job = canonicalize({ ...sent, Namespace: sent.Namespace === "" ? explicit : sent.Namespace });
+  const Namespace = sent.Namespace === "" ? explicit : sent.Namespace;
+  const job = canonicalize({ ...withPool(view, sent, Namespace === "" ? "default" : Namespace), Namespace });
   const { errors, warnings } = checkJob(job);
   if (errors.length > 0) throw new HttpError(400, errorList(errors));
+  const [refused] = tenancyProblems(view, job);
+  if (refused !== undefined) throw new HttpError(400, refused);
   return { job, warnings: warnings.join("\n") };
 }
 

@@ -57,7 +57,7 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
       maxBodyBytes: MAX_JOB_BYTES,
       handle: ({ body, query, params }) => {
         if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
-        const { job, warnings } = takeJob(body.Job, query.namespace);
+        const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
         return { kind: "json", value: planAnswer(deps, job, { diff: body.Diff, warnings }) };
       },
     }),

@@ -44,7 +44,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
   const { jobs } = deps.server;
   const register = async (body: v.InferOutput<typeof RegisterBody>, namespace: string): Promise<Reply> => {
     refuseIfClosed(deps);
-    const { job, warnings } = takeJob(body.Job, namespace);
+    const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, namespace);
     const answer = await jobs.register(job, {
       ...(body.EnforceIndex ? { checkIndex: body.JobModifyIndex } : {}),
       ...(body.Submission === null ? {} : { submission: body.Submission }),

@@ -10,6 +10,8 @@ import { jobReadRoutes } from "./job-read-routes.ts";
 import { jobRelatedRoutes } from "./job-related-routes.ts";
 import { jobWriteRoutes } from "./job-write-routes.ts";
 import { metricsRoutes } from "./metrics-routes.ts";
+import { namespaceRoutes } from "./namespace-routes.ts";
+import { nodePoolRoutes } from "./node-pool-routes.ts";
 import { nodeRoutes } from "./node-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { operatorRoutes } from "./operator-routes.ts";
@@ -28,6 +30,8 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...evalRoutes(deps),
     ...deploymentRoutes(deps),
     ...nodeRoutes(deps),
+    ...namespaceRoutes(deps),
+    ...nodePoolRoutes(deps),
     ...searchRoutes(deps),
     ...serviceRoutes(deps),
     ...agentRoutes(deps),

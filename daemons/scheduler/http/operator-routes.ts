@@ -66,63 +66,16 @@ export function operatorRoutes({ server }: NomadHttpDeps): Route[] {
   ];
 }
 
-/** Things every cluster has one of, and this one no more. */
+/** Kinds of things no node offers yet. */
 function fixedRoutes(): Route[] {
-  const namespace = {
-    Name: "default",
-    Description: "Default shared namespace",
-    Quota: "",
-    Capabilities: null,
-    Meta: null,
-    CreateIndex: 1,
-    ModifyIndex: 1,
-  };
-  const pools = [
-    { Name: "all", Description: "Node pool with all nodes in the cluster.", CreateIndex: 1, ModifyIndex: 1 },
-    { Name: "default", Description: "Default node pool.", CreateIndex: 1, ModifyIndex: 1 },
-  ];
-  const any = { kind: "any-token" } as const;
-  return [
+  return (["/v1/volumes", "/v1/plugins"] as const).map((path) =>
     route({
       method: "GET",
-      path: "/v1/namespaces",
-      summary: "List namespaces",
-      access: any,
-      handle: () => ({ kind: "state", read: () => ({ index: 1, value: [namespace] }) }),
-      tables: [],
-    }),
-    route({
-      method: "GET",
-      path: "/v1/namespace/:name",
-      summary: "Read a namespace",
-      access: any,
-      tables: [],
-      handle: ({ params }) => ({
-        kind: "state",
-        read: () => ({
-          index: 1,
-          value: params.name === namespace.Name ? namespace : undefined,
-          missing: "Namespace not found",
-        }),
-      }),
-    }),
-    route({
-      method: "GET",
-      path: "/v1/node/pools",
-      summary: "List node pools",
+      path,
+      summary: "What nodes know of volumes is listed with them; the cluster itself keeps none",
       access: readNode,
       tables: [],
-      handle: () => ({ kind: "state", read: () => ({ index: 1, value: pools }) }),
+      handle: () => ({ kind: "state", read: () => ({ index: 1, value: [] }) }),
     }),
-    ...(["/v1/volumes", "/v1/plugins"] as const).map((path) =>
-      route({
-        method: "GET",
-        path,
-        summary: "What nodes know of volumes is listed with them; the cluster itself keeps none",
-        access: readNode,
-        tables: [],
-        handle: () => ({ kind: "state", read: () => ({ index: 1, value: [] }) }),
-      }),
-    ),
-  ];
+  );
 }

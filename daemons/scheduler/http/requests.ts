@@ -43,6 +43,8 @@ const STATUS: Readonly<Record<string, number>> = {
   conflict: 409,
   bad_version: 400,
   bad_count: 400,
+  invalid: 400,
+  in_use: 409,
 };
 
 /** The value, or the failure as the answer its users know. */
@@ -82,5 +84,9 @@ export const allocLifecycle = { kind: "capability", resource: "namespace", capab
 export const readNode = { kind: "capability", resource: "node", capability: "read" } as const;
 export const writeNode = { kind: "capability", resource: "node", capability: "write" } as const;
 export const readAgent = { kind: "capability", resource: "agent", capability: "read" } as const;
+export const readNodePool = { kind: "capability", resource: "node-pool", capability: "read" } as const;
+export const writeNodePool = { kind: "capability", resource: "node-pool", capability: "write" } as const;
+/** Only for management tokens. */
+export const management = { kind: "capability", resource: "management", capability: "write" } as const;
 export const readOperator = { kind: "capability", resource: "operator", capability: "read" } as const;
 export const writeOperator = { kind: "capability", resource: "operator", capability: "write" } as const;

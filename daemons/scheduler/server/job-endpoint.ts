@@ -8,6 +8,7 @@ import { jobs, jobSubmissions, jobVersions } from "#base/state/tables.ts";
 import type { JobSubmission } from "#base/protocol/job-submission.ts";
 import { jobVersionId } from "./cluster-state.ts";
 import { sameSpecification } from "./job-specification.ts";
+import { namespaceGuard } from "./tenancy/namespace.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
 
 /** Versions of a job that are kept; the oldest unstable go first. */
@@ -157,6 +158,7 @@ export class JobEndpoint {
     const version = existing === undefined ? 0 : existing.value.Version + (same ? 0 : 1);
     const job: Job = { ...wanted, Version: version, Stable: false, SubmitTime: nowNsOf(this.#context) };
     const compare = existing === undefined ? absent(jobs, job.Namespace, job.ID) : unchanged(jobs, existing);
+    const guard = namespaceGuard(this.#context.state.view, job.Namespace);
     const ops: Op[] = [];
     if (!same) {
       const versionKey = { namespace: job.Namespace, id: jobVersionId(job.ID, version) };
@@ -171,7 +173,7 @@ export class JobEndpoint {
     if (ops.length === 0) {
       return succeed({ evalId: "", index: existing?.modifyIndex ?? 0, jobModifyIndex: existing?.modifyIndex ?? 0 });
     }
-    const done = await this.#commit([compare], ops, scheduled ? evaluation.ID : "");
+    const done = await this.#commit([compare, ...guard], ops, scheduled ? evaluation.ID : "");
     if (!done.ok || !same) return done;
     return succeed({ ...done.value, jobModifyIndex: existing.modifyIndex });
   }

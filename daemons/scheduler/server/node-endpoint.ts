@@ -8,6 +8,7 @@ import { jobs, nodes, nodeStates } from "#base/state/tables.ts";
 import { isTerminal } from "./alloc-state.ts";
 import { disconnectWindow } from "./disconnect-window.ts";
 import { computeClass } from "./place/node-class.ts";
+import { ensureNodePool } from "./tenancy/node-pool-endpoint.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
 
 export interface NodeAnswer {
@@ -30,6 +31,8 @@ export class NodeEndpoint {
     if (known !== undefined && known.SecretID !== reported.SecretID) {
       return fail("node_secret", `node ${reported.ID} is registered with another secret`, "give the node a new ID");
     }
+    const pool = await ensureNodePool(this.#context, reported.NodePool);
+    if (!pool.ok) return pool;
     const node = { ...reported, ComputedClass: computeClass({ ...reported, ComputedClass: "" }) };
     const before = state.nodeState(node.ID)?.value;
     const ops: Op[] = [];

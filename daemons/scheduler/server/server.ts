@@ -23,6 +23,8 @@ import { PeriodicLauncher } from "./periodic-launcher.ts";
 import { PlanApplier } from "./plan-apply.ts";
 import { NodeTable } from "./place/node-table.ts";
 import type { ServerContext } from "./server-context.ts";
+import { NamespaceEndpoint } from "./tenancy/namespace-endpoint.ts";
+import { NodePoolEndpoint } from "./tenancy/node-pool-endpoint.ts";
 import { TableSync } from "./table-sync.ts";
 import { Worker } from "./worker.ts";
 import { BatchWriter } from "./writer.ts";
@@ -43,6 +45,8 @@ export interface SchedulerServer {
   readonly jobs: JobEndpoint;
   readonly nodes: NodeEndpoint;
   readonly deployments: DeploymentEndpoint;
+  readonly namespaces: NamespaceEndpoint;
+  readonly nodePools: NodePoolEndpoint;
   readonly link: ServerLink;
   readonly periodic: PeriodicLauncher;
   readonly collector: Collector;
@@ -84,6 +88,8 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     jobs: parts.jobs,
     nodes: parts.nodes,
     deployments: parts.deployments,
+    namespaces: new NamespaceEndpoint(context),
+    nodePools: new NodePoolEndpoint(context),
     configuration: parts.configuration,
     periodic: parts.periodic,
     collector: parts.collector,

@@ -1,3 +1,4 @@
+import { matchGlob } from "#base/language/glob.ts";
 import type { Constraint } from "#base/protocol/policies.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
@@ -84,21 +85,6 @@ export function matchDatacenters(patterns: readonly string[]): (datacenter: stri
     }
     return answer;
   };
-}
-
-/** `*` stands for any text. Linear: each literal part is looked for after the one before. */
-function matchGlob(pattern: string, text: string): boolean {
-  const [first = "", ...rest] = pattern.split("*");
-  if (rest.length === 0) return pattern === text;
-  if (!text.startsWith(first)) return false;
-  const last = rest.pop() ?? "";
-  let at = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return text.length - last.length >= at && text.endsWith(last);
 }
 
 function inPool(job: Job, node: Node): boolean {

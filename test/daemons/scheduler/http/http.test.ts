@@ -185,6 +185,7 @@ test("nodes: read without their secret, drained, made ineligible, purged", async
 test("short ids are found, lists are filtered and paged, other namespaces are apart", async (t) => {
   const { get, put, cluster } = await api(t);
   for (const ID of ["a1", "a2", "b1"]) await put("/v1/jobs", sent({ ID, Name: ID }));
+  t.is((await put("/v1/namespace", { Name: "prod" })).status, 200);
   await put("/v1/jobs?namespace=prod", sent({ ID: "p1", Name: "p1" }));
   await cluster.settled();
   t.deepEqual((await put("/v1/search", { Prefix: "a", Context: "jobs" })).json.Matches, { jobs: ["a1", "a2"] });
