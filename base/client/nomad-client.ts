@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { HttpResponse } from "#base/env/http-client.ts";
 import type { Result } from "#base/env/errors.ts";
+import type { JobSubmission } from "#base/protocol/job-submission.ts";
 import type { Job } from "#base/protocol/job.ts";
 import { ApiCaller, segment, type ApiResult, type ApiTarget, type Call, type Query } from "./api-caller.ts";
 import type { ApiFailure } from "./api-failure.ts";
@@ -20,7 +21,7 @@ export interface RegisterOptions {
   readonly evalPriority?: number | undefined;
   readonly preserveCounts?: boolean | undefined;
   /** The text the job was read from, kept beside it. */
-  readonly submission?: { readonly Source: string; readonly Format: "hcl2" | "json"; readonly Variables: string };
+  readonly submission?: JobSubmission;
 }
 
 export interface LogOptions {

@@ -12,7 +12,7 @@ import { readJob } from "./read-job.ts";
 export const plan = withNomad(async (session) => {
   const { output, flags, nomad } = session;
   try {
-    const { job } = readJob(session);
+    const { job } = await readJob(session);
     const answer = valueOf(await nomad.jobs.plan(job, { diff: !flags.on("no-diff") }));
     if (flags.on("json")) printJson(output, answer);
     else

@@ -10,7 +10,7 @@ import { readJob } from "./read-job.ts";
 /** Registers a job and follows it until it runs. Exit code 0 all well, 1 failed, 2 some of it found no place. */
 export const run = withNomad(async (session) => {
   const { flags, output, nomad } = session;
-  const { job, submission } = readJob(session);
+  const { job, submission } = await readJob(session);
   if (flags.on("output")) {
     printJson(output, { Job: canonicalize(job) });
     return 0;

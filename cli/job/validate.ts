@@ -6,7 +6,7 @@ import { readJob } from "./read-job.ts";
 /** Says what is wrong with a job file. Exit code 0 when nothing is. */
 export const validate = withNomad(async (session) => {
   const { output, flags, nomad } = session;
-  const { job } = readJob(session);
+  const { job } = await readJob(session);
   const result = await nomad.jobs.validate(job);
   if (!result.ok && result.error.code === "unreachable") {
     output.error("No agent could be asked, so only the file itself was checked, not what its drivers say.");

@@ -1,12 +1,14 @@
 import * as v from "valibot";
 import type { Body } from "#base/language/hcl/ast.ts";
 import { decodeBody } from "#base/language/hcl/decode/decode.ts";
+import { looksLikeJson, parseJsonBody } from "#base/language/hcl/decode/json-body.ts";
 import type { Fields } from "#base/language/hcl/decode/table.ts";
 import { locate, type Complaint, type Diagnostic } from "#base/language/hcl/diagnostic.ts";
 import { resolveLocals } from "#base/language/hcl/evaluate/locals.ts";
 import { rootScope } from "#base/language/hcl/evaluate/root.ts";
+import type { Scope } from "#base/language/hcl/evaluate/scope.ts";
 import type { Value } from "#base/language/hcl/evaluate/value.ts";
-import { resolveVariables, type VariableInput } from "#base/language/hcl/evaluate/variables.ts";
+import { resolveVariables, type ResolvedVariables, type VariableInput } from "#base/language/hcl/evaluate/variables.ts";
 import { functionLibrary, type LibraryEffects } from "#base/language/hcl/functions/library.ts";
 import { parseHcl } from "#base/language/hcl/parse.ts";
 import { MAX_COMPLAINTS } from "#base/language/hcl/parser.ts";
@@ -19,40 +21,43 @@ export interface JobSource extends LibraryEffects {
   readonly fileName: string;
   /** In rising precedence: environment, files, flags. */
   readonly variables?: readonly VariableInput[];
+  /** False: values for variables the file does not declare are passed over. */
+  readonly strictVariables?: boolean;
 }
 
 export type ParsedJob =
-  /** `body`: the file's tree, for whoever has to point at a place in it. */
-  | { readonly ok: true; readonly job: Job; readonly body: Body }
+  /** `body`: the file's tree, for whoever has to point at a place in it. `variables`: what it declares. */
+  | { readonly ok: true; readonly job: Job; readonly body: Body; readonly variables: ResolvedVariables | undefined }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** A job file in HCL → the job, structurally complete; defaults that depend on its type come from `canonicalize`. */
 export function parseJob(given: JobSource): ParsedJob {
   const source: SourceText = { name: given.fileName, text: given.source };
-  const { node, diagnostics: syntax } = parseHcl(source);
+  const { node, diagnostics: syntax } = looksLikeJson(given.source)
+    ? parseJsonBody(source, jobFile, { templates: true })
+    : parseHcl(source);
   if (syntax.length > 0) return { ok: false, diagnostics: syntax };
   const diagnostics: Diagnostic[] = [];
   const complain = (complaint: Complaint): void => {
     if (diagnostics.length < MAX_COMPLAINTS) diagnostics.push(locate(complaint, { source }));
   };
-  const fields = decode(node, { given, source, complain, report: (each) => void diagnostics.push(each) });
+  const root = rootScope({ source, complain, functions: functionLibrary(given), deferUnknown: true });
+  const declared = resolveVariables(node, root, {
+    inputs: given.variables ?? [],
+    strict: given.strictVariables ?? true,
+    report: (each) => void diagnostics.push(each),
+  });
+  // Whatever needs a variable without a value would only say the same again.
+  if (diagnostics.length > 0) return { ok: false, diagnostics };
+  const fields = decode(node, declared, root);
   const job = fields === undefined ? undefined : readFields(fields, node, complain);
   if (job === undefined || diagnostics.length > 0) return { ok: false, diagnostics };
-  return { ok: true, job, body: node };
+  return { ok: true, job, body: node, variables: declared };
 }
 
-interface DecodeOptions {
-  readonly given: JobSource;
-  readonly source: SourceText;
-  readonly complain: (complaint: Complaint) => void;
-  readonly report: (diagnostic: Diagnostic) => void;
-}
-
-function decode(body: Body, { given, source, complain, report }: DecodeOptions): Fields | undefined {
-  const root = rootScope({ source, complain, functions: functionLibrary(given), deferUnknown: true });
+function decode(body: Body, declared: ResolvedVariables | undefined, root: Scope): Fields | undefined {
   const variables = new Map<string, Value>();
-  const declared = resolveVariables(body, root, { inputs: given.variables ?? [], report });
-  if (declared !== undefined) variables.set("var", declared);
+  if (declared !== undefined) variables.set("var", declared.values);
   const locals = resolveLocals(body, { ...root, variables });
   if (locals !== undefined) variables.set("local", locals);
   const { Jobs: jobs } = decodeBody(body, jobFile, { ...root, variables });
@@ -61,7 +66,7 @@ function decode(body: Body, { given, source, complain, report }: DecodeOptions):
   if (typeof first === "object" && first !== null && all.length === 1) return { ...first };
   const span = body.items.findLast((item) => item.kind === "block" && item.type === "job") ?? { start: 0, end: 0 };
   const message = all.length === 0 ? "the file holds no job" : `the file holds ${all.length} jobs`;
-  complain({ code: "job_count", message, hint: 'expected exactly one: job "name" { … }', span });
+  root.complain({ code: "job_count", message, hint: 'expected exactly one: job "name" { … }', span });
   return undefined;
 }
 

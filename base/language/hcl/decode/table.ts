@@ -40,6 +40,8 @@ export interface FreeRule {
 export interface CustomRule {
   readonly kind: "custom";
   readonly decode: (block: Block, scope: Scope, into: Fields) => void;
+  /** What its keys are in JSON; without it, it is an attribute there. */
+  readonly json?: Pick<NestedRule, "label" | "table">;
 }
 
 /** A rule for an attribute. */

@@ -1,4 +1,5 @@
 import type { Expression } from "../ast.ts";
+import { parseHclExpression } from "../parse.ts";
 import type { Span } from "../source.ts";
 import { toFlag, toNumber, toText } from "./convert.ts";
 import { compareText, getKey, identity, isList, isMap, mapOf, typeName, type Value } from "./value.ts";
@@ -22,6 +23,8 @@ export interface ListType {
 export interface AttributeType {
   readonly type: ValueType;
   readonly optional: boolean;
+  /** The second argument of `optional(type, default)`. */
+  readonly fallback?: Expression;
 }
 
 export interface TypeProblem {
@@ -38,9 +41,11 @@ export function readType(node: Expression): ValueType | TypeProblem {
     if (name === "any" || name === "string" || name === "number" || name === "bool") return { kind: name };
     if (name === "list" || name === "set" || name === "map") return { kind: name, element: { kind: "any" } };
   }
-  // The old style: type = "string".
-  if (node.kind === "literal" && (node.value === "string" || node.value === "number" || node.value === "bool")) {
-    return { kind: node.value };
+  // The old style (type = "string"), and the only one JSON has.
+  if (node.kind === "literal" && typeof node.value === "string") {
+    const { node: inner, diagnostics } = parseHclExpression({ name: "type", text: node.value });
+    const type = diagnostics.length > 0 || inner.kind === "literal" ? undefined : readType(inner);
+    if (type !== undefined) return "problem" in type ? { ...type, span: node } : type;
   }
   if (node.kind === "call") {
     const [argument] = node.arguments;
@@ -77,7 +82,8 @@ function object(items: readonly { readonly key: Expression; readonly value: Expr
     const inner = optional ? value.arguments[0] : value;
     const type: ValueType | TypeProblem = inner === undefined ? { kind: "any" } : readType(inner);
     if ("problem" in type) return type;
-    attributes.set(key.value, { type, optional });
+    const fallback = optional ? value.arguments[1] : undefined;
+    attributes.set(key.value, fallback === undefined ? { type, optional } : { type, optional, fallback });
   }
   return { kind: "object", attributes };
 }
@@ -152,12 +158,26 @@ function convertObject(
   attributes: ReadonlyMap<string, AttributeType>,
 ): Conversion {
   const entries: [string, Value, ValueType][] = [];
-  for (const [name, { type, optional }] of attributes) {
+  for (const [name, { type, optional, fallback }] of attributes) {
     const item = getKey(value, name);
     if (item === undefined && !optional) return { ok: false, message: `the attribute "${name}" is missing` };
-    entries.push([name, item ?? null, type]);
+    entries.push([name, item ?? (fallback === undefined ? null : constantOf(fallback)), type]);
   }
   return convertEntries(entries);
+}
+
+/** Defaults in types are written out: literals, and lists and objects of them. Anything else counts as null. */
+function constantOf(node: Expression): Value {
+  if (node.kind === "literal") return node.value;
+  if (node.kind === "parentheses") return constantOf(node.inner);
+  if (node.kind === "tuple") return node.items.map(constantOf);
+  if (node.kind === "unary" && node.operator === "-") return -(toNumber(constantOf(node.operand)) ?? 0);
+  if (node.kind !== "object") return null;
+  return mapOf(
+    node.items.flatMap(({ key, value }) =>
+      key.kind === "literal" ? [[String(key.value), constantOf(value)] as const] : [],
+    ),
+  );
 }
 
 function convertEntries(items: readonly (readonly [string, Value, ValueType])[]): Conversion {

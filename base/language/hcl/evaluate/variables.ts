@@ -1,6 +1,7 @@
 import type { Attribute, Block, Body } from "../ast.ts";
 import { locate, type Diagnostic } from "../diagnostic.ts";
 import { didYouMean } from "../../nearest.ts";
+import { looksLikeJson, parseJsonBody } from "../decode/json-body.ts";
 import { parseHcl, parseHclExpression } from "../parse.ts";
 import type { SourceText } from "../source.ts";
 import { toFlag, toText } from "./convert.ts";
@@ -13,7 +14,7 @@ import { mapOf, type Value, type ValueMap } from "./value.ts";
 export type VariableInput =
   /** `-var name=text` (an unknown name is a mistake) or the environment (it is not). */
   | { readonly kind: "text"; readonly name: string; readonly text: string; readonly from: "flag" | "environment" }
-  /** A `-var-file`. */
+  /** A `-var-file`, in HCL or JSON. */
   | { readonly kind: "file"; readonly source: SourceText };
 
 interface Declared {
@@ -21,15 +22,27 @@ interface Declared {
   readonly type: ValueType;
   readonly fallback: Value | undefined;
   readonly validations: readonly Block[];
+  /** Its value is not shown in messages. */
+  readonly sensitive: boolean;
+  /** False: null is no value for it. */
+  readonly nullable: boolean;
+}
+
+/** The variables a file declares. */
+export interface ResolvedVariables {
+  readonly values: ValueMap;
+  readonly sensitive: ReadonlySet<string>;
 }
 
 export interface VariableOptions {
   readonly inputs: readonly VariableInput[];
+  /** False: values for variables that are not declared are passed over. */
+  readonly strict?: boolean;
   readonly report: (diagnostic: Diagnostic) => void;
 }
 
 /** The values of all `variable` blocks, checked against their types and validations. */
-export function resolveVariables(body: Body, scope: Scope, options: VariableOptions): ValueMap | undefined {
+export function resolveVariables(body: Body, scope: Scope, options: VariableOptions): ResolvedVariables | undefined {
   const declared = new Map<string, Declared>();
   for (const item of body.items) if (item.kind === "block" && item.type === "variable") declare(item, scope, declared);
   const shorthand = new Map<string, Value>();
@@ -47,7 +60,8 @@ export function resolveVariables(body: Body, scope: Scope, options: VariableOpti
   }
   const values = mapOf(entries);
   for (const [name, each] of declared) if (Object.hasOwn(values, name)) validate(each, scope, values);
-  return values;
+  const sensitive = [...declared].flatMap(([name, each]) => (each.sensitive ? [name] : []));
+  return { values, sensitive: new Set(sensitive) };
 }
 
 const KNOWN_KEYS = ["type", "default", "description", "sensitive", "nullable", "validation"];
@@ -84,7 +98,19 @@ function declare(block: Block, scope: Scope, declared: Map<string, Declared>): v
       return fault(scope, defaultNode, { message: `the default does not fit the type: ${converted.message}` });
     fallback = converted.value;
   }
-  declared.set(label.value, { block, type, fallback, validations });
+  const flags = {
+    sensitive: flagOf(attributes.get("sensitive"), scope),
+    nullable: attributes.get("nullable") === undefined || flagOf(attributes.get("nullable"), scope),
+  };
+  declared.set(label.value, { block, type, fallback, validations, ...flags });
+}
+
+function flagOf(attribute: Attribute | undefined, scope: Scope): boolean {
+  if (attribute === undefined) return false;
+  const value = scope.evaluate(attribute.value, { ...scope, deferUnknown: false });
+  const flag = value === undefined ? false : toFlag(value);
+  if (flag === undefined) fault(scope, attribute.value, { message: `${attribute.name}: expected true or false` });
+  return flag ?? false;
 }
 
 function readShorthand(block: Block, scope: Scope, values: Map<string, Value>): void {
@@ -120,8 +146,10 @@ function readInput(input: VariableInput, reader: InputReader): void {
   if (value !== undefined) reader.given.set(input.name, value);
 }
 
+const FILE_OF_VALUES = { name: "a variable file", attributes: {}, blocks: {} };
+
 function readFileInput(source: SourceText, reader: InputReader): void {
-  const { node, diagnostics } = parseHcl(source);
+  const { node, diagnostics } = looksLikeJson(source.text) ? parseJsonBody(source, FILE_OF_VALUES) : parseHcl(source);
   diagnostics.forEach(reader.report);
   const scope = inputScope(source, reader);
   for (const item of node.items) {
@@ -150,6 +178,7 @@ interface Undeclared {
 }
 
 function undeclared(name: string, { reader, source, span }: Undeclared): void {
+  if (reader.strict === false) return;
   const hint = didYouMean(name, reader.known.keys()) ?? `declare it in the job: variable "${name}" { … }`;
   reader.report(
     locate({ code: "hcl_value", message: `the variable "${name}" is not declared`, hint, span }, { source }),
@@ -167,10 +196,11 @@ function settle(
     return fault(scope, each.block.labels[0] ?? each.block, { message: `the variable "${name}" has no value`, hint });
   }
   const converted = convertTo(given, each.type);
-  if (converted.ok) return converted.value;
-  return fault(scope, each.block.labels[0] ?? each.block, {
-    message: `the value given for "${name}" does not fit: ${converted.message}`,
-  });
+  const place = each.block.labels[0] ?? each.block;
+  if (converted.ok && (converted.value !== null || each.nullable)) return converted.value;
+  if (converted.ok) return fault(scope, place, { message: `the variable "${name}" must not be null` });
+  const why = each.sensitive ? "its type is another (the value is sensitive)" : converted.message;
+  return fault(scope, place, { message: `the value given for "${name}" does not fit: ${why}` });
 }
 
 function validate(each: Declared, scope: Scope, values: ValueMap): void {

@@ -42,7 +42,7 @@ export const collectionFunctions: Readonly<Record<string, HclFunction>> = {
       ? new Fault("the list is empty")
       : (items[((index % items.length) + items.length) % items.length] ?? null),
   ),
-  index: two(any, any, indexIn),
+  index: two(any, any, indexOf),
   contains: two(list, any, (items, wanted) => items.some((item) => equal(item, wanted))),
   merge: many(any, (maps) => mergeMaps(maps)),
   zipmap: two(texts, list, (names, values) =>
@@ -92,6 +92,14 @@ function lengthOf(value: Value): Given {
   return typeof value === "string"
     ? Array.from(new Intl.Segmenter("en").segment(value)).length
     : new Fault("expected a list, an object or a string");
+}
+
+/** The element at a position or key; of a list also the position of a value, as its page in the manual says. */
+function indexOf(value: Value, key: Value): Given {
+  const element = indexIn(value, key);
+  if (!(element instanceof Fault) || !isList(value)) return element;
+  const at = value.findIndex((item) => equal(item, key));
+  return at < 0 ? new Fault(`the list holds no ${JSON.stringify(key)}`) : at;
 }
 
 /** The element at a position or key. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { constants, createHash, createPrivateKey, privateDecrypt } from "node:crypto";
 import { parse as parseCsv } from "./csv.ts";
 import { fromJson, isList, isMap, mapOf, sortedKeys, type Value } from "../evaluate/value.ts";
 import { any, Fault, one, text, two, type Given, type HclFunction } from "./function.ts";
@@ -22,6 +22,7 @@ export const encodingFunctions: Readonly<Record<string, HclFunction>> = {
   sha512: one(text, (s) => hash("sha512", s)),
   base64sha256: one(text, (s) => createHash("sha256").update(s).digest("base64")),
   uuidv5: two(text, text, uuidV5),
+  rsadecrypt: two(text, text, rsaDecrypt),
 };
 
 function hash(algorithm: string, s: string): string {
@@ -65,6 +66,21 @@ const NAMESPACES: Readonly<Record<string, string>> = {
   oid: "6ba7b812-9dad-11d1-80b4-00c04fd430c8",
   x500: "6ba7b814-9dad-11d1-80b4-00c04fd430c8",
 };
+
+/** RFC 8017, section 7.2 (PKCS #1 v1.5); the text in base64, the key as PEM without a password. */
+function rsaDecrypt(ciphertext: string, privateKey: string): Given {
+  const bytes = Buffer.from(ciphertext, "base64");
+  if (bytes.length === 0 || !/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(ciphertext))
+    return new Fault("the ciphertext is no base64");
+  try {
+    const key = createPrivateKey(privateKey);
+    if (key.asymmetricKeyType !== "rsa") return new Fault("the key is no RSA key");
+    const clear = privateDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(clear);
+  } catch {
+    return new Fault("the ciphertext could not be decrypted with this key (PEM, RSA, without a password)");
+  }
+}
 
 /** RFC 9562, section 5.5. */
 function uuidV5(namespace: string, name: string): Given {

@@ -148,14 +148,21 @@ const job: BlockTable = {
   finish: finishJob,
 };
 
+const anyKeys: BlockTable = { name: "values", attributes: {}, blocks: {} };
+const variable: BlockTable = {
+  name: "variable",
+  attributes: {},
+  blocks: { validation: nestedBlock("Validation", anyKeys, { many: "list" }) },
+};
+
 export const jobFile: BlockTable = {
   name: "a job file",
   attributes: {},
   blocks: {
     job: nestedBlock("Jobs", job, { many: "list", label: "Label" }),
     // Read before the rest, by the evaluator.
-    variable: { kind: "custom", decode: () => undefined },
-    variables: { kind: "custom", decode: () => undefined },
-    locals: { kind: "custom", decode: () => undefined },
+    variable: { kind: "custom", decode: () => undefined, json: { label: "", table: () => variable } },
+    variables: { kind: "custom", decode: () => undefined, json: { table: () => anyKeys } },
+    locals: { kind: "custom", decode: () => undefined, json: { table: () => anyKeys } },
   },
 };

@@ -104,6 +104,76 @@ test("variables: flags win over files, files over the environment, all over defa
   t.regex(complaints(text, { variables: [bad] })[0] ?? "", /expected "," or "\]"/);
 });
 
+test("variable files may be JSON; values of unknown variables pass when asked for", (t) => {
+  const text =
+    'variable "n" { type = list(number) }\nvariable "o" { default = "d" }\njob "j" {\n meta = { n = jsonencode(var.n), o = var.o }\n}\n';
+  const file = (content: string): VariableInput => ({ kind: "file", source: { name: "v.json", text: content } });
+  t.deepEqual(job(text, { variables: [file('{"n": [1, 2], "o": "${plain}"}')] }).Meta, { n: "[1,2]", o: "${plain}" });
+  const surplus = [file('{"n": [], "x": 1}')];
+  t.deepEqual(complaints(text, { variables: surplus }), ['1 the variable "x" is not declared (known here: n, o)']);
+  t.deepEqual(job(text, { variables: surplus, strictVariables: false }).Meta, { n: "[]", o: "d" });
+  t.deepEqual(complaints(text, { variables: [file('{"n": [1,')] }), [
+    "1 expected a value, found the end of the file",
+    '1 the variable "n" has no value (give one: -var n=…, a -var-file, NOMAD_VAR_n, or a default)',
+  ]);
+});
+
+test("types of variables: optional attributes have defaults, null is refused where it must be, secrets stay unsaid", (t) => {
+  const typed = (type: string, given: string, more = "") =>
+    `variable "v" {\n type = ${type}\n default = ${given}\n ${more}\n}\njob "j" {\n meta = { v = jsonencode(var.v) }\n}\n`;
+  const object =
+    'object({ a = string, b = optional(number, 5), c = optional(list(string), ["x"]), d = optional(bool) })';
+  t.is(job(typed(object, '{ a = 1, z = "dropped" }')).Meta["v"], '{"a":"1","b":5,"c":["x"],"d":null}');
+  t.is(job(typed("tuple([number, string])", '["1", 2]')).Meta["v"], '[1,"2"]');
+  t.is(job(typed("set(string)", '["b", "a", "b"]')).Meta["v"], '["a","b"]');
+  const nothing: VariableInput = { kind: "file", source: { name: "v.hcl", text: "v = null" } };
+  t.deepEqual(complaints(typed("string", '"d"', "nullable = false"), { variables: [nothing] }), [
+    '1 the variable "v" must not be null',
+  ]);
+  const secret: VariableInput = { kind: "text", from: "flag", name: "v", text: "hunter2" };
+  const told = complaints(typed("number", "1", "sensitive = true"), { variables: [secret] });
+  t.deepEqual(told, ['1 the value given for "v" does not fit: its type is another (the value is sensitive)']);
+});
+
+test("a job file in JSON reads as the same in HCL", (t) => {
+  const json = {
+    variable: { image: { type: "string", default: "nginx" }, ports: { type: "map(number)", default: { http: 80 } } },
+    locals: { full: "${var.image}:1" },
+    job: {
+      web: {
+        type: "service",
+        meta: { a: "b" },
+        constraint: [{ attribute: "${attr.kernel.name}", value: "linux" }, { distinct_hosts: true }],
+        group: {
+          g: {
+            count: 2,
+            network: {
+              mode: "host",
+              dynamic: {
+                port: { for_each: "${var.ports}", labels: ["${port.key}"], content: { to: "${port.value}" } },
+              },
+            },
+            task: { t: { driver: "docker", config: { image: "${local.full}" }, resources: { cpu: 50 } } },
+          },
+        },
+      },
+    },
+  };
+  const found = job(JSON.stringify(json));
+  t.like(found, { ID: "web", Meta: { a: "b" } });
+  t.is(found.Constraints.length, 2);
+  const [group] = found.TaskGroups;
+  t.like(group, { Name: "g", Count: 2 });
+  t.deepEqual(
+    group?.Networks[0]?.DynamicPorts.map(({ Label, To }) => [Label, To]),
+    [["http", 80]],
+  );
+  t.deepEqual(group?.Tasks[0]?.Config, { image: "nginx:1" });
+  t.deepEqual(complaints('{"job": {"web": {"gruop": {}}}}'), [
+    '1 unknown attribute "gruop" in job (did you mean "group"?)',
+  ]);
+});
+
 const MISTAKES: readonly (readonly [source: string, ...expected: string[]])[] = [
   ['job "x" {\n  datacentres = ["a"]\n}', '2 unknown attribute "datacentres" in job (did you mean "datacenters"?)'],
   ['job "x" {\n  gruop "g" {}\n}', '2 unknown block "gruop" in job (did you mean "group"?)'],

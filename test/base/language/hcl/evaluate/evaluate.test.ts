@@ -1,9 +1,11 @@
+import { constants, generateKeyPairSync, publicEncrypt } from "node:crypto";
 import test from "ava";
 import fc from "fast-check";
 import type { Complaint } from "#base/language/hcl/diagnostic.ts";
 import { rootScope } from "#base/language/hcl/evaluate/root.ts";
 import { mapOf, type Value } from "#base/language/hcl/evaluate/value.ts";
 import { functionLibrary } from "#base/language/hcl/functions/library.ts";
+import { functionsNamedIn } from "#base/language/hcl/functions/on-demand.ts";
 import { parseHclExpression } from "#base/language/hcl/parse.ts";
 import { didYouMean, nearest } from "#base/language/nearest.ts";
 
@@ -25,7 +27,13 @@ const variables = new Map<string, Value>([
 const library = functionLibrary({
   now: () => Date.UTC(2026, 0, 2, 3, 4, 5),
   uuid: () => "0",
-  readFile: (path) => (path === "a.txt" ? Buffer.from("hello") : undefined),
+  files: {
+    read: (path) => (path === "a.txt" || path === "/root/b" ? Buffer.from("hello") : undefined),
+    list: (folder) => (folder === "conf" ? ["a.txt", "b.conf", "sub/c.txt", "sub/deep/d.txt", "x[1].txt"] : undefined),
+    absolute: (path) => `/work/${path}`,
+    home: () => "/root",
+  },
+  onDemand: await functionsNamedIn("yamldecode bcrypt", { randomBytes: (length) => new Uint8Array(length).fill(7) }),
 });
 
 function run(text: string, deferUnknown = true): { value: Value | undefined; complaints: readonly Complaint[] } {
@@ -164,6 +172,22 @@ const VALUES: readonly (readonly [source: string, value: Value])[] = [
   ['dirname("/a/b.txt")', "/a"],
   ['file("a.txt")', "hello"],
   ['fileexists("nope")', false],
+  ['file("~/b")', "hello"],
+  ['fileset("conf", "*.txt")', ["a.txt", "x[1].txt"]],
+  ['fileset("conf", "**/*.{txt,conf}")', ["a.txt", "b.conf", "sub/c.txt", "sub/deep/d.txt", "x[1].txt"]],
+  ['fileset("conf", "sub/?.txt")', ["sub/c.txt"]],
+  ['fileset("conf", "[!b]*")', ["a.txt", "x[1].txt"]],
+  ['abspath("a.txt")', "/work/a.txt"],
+  ['pathexpand("~/x")', "/root/x"],
+  ['pathexpand("~other/x")', "~other/x"],
+  ['yamldecode("a: 1\\nb: [x, {c: ~}]\\nd: 2020-01-01\\n")', { a: 1, b: ["x", { c: null }], d: "2020-01-01" }],
+  ['yamldecode("a: &a {x: 1}\\nb:\\n  <<: *a\\n  y: 2\\n")', { a: { x: 1 }, b: { x: 1, y: 2 } }],
+  ['yamldecode(yamlencode({ a = [1, true, null, "x: y"] }))', { a: [1, true, null, "x: y"] }],
+  // The same as crypt(3) of libxcrypt gives for this salt.
+  ['bcrypt("hello")', "$2a$10$/uaF/uaF/uaF/uaF/uaF/uC3OeB5lsE3fJP/hyB8uvwuKsULyxfai"],
+  ['substr(bcrypt("hello", 4), 0, 7)', "$2a$04$"],
+  ['index(["a", "b", "c"], "b")', 1],
+  ['index(["a", "b", "c"], 2)', "c"],
   ["tostring(1.50)", "1.5"],
   ['toset(["b", "a", "b"])', ["a", "b"]],
 ];
@@ -178,6 +202,21 @@ for (const [source, value] of VALUES) {
     t.deepEqual(found.value, value);
   });
 }
+
+test("rsadecrypt reads what the public key encrypted", (t) => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
+  const secret = publicEncrypt({ key: publicKey, padding: constants.RSA_PKCS1_PADDING }, Buffer.from("hällo"));
+  const pem = String(privateKey.export({ type: "pkcs1", format: "pem" }));
+  t.is(run(`rsadecrypt("${secret.toString("base64")}", ${JSON.stringify(pem)})`).value, "hällo");
+});
+
+test("where there are no files, functions over them say so", (t) => {
+  const complaints: string[] = [];
+  const source = { name: "t", text: 'file("a.txt")' };
+  const scope = rootScope({ source, complain: (c) => complaints.push(c.message), functions: functionLibrary() });
+  t.is(scope.evaluate(parseHclExpression(source).node, scope), undefined);
+  t.deepEqual(complaints, ["file: files cannot be read here; it works where the file is, on the command line"]);
+});
 
 const FAULTS: readonly (readonly [source: string, message: string, hint?: string])[] = [
   ["var.lst", 'there is no variable "lst"', 'did you mean "list"?'],
@@ -196,6 +235,12 @@ const FAULTS: readonly (readonly [source: string, message: string, hint?: string
   ['{for x in [1, 2] : "a" => x}', 'the key "a" occurs twice'],
   ["local.x", "no locals are declared"],
   ['regex("(", "x")', "regex: bad regular expression"],
+  ['bcrypt("x", 31)', "bcrypt: the cost is a whole number from 4 to 16"],
+  ['bcrypt(join("", [for n in range(80) : "x"]))', "bcrypt: the text is longer than 72 bytes"],
+  ['yamldecode("a: [")', "yamldecode: this is no YAML"],
+  ['fileset("nope", "*")', 'fileset: there is no folder "nope"'],
+  ['rsadecrypt("!", "")', "rsadecrypt: the ciphertext is no base64"],
+  ['rsadecrypt("aGk=", "no key")', "rsadecrypt: the ciphertext could not be decrypted"],
   ['format("%d", "x")', "format: %d needs a number, found a string"],
   ['format("%s")', "format: there is no argument 1 for %s"],
   ['format("x", 1)', 'format: 1 arguments too many for "x"'],

@@ -227,12 +227,20 @@ test("jobs in JSON: with and without the wrapper, unknown fields dropped, wrong 
     const read = parseJobJson(text);
     t.deepEqual(read.ok ? read.job : undefined, full);
   }
-  const wrong = parseJobJson('{"Job": {"ID": "x", "TaskGroups": [{"Name": "g", "Count": "2"}]}}');
-  t.deepEqual(wrong.ok ? [] : wrong.errors.map((each) => each.message), [
-    'TaskGroups.0.Count: expected number, found "2"',
+  const wrong = (text: string): readonly string[] => {
+    const read = parseJobJson(text);
+    return read.ok ? [] : read.diagnostics.map(({ start, message }) => `${start.line}:${start.column} ${message}`);
+  };
+  t.deepEqual(wrong('{"Job": {"ID": "x",\n "TaskGroups": [{"Name": "g",\n  "Count": "2"}]}}'), [
+    '3:12 TaskGroups.0.Count: expected number, found "2"',
   ]);
-  t.false(parseJobJson("[1]").ok);
-  t.false(parseJobJson("{").ok);
+  t.deepEqual(wrong('{"ID": 7,\n"Constraints": {}}'), [
+    "1:8 ID: expected string, found 7",
+    "2:16 Constraints: expected a list, found Object",
+  ]);
+  t.deepEqual(wrong("[1]"), ["1:1 expected a job as an object"]);
+  t.deepEqual(wrong('{"ID":\n'), ["1:7 expected a value, found the end of the line"]);
+  t.regex(wrong('{"ID": "x" // no comments\n}').join(), /^1:1 this is no JSON: /);
 });
 
 test("whatever has the shape of a job gets a verdict", (t) => {
