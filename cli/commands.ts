@@ -6,6 +6,11 @@ import { DEPLOYMENT_COMMANDS } from "./deployment/rows.ts";
 import { EVAL_COMMANDS } from "./eval/rows.ts";
 import { JOB_COMMANDS } from "./job/rows.ts";
 import { KV_COMMANDS } from "./kv/rows.ts";
+import { NAMESPACE_COMMANDS } from "./namespace/rows.ts";
+import { OPERATOR_COMMANDS } from "./operator/rows.ts";
+import { SCALING_COMMANDS } from "./scaling/rows.ts";
+import { SERVICE_COMMANDS } from "./service/rows.ts";
+import { VAR_COMMANDS } from "./var/rows.ts";
 import { NODE_COMMANDS } from "./node/rows.ts";
 
 const on = (summary: string): Flag => ({ kind: "switch", summary });
@@ -22,6 +27,11 @@ export const COMMANDS: readonly Command[] = [
   ...EVAL_COMMANDS,
   ...DEPLOYMENT_COMMANDS,
   ...NODE_COMMANDS,
+  ...NAMESPACE_COMMANDS,
+  ...VAR_COMMANDS,
+  ...SERVICE_COMMANDS,
+  ...SCALING_COMMANDS,
+  ...OPERATOR_COMMANDS,
   ...KV_COMMANDS,
   ...CATALOG_COMMANDS,
   ...CLUSTER_COMMANDS,

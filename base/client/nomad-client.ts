@@ -40,6 +40,8 @@ export type NomadClient = ReturnType<typeof createNomadClient>;
 export function createNomadClient(target: ApiTarget) {
   const api = new ApiCaller("nomad", target);
   return {
+    /** `http://host:port` */
+    origin: target.address.origin,
     jobs: jobCalls(api),
     allocs: allocCalls(api),
     nodes: nodeCalls(api),
@@ -55,6 +57,8 @@ export function createNomadClient(target: ApiTarget) {
     },
     /** Any other endpoint. */
     call: <T>(call: Call<T>): Promise<ApiResult<T>> => api.call(call),
+    /** Any other endpoint's body as it comes. */
+    stream: (call: Omit<Call<unknown>, "schema">) => api.stream(call),
   };
 }
 
@@ -159,7 +163,6 @@ function jobWrites(api: ApiCaller, of: (id: string, rest?: string) => string) {
 }
 
 function allocCalls(api: ApiCaller) {
-  const write = (path: string, body: unknown) => api.call({ method: "PUT", path, body, schema: answers.EvalIdSchema });
   return {
     list: (options: ReadOptions & { readonly prefix?: string } = {}) =>
       get(api, "/v1/allocations", {
@@ -169,7 +172,14 @@ function allocCalls(api: ApiCaller) {
       }),
     read: (id: string, options: ReadOptions = {}) =>
       get(api, `/v1/allocation/${segment(id)}`, { ...options, schema: answers.AllocAnswerSchema }),
-    stop: (id: string) => write(`/v1/allocation/${segment(id)}/stop`, {}),
+    stop: (id: string, options: { readonly noShutdownDelay?: boolean } = {}) =>
+      api.call({
+        method: "PUT",
+        path: `/v1/allocation/${segment(id)}/stop`,
+        query: { no_shutdown_delay: options.noShutdownDelay },
+        body: {},
+        schema: answers.EvalIdSchema,
+      }),
     /** Empty task: all of them. */
     restart: (id: string, task: string) =>
       api.call({
@@ -210,12 +220,13 @@ function nodeCalls(api: ApiCaller) {
       options: {
         readonly spec: { readonly Deadline: number; readonly IgnoreSystemJobs: boolean } | null;
         readonly markEligible: boolean;
+        readonly meta?: Readonly<Record<string, string>>;
       },
     ) =>
       api.call({
         method: "PUT",
         path: of(id, "/drain"),
-        body: { NodeID: id, DrainSpec: options.spec, MarkEligible: options.markEligible },
+        body: { NodeID: id, DrainSpec: options.spec, MarkEligible: options.markEligible, Meta: options.meta ?? {} },
         schema: answers.NodeEvalAnswerSchema,
       }),
   };

@@ -8,7 +8,7 @@ import { findAlloc } from "./find-alloc.ts";
 export const stop = withNomad(async (session) => {
   const { flags, output, nomad, operands } = session;
   const alloc = await findAlloc(session, operands[0]);
-  const answer = valueOf(await nomad.allocs.stop(alloc.ID));
+  const answer = valueOf(await nomad.allocs.stop(alloc.ID, { noShutdownDelay: flags.on("no-shutdown-delay") }));
   if (flags.on("json")) printJson(output, answer);
   else if (flags.on("detach") || answer.EvalID === "") output.line(answer.EvalID);
   else return EXIT_CODES[await monitorEval(session, answer.EvalID)];

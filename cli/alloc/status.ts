@@ -3,8 +3,11 @@ import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
 import { printJson } from "../print/json.ts";
+import { show } from "../print/show.ts";
 import { ago, localTime, shortId } from "../print/time.ts";
 import { findAlloc } from "./find-alloc.ts";
+import { metricLines } from "./metric.ts";
+import { usageOf, type TaskUsage } from "./stats.ts";
 
 /** All allocations, or everything about one. */
 export const status = withNomad(async (session) => {
@@ -27,35 +30,79 @@ export const status = withNomad(async (session) => {
     return 0;
   }
   const alloc = await findAlloc(session, operands[0]);
-  if (flags.on("json")) printJson(output, alloc);
-  else for (const line of allocLines(alloc, env.clock.nowMs())) output.line(line);
-  return 0;
+  const isLive = alloc.ClientStatus === "running" && !flags.on("json") && !flags.on("short");
+  const options = {
+    short: flags.on("short"),
+    verbose: flags.on("verbose"),
+    usage: isLive ? await usageOf(session, alloc.ID) : new Map<string, TaskUsage>(),
+    nowMs: env.clock.nowMs(),
+  };
+  return show(session, alloc, () => allocLines(alloc, options));
 });
 
-function allocLines(alloc: AllocAnswer, nowMs: number): string[] {
+interface Shown {
+  readonly short: boolean;
+  readonly verbose: boolean;
+  readonly usage: ReadonlyMap<string, TaskUsage>;
+  readonly nowMs: number;
+}
+
+function allocLines(alloc: AllocAnswer, shown: Shown): string[] {
+  const id = (text: string): string => (shown.verbose ? text : shortId(text));
+  return [
+    ...properties(allocProperties(alloc, shown, id)),
+    ...(shown.short ? shortLines(alloc) : longLines(alloc, shown)),
+    ...(shown.verbose ? metricLines(alloc.Metrics) : []),
+  ];
+}
+
+function allocProperties(
+  alloc: AllocAnswer,
+  { nowMs }: Shown,
+  id: (text: string) => string,
+): (readonly [string, string])[] {
   const healthy = alloc.DeploymentStatus?.Healthy;
   const health = healthy === true ? "healthy" : healthy === false ? "unhealthy" : "unset";
+  const optional = (name: string, other: string): (readonly [string, string])[] =>
+    other === "" ? [] : [[name, id(other)]];
   return [
-    ...properties([
-      ["ID", alloc.ID],
-      ["Eval ID", shortId(alloc.EvalID)],
-      ["Name", alloc.Name],
-      ["Node ID", shortId(alloc.NodeID)],
-      ["Node Name", alloc.NodeName],
-      ["Job ID", alloc.JobID],
-      ["Job Version", String(alloc.JobVersion)],
-      ["Client Status", alloc.ClientStatus],
-      ["Client Description", alloc.ClientDescription || "<none>"],
-      ["Desired Status", alloc.DesiredStatus],
-      ["Desired Description", alloc.DesiredDescription || "<none>"],
-      ["Created", ago(alloc.CreateTime, nowMs)],
-      ["Modified", ago(alloc.ModifyTime, nowMs)],
-      ...(alloc.DeploymentID === ""
-        ? []
-        : [["Deployment ID", shortId(alloc.DeploymentID)] as const, ["Deployment Health", health] as const]),
-    ]),
+    ["ID", alloc.ID],
+    ["Eval ID", id(alloc.EvalID)],
+    ["Name", alloc.Name],
+    ["Node ID", id(alloc.NodeID)],
+    ["Node Name", alloc.NodeName],
+    ["Job ID", alloc.JobID],
+    ["Job Version", String(alloc.JobVersion)],
+    ["Client Status", alloc.ClientStatus],
+    ["Client Description", alloc.ClientDescription || "<none>"],
+    ["Desired Status", alloc.DesiredStatus],
+    ["Desired Description", alloc.DesiredDescription || "<none>"],
+    ["Created", ago(alloc.CreateTime, nowMs)],
+    ["Modified", ago(alloc.ModifyTime, nowMs)],
+    ...(alloc.DeploymentID === ""
+      ? []
+      : [["Deployment ID", id(alloc.DeploymentID)] as const, ["Deployment Health", health] as const]),
+    ...(alloc.Canary ? [["Canary", "true"] as const] : []),
+    ...optional("Replacement Alloc ID", alloc.NextAllocation),
+    ...optional("Previous Alloc ID", alloc.PreviousAllocation),
+    ...optional("Preempted by Alloc ID", alloc.PreemptedByAllocation),
+  ];
+}
+
+function shortLines(alloc: AllocAnswer): string[] {
+  const rows = Object.entries(alloc.TaskStates).map(([name, { State, Events }]) => {
+    const last = Events.at(-1);
+    return [name, State, last?.Type ?? "", last === undefined ? "" : localTime(last.Time)];
+  });
+  return ["", "Tasks", ...columns(["Name", "State", "Last Event", "Time"], rows)];
+}
+
+function longLines(alloc: AllocAnswer, { usage }: Shown): string[] {
+  return [
     ...addressLines(alloc),
-    ...Object.entries(alloc.TaskStates).flatMap(([name, state]) => taskLines(name, { state, alloc })),
+    ...Object.entries(alloc.TaskStates).flatMap(([name, state]) =>
+      taskLines(name, { state, alloc, used: usage.get(name) }),
+    ),
   ];
 }
 
@@ -74,11 +121,16 @@ function addressLines({ AllocatedResources, Job, TaskGroup }: AllocAnswer): stri
 
 function taskLines(
   name: string,
-  { state, alloc }: { readonly state: AllocAnswer["TaskStates"][string]; readonly alloc: AllocAnswer },
+  given: {
+    readonly state: AllocAnswer["TaskStates"][string];
+    readonly alloc: AllocAnswer;
+    readonly used: TaskUsage | undefined;
+  },
 ): string[] {
-  const given = alloc.AllocatedResources.Tasks[name];
+  const { state, alloc, used } = given;
+  const granted = alloc.AllocatedResources.Tasks[name];
   const resources =
-    given === undefined
+    granted === undefined
       ? []
       : [
           "Task Resources:",
@@ -86,8 +138,8 @@ function taskLines(
             ["CPU", "Memory", "Disk"],
             [
               [
-                `${given.Cpu.CpuShares} MHz`,
-                `${given.Memory.MemoryMB} MiB`,
+                `${used === undefined ? "" : `${used.cpuMhz}/`}${granted.Cpu.CpuShares} MHz`,
+                `${used === undefined ? "" : `${used.memory}/`}${granted.Memory.MemoryMB} MiB`,
                 `${alloc.AllocatedResources.Shared.DiskMB} MiB`,
               ],
             ],

@@ -6,6 +6,8 @@ export interface Command {
   /** What follows the flags: `FILE`, `[JOB]`, `KEY VALUE`. Empty: nothing may follow. */
   readonly operands: string;
   readonly flags: Readonly<Record<string, Flag>>;
+  /** The second operand ends the flags: it is another program, and what follows belongs to it. */
+  readonly flagsFirst?: boolean;
   /** Not listed in help. */
   readonly hidden?: boolean;
   /** Loaded only when the command runs, so that the others start no slower for it. */

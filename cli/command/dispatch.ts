@@ -42,7 +42,7 @@ async function run(words: readonly string[], line: CommandLine): Promise<number>
     output.line(commandHelp(command));
     return 0;
   }
-  const { operands, flags } = parseFlags(rest, command.flags);
+  const { operands, flags } = parseFlags(rest, command.flags, { flagsFirst: command.flagsFirst === true });
   if (command.operands === "" && operands.length > 0)
     throw new UsageError(`${command.name} takes no operand, but was given "${operands[0] ?? ""}"`);
   const start = await command.load();

@@ -1,52 +1,79 @@
 import type { EvalAnswer } from "#base/client/nomad-answers.ts";
 import { valueOf } from "../api/answer.ts";
 import { oneByPrefix } from "../api/by-prefix.ts";
-import { withNomad } from "../api/session.ts";
+import { withNomad, type NomadSession } from "../api/session.ts";
+import { UsageError } from "../command/command.ts";
 import { placementHint, placementReasons } from "../job/placement.ts";
+import { EXIT_CODES, monitorEval } from "../job/monitor.ts";
 import { columns, properties } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
+import { show } from "../print/show.ts";
 import { shortId } from "../print/time.ts";
+import { evalPage } from "./eval-page.ts";
 
-/** All evaluations, or one with what it could not place. */
-export const status = withNomad(async ({ nomad, output, flags, operands, namespace }) => {
-  const [typed = ""] = operands;
-  const evals = valueOf(await nomad.evals.list({ prefix: typed, namespace: namespace ?? "*" }));
-  if (typed === "") {
-    if (flags.on("json")) printJson(output, evals);
-    else for (const line of listLines(evals)) output.line(line);
-    return 0;
-  }
-  const one = oneByPrefix(evals, typed, { kind: "evaluation", idOf: ({ ID }) => ID, list: "lares eval status" });
-  if (flags.on("json")) printJson(output, one);
-  else for (const line of detailLines(one)) output.line(line);
-  return 0;
+/** Evaluations, a page at a time where `-per-page` asks for it. */
+export const list = withNomad((session) => listAll(session));
+
+/** All evaluations, or one with what it could not place; with `-monitor` until it has ended. */
+export const status = withNomad(async (session) => {
+  if (session.operands.length === 0) return listAll(session);
+  const one = await findEval(session);
+  if (session.flags.on("monitor")) return EXIT_CODES[await monitorEval(session, one.ID)];
+  return show(session, one, () => detailLines(one, (id) => (session.flags.on("verbose") ? id : shortId(id))));
 });
 
-function listLines(evals: readonly EvalAnswer[]): string[] {
+async function listAll(session: NomadSession): Promise<number> {
+  const { evals, nextToken } = await evalPage(session);
+  const id = (text: string): string => (session.flags.on("verbose") ? text : shortId(text));
+  return show(session, evals, () =>
+    evals.length === 0
+      ? ["No evals found"]
+      : [...listLines(evals, id), ...(nextToken === "" ? [] : ["", `Next page: -page-token=${nextToken}`])],
+  );
+}
+
+export async function findEval({ nomad, operands, namespace }: NomadSession): Promise<EvalAnswer> {
+  const [typed] = operands;
+  if (typed === undefined) throw new UsageError("name an evaluation");
+  const evals = valueOf(await nomad.evals.list({ prefix: typed, namespace: namespace ?? "*" }));
+  return oneByPrefix(evals, typed, { kind: "evaluation", idOf: ({ ID }) => ID, list: "lares eval list" });
+}
+
+function listLines(evals: readonly EvalAnswer[], id: (text: string) => string): string[] {
   const rows = evals.map((one) => [
-    shortId(one.ID),
+    id(one.ID),
     String(one.Priority),
     one.TriggeredBy,
     one.JobID,
+    one.Namespace,
+    one.NodeID === "" ? "<none>" : id(one.NodeID),
     one.Status,
-    String(Object.keys(one.FailedTGAllocs).length > 0),
+    placementFailures(one),
   ]);
-  return columns(["ID", "Priority", "Triggered By", "Job ID", "Status", "Placement Failures"], rows);
+  const heading = ["ID", "Priority", "Triggered By", "Job ID", "Namespace", "Node ID", "Status", "Placement Failures"];
+  return columns(heading, rows);
 }
 
-function detailLines(one: EvalAnswer): string[] {
+function placementFailures(one: EvalAnswer): string {
+  return one.Status === "blocked" ? "N/A - In Progress" : String(Object.keys(one.FailedTGAllocs).length > 0);
+}
+
+function detailLines(one: EvalAnswer, id: (text: string) => string): string[] {
+  const link = (other: string): string => (other === "" ? "<none>" : id(other));
   return [
     ...properties([
-      ["ID", one.ID],
+      ["ID", id(one.ID)],
       ["Status", one.Status],
       ["Status Description", one.StatusDescription || one.Status],
       ["Type", one.Type],
       ["TriggeredBy", one.TriggeredBy],
-      ["Job ID", one.JobID || "-"],
+      ["Job ID", one.JobID || "<none>"],
       ["Namespace", one.Namespace],
+      ["Node ID", link(one.NodeID)],
       ["Priority", String(one.Priority)],
-      ["Placement Failures", String(Object.keys(one.FailedTGAllocs).length > 0)],
-      ["Blocked Eval", one.BlockedEval === "" ? "-" : shortId(one.BlockedEval)],
+      ["Placement Failures", placementFailures(one)],
+      ["Previous Eval", link(one.PreviousEval)],
+      ["Next Eval", link(one.NextEval)],
+      ["Blocked Eval", link(one.BlockedEval)],
     ]),
     ...Object.entries(one.FailedTGAllocs).flatMap(([group, metric]) => [
       "",

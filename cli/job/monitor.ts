@@ -23,6 +23,11 @@ export async function monitorEval(session: NomadSession, evalId: string): Promis
   return new Monitor(session).follow(evalId);
 }
 
+/** Follows a deployment until it has ended, or waits for its canaries to be promoted. */
+export async function monitorDeployment(session: NomadSession, id: string): Promise<Outcome> {
+  return new Monitor(session).followDeployment(id);
+}
+
 class Monitor {
   readonly #session: NomadSession;
   readonly #live: LiveLine;
@@ -54,7 +59,7 @@ class Monitor {
       this.#sayUnplaced(evaluation, undefined);
       return unplaced.length > 0 ? "unplaced" : "done";
     }
-    return this.#followDeployment(evaluation);
+    return this.followDeployment(evaluation.DeploymentID, evaluation);
   }
 
   /** Reads until the evaluation has ended; a delayed one hands over to the next. */
@@ -76,10 +81,10 @@ class Monitor {
     }
   }
 
-  async #followDeployment(evaluation: EvalAnswer): Promise<Outcome> {
+  /** The evaluation that made it, where one is known, says what found no place. */
+  async followDeployment(id: string, evaluation?: EvalAnswer): Promise<Outcome> {
     const { deployments } = this.#session.nomad;
-    const id = evaluation.DeploymentID;
-    const isShort = Object.keys(evaluation.FailedTGAllocs).length > 0;
+    const isShort = evaluation !== undefined && Object.keys(evaluation.FailedTGAllocs).length > 0;
     this.#say(`==> Monitoring deployment "${shortId(id)}"`);
     for (let index = 0; ;) {
       const { value, index: next } = await this.#ask((block) => deployments.read(id, { block }), index);
@@ -88,7 +93,7 @@ class Monitor {
       await this.#sayProgress(value);
       if (value.Status === "successful") {
         this.#say(`==> Deployment "${shortId(id)}" successful after ${this.#elapsed()}`);
-        this.#sayUnplaced(evaluation, value);
+        if (evaluation !== undefined) this.#sayUnplaced(evaluation, value);
         return isShort ? "unplaced" : "done";
       }
       if (value.Status === "failed" || value.Status === "cancelled") {

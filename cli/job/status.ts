@@ -1,17 +1,11 @@
-import type {
-  AllocStub,
-  DeploymentAnswer,
-  EvalAnswer,
-  JobAnswer,
-  JobStub,
-  JobSummary,
-} from "#base/client/nomad-answers.ts";
+import type { AllocStub, DeploymentAnswer, EvalAnswer, JobAnswer, JobSummary } from "#base/client/nomad-answers.ts";
 import { foundOf, valueOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
 import { printJson } from "../print/json.ts";
 import { ago, localTime, shortId, span } from "../print/time.ts";
 import { findJob } from "./find-job.ts";
+import { jobRows, statusOf } from "./job-rows.ts";
 import { placementHint, placementReasons } from "./placement.ts";
 
 /** All jobs, or everything about one. */
@@ -23,22 +17,8 @@ export async function listJobs({ nomad, output, flags, namespace }: NomadSession
   const jobs = valueOf(await nomad.jobs.list({ namespace }));
   if (flags.on("json")) printJson(output, jobs);
   else if (jobs.length === 0) output.line("No running jobs");
-  else for (const line of jobLines(jobs)) output.line(line);
+  else for (const line of jobRows(jobs, { namespaces: namespace === "*" })) output.line(line);
   return 0;
-}
-
-function jobLines(jobs: readonly JobStub[]): string[] {
-  const rows = jobs.map((job) => [job.ID, kindOf(job), String(job.Priority), statusOf(job), localTime(job.SubmitTime)]);
-  return columns(["ID", "Type", "Priority", "Status", "Submit Date"], rows);
-}
-
-function kindOf({ Type, Periodic, ParameterizedJob }: JobStub): string {
-  if (Periodic) return `${Type}/periodic`;
-  return ParameterizedJob ? `${Type}/parameterized` : Type;
-}
-
-function statusOf({ Status, Stop }: { readonly Status: string; readonly Stop: boolean }): string {
-  return Stop ? `${Status} (stopped)` : Status;
 }
 
 interface JobFacts {
@@ -143,7 +123,10 @@ function placementLines({ evals, summary }: JobFacts): string[] {
   ];
 }
 
-export function deploymentLines(deployment: DeploymentAnswer | null | undefined): string[] {
+export function deploymentLines(
+  deployment: DeploymentAnswer | null | undefined,
+  { withJob }: { readonly withJob: boolean } = { withJob: false },
+): string[] {
   if (deployment === null || deployment === undefined) return [];
   const rows = Object.entries(deployment.TaskGroups).map(([name, group]) => [
     name,
@@ -172,6 +155,9 @@ export function deploymentLines(deployment: DeploymentAnswer | null | undefined)
     "Latest Deployment",
     ...properties([
       ["ID", shortId(deployment.ID)],
+      ...(withJob
+        ? [["Job ID", deployment.JobID] as const, ["Job Version", String(deployment.JobVersion)] as const]
+        : []),
       ["Status", deployment.Status],
       ["Description", deployment.StatusDescription],
     ]),

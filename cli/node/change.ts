@@ -5,6 +5,7 @@ import { UsageError, type FlagValues } from "../command/command.ts";
 import { printJson } from "../print/json.ts";
 import { shortId } from "../print/time.ts";
 import { findNode } from "./find-node.ts";
+import { selfId } from "./self.ts";
 
 const WAIT_MS = 60_000;
 const HOUR_NS = 3600e9;
@@ -13,7 +14,7 @@ const HOUR_NS = 3600e9;
 export const eligibility = withNomad(async (session) => {
   const { flags, nomad, output, operands } = session;
   const eligible = oneOf(flags);
-  const node = await findNode(session, operands[0]);
+  const node = await chosen(session, operands[0]);
   const answer = valueOf(await nomad.nodes.setEligibility(node.ID, eligible));
   if (flags.on("json")) printJson(output, answer);
   else
@@ -26,11 +27,19 @@ export const eligibility = withNomad(async (session) => {
 /** Moves what runs on a node elsewhere, and keeps new allocations away; or ends that. */
 export const drain = withNomad(async (session) => {
   const { flags, nomad, output, operands } = session;
+  const node = await chosen(session, operands[0]);
+  if (flags.on("monitor")) {
+    await untilDrained(session, { id: node.ID, from: 0 });
+    return 0;
+  }
   const enable = oneOf(flags);
-  const node = await findNode(session, operands[0]);
   const spec = enable ? { Deadline: deadlineOf(flags), IgnoreSystemJobs: flags.on("ignore-system") } : null;
   const answer = valueOf(
-    await nomad.nodes.drain(node.ID, { spec, markEligible: !enable && !flags.on("keep-ineligible") }),
+    await nomad.nodes.drain(node.ID, {
+      spec,
+      markEligible: !enable && !flags.on("keep-ineligible"),
+      meta: metaOf(flags),
+    }),
   );
   if (flags.on("json")) {
     printJson(output, answer);
@@ -53,6 +62,21 @@ async function untilDrained(
     output.line(`Drain complete for node "${shortId(id)}": it stays ineligible until "lares node eligibility -enable"`);
     return;
   }
+}
+
+/** The node named, or with `-self` the one whose agent is asked. */
+async function chosen(session: NomadSession, operand: string | undefined): Promise<{ readonly ID: string }> {
+  return operand === undefined && session.flags.on("self") ? { ID: await selfId(session) } : findNode(session, operand);
+}
+
+function metaOf(flags: FlagValues): Record<string, string> {
+  const message = flags.value("message");
+  const pairs = flags.values("meta").map((pair) => {
+    const at = pair.indexOf("=");
+    if (at < 1) throw new UsageError(`-meta takes KEY=VALUE, not "${pair}"`);
+    return [pair.slice(0, at), pair.slice(at + 1)] as const;
+  });
+  return { ...Object.fromEntries(pairs), ...(message === undefined ? {} : { message }) };
 }
 
 function oneOf(flags: FlagValues): boolean {

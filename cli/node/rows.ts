@@ -1,25 +1,42 @@
-import { NOMAD_FLAGS, on, value } from "../api/flags.ts";
+import { NOMAD_FLAGS, on, value, values } from "../api/flags.ts";
 import type { Command } from "../command/command.ts";
+import { NODE_POOL_COMMANDS } from "./pool-rows.ts";
 
 export const NODE_COMMANDS: readonly Command[] = [
   {
     name: "node status",
     summary: "List nodes, or show one: its drivers, what is used of it, what runs there",
     operands: "[NODE]",
-    flags: { ...NOMAD_FLAGS, verbose: on("Show its attributes and meta, too") },
+    flags: {
+      ...NOMAD_FLAGS,
+      self: on("The node whose agent is asked"),
+      short: on("Without events and resources"),
+      stats: on("What its machine uses right now, too"),
+      verbose: on("Whole ids; its attributes and meta, too"),
+      quiet: on("Only ids"),
+      os: on("Ask for the operating systems, too"),
+      filter: value("EXPRESSION", "Only nodes for which it holds"),
+      "per-page": value("COUNT", "So many at a time"),
+      "page-token": value("TOKEN", "The page an earlier answer named"),
+    },
     load: async () => (await import("./status.ts")).status,
   },
   {
     name: "node eligibility",
     summary: "Let a node take new allocations, or not; what runs there stays",
-    operands: "NODE",
-    flags: { ...NOMAD_FLAGS, enable: on("It may"), disable: on("It may not") },
+    operands: "[NODE]",
+    flags: {
+      ...NOMAD_FLAGS,
+      enable: on("It may"),
+      disable: on("It may not"),
+      self: on("The node whose agent is asked"),
+    },
     load: async () => (await import("./change.ts")).eligibility,
   },
   {
     name: "node drain",
     summary: "Move what runs on a node elsewhere, and keep new allocations away",
-    operands: "NODE",
+    operands: "[NODE]",
     flags: {
       ...NOMAD_FLAGS,
       enable: on("Begin"),
@@ -29,8 +46,36 @@ export const NODE_COMMANDS: readonly Command[] = [
       force: on("Stop everything at once"),
       "ignore-system": on("Leave system jobs alone"),
       "keep-ineligible": on("With -disable: still no new allocations"),
+      self: on("The node whose agent is asked"),
+      message: value("TEXT", "Why; kept with the drain"),
+      meta: values("KEY=VALUE", "Kept with the drain"),
+      monitor: on("Only follow a drain that goes on"),
+      yes: on("Accepted; it never asks"),
       detach: on("Do not wait until it is done"),
     },
     load: async () => (await import("./change.ts")).drain,
   },
+  {
+    name: "node meta read",
+    summary: "Show a node's metadata",
+    operands: "",
+    flags: {
+      ...NOMAD_FLAGS,
+      "node-id": value("NODE", "The node; default: the one that is asked"),
+      verbose: on("Say where it comes from"),
+    },
+    load: async () => (await import("./meta.ts")).read,
+  },
+  {
+    name: "node meta apply",
+    summary: "Change a node's metadata while it runs",
+    operands: "KEY=VALUE…",
+    flags: {
+      ...NOMAD_FLAGS,
+      "node-id": value("NODE", "The node; default: the one that is asked"),
+      unset: value("KEYS", "Take these away (comma between them)"),
+    },
+    load: async () => (await import("./meta.ts")).apply,
+  },
+  ...NODE_POOL_COMMANDS,
 ];

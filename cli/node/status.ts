@@ -1,45 +1,48 @@
-import type { AllocAnswer, NodeAnswer, NodeStub } from "#base/client/nomad-answers.ts";
-import { foundOf, valueOf } from "../api/answer.ts";
-import { withNomad } from "../api/session.ts";
+import * as v from "valibot";
+import { NodeStubSchema, type AllocAnswer, type NodeAnswer } from "#base/client/nomad-answers.ts";
+import { answerOf, foundOf, valueOf } from "../api/answer.ts";
+import { withNomad, type NomadSession } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
-import { ago, shortId } from "../print/time.ts";
+import { show } from "../print/show.ts";
+import { ago, localTime, shortId } from "../print/time.ts";
 import { findNode } from "./find-node.ts";
+import { nodeRows } from "./node-rows.ts";
+import { selfId } from "./self.ts";
+import { statsLines } from "./stats.ts";
 
-/** All nodes, or everything about one. */
+/** All nodes, or everything about one; `-self` is the node that is asked. */
 export const status = withNomad(async (session) => {
-  const { nomad, output, flags, operands, env } = session;
+  const { nomad, flags, operands, env } = session;
   const [operand] = operands;
-  if (operand === undefined) {
-    const nodes = valueOf(await nomad.nodes.list());
-    if (flags.on("json")) printJson(output, nodes);
-    else if (nodes.length === 0) output.line("No nodes registered");
-    else for (const line of nodeLines(nodes)) output.line(line);
-    return 0;
-  }
-  const { ID } = await findNode(session, operand);
-  const node = valueOf(await nomad.nodes.read(ID));
-  const allocs = foundOf(await nomad.nodes.allocations(ID)) ?? [];
-  if (flags.on("json")) printJson(output, { ...node, Allocations: allocs });
-  else
-    for (const line of detailLines({ node, allocs }, { verbose: flags.on("verbose"), nowMs: env.clock.nowMs() }))
-      output.line(line);
-  return 0;
+  if (operand === undefined && !flags.on("self")) return listNodes(session);
+  const id = operand === undefined ? await selfId(session) : (await findNode(session, operand)).ID;
+  const node = valueOf(await nomad.nodes.read(id));
+  const allocs = foundOf(await nomad.nodes.allocations(id)) ?? [];
+  const options = { verbose: flags.on("verbose"), short: flags.on("short"), nowMs: env.clock.nowMs() };
+  const stats = flags.on("stats") && !flags.on("json") ? await statsLines(session, id) : [];
+  return show(session, { ...node, Allocations: allocs }, () => [...detailLines({ node, allocs }, options), ...stats]);
 });
 
-function nodeLines(nodes: readonly NodeStub[]): string[] {
-  const heading = ["ID", "Node Pool", "DC", "Name", "Class", "Drain", "Eligibility", "Status"];
-  const rows = nodes.map((node) => [
-    shortId(node.ID),
-    node.NodePool,
-    node.Datacenter,
-    node.Name,
-    node.NodeClass || "<none>",
-    String(node.Drain),
-    node.SchedulingEligibility,
-    node.Status,
+async function listNodes(session: NomadSession): Promise<number> {
+  const { nomad, flags } = session;
+  const answer = answerOf(
+    await nomad.call({
+      path: "/v1/nodes",
+      query: {
+        os: flags.on("os"),
+        filter: flags.value("filter"),
+        per_page: flags.value("per-page"),
+        next_token: flags.value("page-token"),
+      },
+      schema: v.array(NodeStubSchema),
+    }),
+  );
+  const nodes = answer.value;
+  if (flags.on("quiet")) return show(session, nodes, () => nodes.map(({ ID }) => ID));
+  return show(session, nodes, () => [
+    ...(nodes.length === 0 ? ["No nodes registered"] : nodeRows(nodes, flags.on("verbose"))),
+    ...(answer.nextToken === "" ? [] : ["", `Next page: -page-token=${answer.nextToken}`]),
   ]);
-  return columns(heading, rows);
 }
 
 interface NodeFacts {
@@ -49,7 +52,7 @@ interface NodeFacts {
 
 function detailLines(
   facts: NodeFacts,
-  { verbose, nowMs }: { readonly verbose: boolean; readonly nowMs: number },
+  { verbose, short, nowMs }: { readonly verbose: boolean; readonly short: boolean; readonly nowMs: number },
 ): string[] {
   const { node, allocs } = facts;
   const drivers = Object.entries(node.Drivers).filter(([, driver]) => driver.Detected);
@@ -71,7 +74,8 @@ function detailLines(
       ["Address", node.HTTPAddr || "<none>"],
     ]),
     ...sick.map(([name, driver]) => `  ${name}: ${driver.HealthDescription}`),
-    ...resourceLines(facts),
+    ...(short ? [] : eventLines(node)),
+    ...(short ? [] : resourceLines(facts)),
     ...allocLines(allocs, nowMs),
     ...(verbose ? ["", "Attributes", ...properties(Object.entries(node.Attributes).toSorted(byName))] : []),
     ...(verbose && Object.keys(node.Meta).length > 0
@@ -82,6 +86,14 @@ function detailLines(
 
 function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
   return a < b ? -1 : 1;
+}
+
+function eventLines({ Events: events }: NodeAnswer): string[] {
+  if (events.length === 0) return [];
+  const rows = events
+    .toReversed()
+    .map((event) => [localTime(Date.parse(event.Timestamp) * 1e6), event.Subsystem, event.Message]);
+  return ["", "Node Events", ...columns(["Time", "Subsystem", "Message"], rows)];
 }
 
 /** What live allocations were given, of what the node has to give. */

@@ -1,0 +1,123 @@
+import { NOMAD_FLAGS, on, value } from "../api/flags.ts";
+import type { Command, Flag } from "../command/command.ts";
+
+const truth = (summary: string): Flag => value("true|false", summary);
+const PEER: Readonly<Record<string, Flag>> = {
+  ...NOMAD_FLAGS,
+  "peer-id": value("ID", "The server's id"),
+  "peer-address": value("ADDRESS", "The server's address"),
+};
+
+export const OPERATOR_COMMANDS: readonly Command[] = [
+  {
+    name: "operator scheduler get-config",
+    summary: "Show how the scheduler is set up",
+    operands: "",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./scheduler.ts")).getConfiguration,
+  },
+  {
+    name: "operator scheduler set-config",
+    summary: "Set the scheduler up; what no flag names stays",
+    operands: "",
+    flags: {
+      ...NOMAD_FLAGS,
+      "check-index": value("INDEX", "Only if its modify index is still this"),
+      "scheduler-algorithm": value("NAME", "binpack or spread"),
+      "memory-oversubscription": truth("Let tasks use memory up to memory_max"),
+      "reject-job-registration": truth("Take no jobs but from management tokens"),
+      "pause-eval-broker": truth("Let evaluations wait"),
+      "preempt-batch-scheduler": truth("Batch jobs may take the place of less important ones"),
+      "preempt-service-scheduler": truth("Services may"),
+      "preempt-sysbatch-scheduler": truth("System batch jobs may"),
+      "preempt-system-scheduler": truth("System jobs may"),
+    },
+    load: async () => (await import("./scheduler.ts")).setConfiguration,
+  },
+  {
+    name: "operator autopilot get-config",
+    summary: "Show how servers are looked after",
+    operands: "",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./autopilot.ts")).getConfiguration,
+  },
+  {
+    name: "operator autopilot set-config",
+    summary: "Set how servers are looked after",
+    operands: "",
+    flags: {
+      ...NOMAD_FLAGS,
+      "cleanup-dead-servers": truth("Forget dead servers when new ones come"),
+      "last-contact-threshold": value("DURATION", "A server silent for longer is unhealthy"),
+      "max-trailing-logs": value("COUNT", "A server further behind is unhealthy"),
+      "min-quorum": value("COUNT", "Forget no server below so many"),
+      "server-stabilization-time": value("DURATION", "A new server must be healthy for so long"),
+    },
+    load: async () => (await import("./autopilot.ts")).setConfiguration,
+  },
+  {
+    name: "operator autopilot health",
+    summary: "Show how the servers are (exit code 1: not well)",
+    operands: "",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./autopilot.ts")).health,
+  },
+  {
+    name: "operator raft list-peers",
+    summary: "List the servers that hold the cluster's state",
+    operands: "",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./raft.ts")).listPeers,
+  },
+  {
+    name: "operator raft remove-peer",
+    summary: "Take a server out that will not come back",
+    operands: "",
+    flags: PEER,
+    load: async () => (await import("./raft.ts")).removePeer,
+  },
+  {
+    name: "operator raft transfer-leadership",
+    summary: "Let another server lead",
+    operands: "",
+    flags: PEER,
+    load: async () => (await import("./raft.ts")).transferLeadership,
+  },
+  {
+    name: "operator snapshot save",
+    summary: "Write everything the cluster knows into a file",
+    operands: "[FILE]",
+    flags: {
+      ...NOMAD_FLAGS,
+      stale: on("Any server may answer"),
+      redact: on("Without the keys that secrets are encrypted with"),
+    },
+    load: async () => (await import("./snapshot.ts")).save,
+  },
+  {
+    name: "operator snapshot restore",
+    summary: "Replace everything the cluster knows by a snapshot",
+    operands: "FILE",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./snapshot.ts")).restore,
+  },
+  {
+    name: "operator api",
+    summary: "Ask the scheduler's API as it is",
+    operands: "PATH",
+    flags: {
+      ...NOMAD_FLAGS,
+      X: value("METHOD", "GET, PUT, POST or DELETE"),
+      d: value("BODY", "What to send; @FILE reads it, @- from standard input"),
+      filter: value("EXPRESSION", "Only those for which it holds"),
+    },
+    load: async () => (await import("./api.ts")).api,
+  },
+  {
+    name: "operator metrics",
+    summary: "Print the agent's metrics",
+    operands: "",
+    flags: { ...NOMAD_FLAGS, format: value("FORM", "prometheus; default: JSON"), pretty: on("Indented") },
+    load: async () => (await import("./metrics.ts")).metrics,
+  },
+];

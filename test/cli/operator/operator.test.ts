@@ -1,0 +1,63 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test from "ava";
+import { lares, startCluster } from "../cluster.ts";
+
+test("the scheduler's configuration: what no flag names stays", async (t) => {
+  const { environment } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, ["operator", "scheduler", ...words]);
+  t.regex((await say("get-config")).out, /Scheduler Algorithm +=/);
+  t.like(await say("set-config", "-scheduler-algorithm=spread", "-preempt-service-scheduler=true"), {
+    code: 0,
+    out: "Scheduler configuration updated!\n",
+  });
+  t.is((await say("set-config", "-memory-oversubscription=true")).code, 0);
+  const { SchedulerConfig: set } = JSON.parse((await say("get-config", "-json")).out);
+  t.is(set.SchedulerAlgorithm, "spread");
+  t.true(set.MemoryOversubscriptionEnabled);
+  t.true(set.PreemptionConfig.ServiceSchedulerEnabled);
+  t.like(await say("set-config", "-check-index=1", "-scheduler-algorithm=binpack"), { code: 1 });
+  t.like(await say("set-config", "-scheduler-algorithm=best"), { code: 2 });
+  t.like(await say("set-config", "-pause-eval-broker=yes"), { code: 2 });
+});
+
+test("nodes: eligibility of the one that is asked, its statistics, drains that say why", async (t) => {
+  const { environment } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  t.regex((await say("node", "status", "-verbose", '-filter=Name == "pi"')).out, /Address +Version .*\n[0-9a-f-]{36} /);
+  t.regex((await say("node", "status", '-filter=Name == "no"')).out, /No nodes registered/);
+  t.regex((await say("node", "status", "-quiet")).out, /^[0-9a-f-]{36}\n$/);
+  t.regex((await say("node", "status", "-stats", "pi")).out, /Memory Stats\nTotal +=/);
+  t.notRegex((await say("node", "status", "-short", "pi")).out, /Allocated Resources/);
+  t.is((await say("node", "eligibility", "-disable", "pi")).code, 0);
+  t.regex((await say("node", "status")).out, /ineligible/);
+  t.is((await say("node", "eligibility", "-enable", "pi")).code, 0);
+  t.like(await say("node", "drain", "-enable", "-meta=nonsense", "pi"), { code: 2 });
+  const drained = await say("node", "drain", "-enable", "-message=new disk", "-deadline=1m", "pi");
+  t.regex(drained.out, /drain strategy set\nDrain complete/);
+});
+
+test("files that describe things are read with their mistakes in place", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const file = join(folder, "team.hcl");
+  await writeFile(file, 'name = "team"\ndescripton = "typo"\n');
+  const said = await lares(environment, ["namespace", "apply", file]);
+  t.is(said.code, 1);
+  t.regex(said.err, /team\.hcl:2:1: error: unknown attribute "descripton" in a namespace/);
+  t.regex(said.err, /did you mean "description"/);
+  t.like(await lares(environment, ["var", "put", "path"]), { code: 2 });
+  t.like(await lares(environment, ["var", "put", "path", "=x"]), { code: 2 });
+});
+
+test("the API as it is, metrics, the agent's own words", async (t) => {
+  const { environment } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  t.is(JSON.parse((await say("operator", "api", "/v1/nodes")).out).length, 1);
+  t.is(JSON.parse((await say("operator", "api", '-filter=Name == "no"', "v1/nodes")).out).length, 0);
+  t.like(await say("operator", "api", "/v1/nothing"), { code: 1 });
+  t.like(await say("operator", "api", "-X=TRACE", "/v1/nodes"), { code: 2 });
+  t.is((await say("system", "gc")).code, 0);
+  t.regex((await say("ui", "web")).out, /^URL: http:\/\/127\.0\.0\.1:\d+\/ui\/jobs\/web@default\n$/);
+  t.is((await say("agent-info")).code, 0);
+  t.regex((await say("service", "list")).out, /No service registrations found/);
+});
