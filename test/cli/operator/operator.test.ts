@@ -61,3 +61,36 @@ test("the API as it is, metrics, the agent's own words", async (t) => {
   t.is((await say("agent-info")).code, 0);
   t.regex((await say("service", "list")).out, /No service registrations found/);
 });
+
+test("namespaces and node pools are made by flags or from files, shown, and deleted", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  t.regex(
+    (await say("namespace", "apply", "-description=the shop", "-meta=owner=ann", "shop")).out,
+    /Successfully applied namespace "shop"!/,
+  );
+  t.is((await say("namespace", "apply", "-description=a shop", "shop")).code, 0);
+  const shown = await say("namespace", "status", "shop");
+  t.regex(shown.out, /Description += a shop/);
+  t.regex(shown.out, /Metadata\nowner = ann/);
+  const file = join(folder, "lab.hcl");
+  await writeFile(file, 'name = "lab"\ncapabilities {\n  disabled_task_drivers = ["raw_exec"]\n}\n');
+  t.is((await say("namespace", "apply", file)).code, 0);
+  t.regex((await say("namespace", "status", "lab")).out, /DisabledDrivers += raw_exec/);
+  t.regex((await say("namespace", "list")).out, /default +.*\nlab\nshop +a shop\n/);
+  t.is((await say("namespace", "delete", "lab")).code, 0);
+  t.is((await say("namespace", "delete", "default")).code, 1);
+  const pools = join(folder, "pools.hcl");
+  await writeFile(
+    pools,
+    'node_pool "edge" {\n  description = "on the roof"\n  scheduler_config {\n    scheduler_algorithm = "spread"\n  }\n}\n',
+  );
+  t.regex((await say("node", "pool", "apply", pools)).out, /Successfully applied node pool "edge"!/);
+  t.regex((await say("node", "pool", "info", "edge")).out, /Scheduler Algorithm = spread/);
+  t.regex((await say("node", "pool", "list")).out, /edge +on the roof/);
+  t.regex((await say("node", "pool", "nodes", "all")).out, / pi /);
+  t.regex((await say("node", "pool", "jobs", "edge")).out, /No jobs/);
+  t.is((await say("node", "pool", "delete", "edge")).code, 0);
+  await writeFile(pools, "");
+  t.regex((await say("node", "pool", "apply", pools)).err, /holds no node_pool/);
+});
