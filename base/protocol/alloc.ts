@@ -61,6 +61,8 @@ export const AllocSchema = v.object({
     }),
   ),
   DeploymentID: text,
+  /** Its health as a person set it for its deployment: stands above what the client reports. */
+  DeploymentHealth: v.nullish(v.object({ Healthy: v.boolean(), Timestamp: nanoseconds }), null),
   Canary: flag,
   PreviousAllocation: text,
   NextAllocation: text,
@@ -117,6 +119,8 @@ export const AllocReportSchema = v.object({
   TaskStates: v.nullish(v.record(v.string(), TaskStateSchema), () => ({})),
   /** Health for deployments: null until it is known. */
   DeploymentStatus: v.nullish(v.object({ Healthy: optionalFlag, Timestamp: nanoseconds }), null),
+  /** The deployment that health was found for; empty in reports of earlier versions. */
+  DeploymentID: text,
   NetworkStatus: v.nullish(v.object({ InterfaceName: text, Address: text, DNS: v.nullish(v.unknown(), null) }), null),
   ModifyTime: nanoseconds,
   /** Set by the servers: the time in `AllocStates` since which it was unknown when this report came in; 0: it was not. */

@@ -67,6 +67,16 @@ export const NodeSchema = v.object({
 export type Node = v.InferOutput<typeof NodeSchema>;
 
 /** The servers' knowledge of a node: one writer, the leader. */
+const NodeEventSchema = v.object({
+  Message: text,
+  /** `Cluster`, `Drain`. */
+  Subsystem: text,
+  Details: textMap,
+  /** RFC 3339. */
+  Timestamp: text,
+});
+export type NodeEvent = v.InferOutput<typeof NodeEventSchema>;
+
 export const NodeStateSchema = v.object({
   Status: v.picklist(["initializing", "ready", "down", "disconnected"]),
   StatusDescription: text,
@@ -76,6 +86,11 @@ export const NodeStateSchema = v.object({
     v.object({ Deadline: integer, IgnoreSystemJobs: flag, ForceDeadline: text, StartedAt: text }),
     null,
   ),
-  LastDrain: v.nullish(v.record(v.string(), v.unknown()), null),
+  LastDrain: v.nullish(
+    v.object({ StartedAt: text, UpdatedAt: text, Status: text, AccessorID: text, Meta: textMap }),
+    null,
+  ),
+  /** The last ten, oldest first. */
+  Events: list(NodeEventSchema),
 });
 export type NodeState = v.InferOutput<typeof NodeStateSchema>;

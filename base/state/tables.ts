@@ -99,7 +99,7 @@ export const nodes = defineTable<Node>({ name: "nodes", schemaVersion: 1, schema
 /** What the servers know of it. id: node id. */
 export const nodeStates = defineTable<NodeState>({
   name: "node-states",
-  schemaVersion: 1,
+  schemaVersion: 2,
   schema: NodeStateSchema,
   indexes: {},
 });

@@ -64,6 +64,7 @@ export function deploymentRoutes(deps: NomadHttpDeps): Route[] {
       }),
     }),
     ...deploymentWrites(deps),
+    ...healthRoutes(deps),
   ];
 }
 
@@ -96,6 +97,32 @@ function deploymentWrites({ server }: NomadHttpDeps): Route[] {
         written(
           orThrow(await endpoint.promote(params.id, body.All || body.Groups.length === 0 ? undefined : body.Groups)),
         ),
+    }),
+  ];
+}
+
+const HealthBody = v.object({ ...named, HealthyAllocationIDs: texts, UnhealthyAllocationIDs: texts });
+
+function healthRoutes({ server }: NomadHttpDeps): Route[] {
+  const { deployments: endpoint } = server;
+  const put = { method: ["PUT", "POST"], access: submitJob } as const;
+  return [
+    route({
+      ...put,
+      path: "/v1/deployment/allocation-health/:id",
+      summary: "Say which allocations of a deployment are healthy",
+      body: jsonBody(HealthBody),
+      handle: async ({ params, body }) => {
+        const health = { healthy: body.HealthyAllocationIDs, unhealthy: body.UnhealthyAllocationIDs };
+        return written(orThrow(await endpoint.setHealth(params.id, health)));
+      },
+    }),
+    route({
+      ...put,
+      path: "/v1/deployment/unblock/:id",
+      summary: "Let a deployment that waits for another region go on",
+      body: jsonBody(v.object(named), { whenEmpty: {} }),
+      handle: ({ params }) => written(orThrow(endpoint.unblock(params.id))),
     }),
   ];
 }

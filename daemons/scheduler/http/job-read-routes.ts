@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { healthOf } from "../server/health.ts";
 import { queryFlag } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import type { Job } from "#base/protocol/job.ts";
@@ -97,7 +98,7 @@ function scaleAnswer(state: ClusterState, row: Row<Job>) {
       Placed: own.length,
       Running: own.filter((each) => clientStatus(each) === "running").length,
       Healthy: own.filter(isHealthy).length,
-      Unhealthy: own.filter(({ report }) => report?.DeploymentStatus?.Healthy === false).length,
+      Unhealthy: own.filter((known) => healthOf(known).Healthy === false).length,
       Events: null,
     };
     return [group.Name, counts];

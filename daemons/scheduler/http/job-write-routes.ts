@@ -9,7 +9,6 @@ import { anyMap, block, flag, integer, optionalInteger, text, textMap } from "#b
 import type { Row } from "#base/state/table.ts";
 import type { JobAnswer } from "../server/job-endpoint.ts";
 import { dispatch } from "../server/dispatch.ts";
-import { forceReschedule } from "../server/alloc-endpoint.ts";
 import { takeJob } from "./job-intake.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { namespaced, oneNamespace, orThrow, readJob, scaleJob, submitJob } from "./requests.ts";
@@ -84,7 +83,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
 }
 
 function controlRoutes(deps: NomadHttpDeps): Route[] {
-  const { jobs, context } = deps.server;
+  const { jobs } = deps.server;
   return [
     route({
       method: "DELETE",
@@ -115,8 +114,8 @@ function controlRoutes(deps: NomadHttpDeps): Route[] {
       body: jsonBody(EvaluateBody, { whenEmpty: {} }),
       handle: async ({ params, query, body }) => {
         const { namespace, id } = requireJob(deps, query.namespace, params.id);
-        const ops = body.EvalOptions?.ForceReschedule === true ? forceReschedule(context, namespace, id) : [];
-        return written(orThrow(await jobs.evaluate(namespace, id, ops)));
+        const forceReschedule = body.EvalOptions?.ForceReschedule === true;
+        return written(orThrow(await jobs.evaluate(namespace, id, { forceReschedule })));
       },
     }),
   ];

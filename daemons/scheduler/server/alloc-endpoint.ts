@@ -1,10 +1,10 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
-import type { Alloc } from "#base/protocol/alloc.ts";
-import { put } from "#base/state/codec.ts";
-import type { Op } from "#base/state/store.ts";
-import { allocs } from "#base/state/tables.ts";
-import { clientStatus } from "./alloc-state.ts";
+import { transition, type AllocChange } from "./alloc-change.ts";
+import { clientStatus, isTerminal } from "./alloc-state.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
+
+/** A write that lost a race against a plan is made again this often. */
+const ATTEMPTS = 5;
 
 /** Stops an allocation; a replacement is placed elsewhere. */
 export async function stopAlloc(
@@ -12,30 +12,30 @@ export async function stopAlloc(
   id: string,
   options: { readonly noShutdownDelay: boolean },
 ): Promise<Result<{ readonly evalId: string; readonly index: number }>> {
-  const { state, writer } = context;
-  const row = state.allocById(id);
-  if (row === undefined) return fail("not_found", "alloc not found");
-  const { value: alloc, namespace } = row;
-  const job = state.job(namespace, alloc.JobID)?.value ?? { ID: alloc.JobID, Type: "service", Priority: null };
-  const evaluation = evalFor(context, { namespace, job, trigger: "alloc-stop" });
-  const transition = { Migrate: true, NoShutdownDelay: options.noShutdownDelay };
-  const index = await writer.write([changed(context, alloc, transition), putEval(evaluation)]);
-  return succeed({ evalId: evaluation.ID, index: await readable(context, index) });
+  const { state, store } = context;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const row = state.allocById(id);
+    if (row === undefined) return fail("not_found", "alloc not found");
+    const { namespace, value } = row;
+    const job = state.job(namespace, value.JobID)?.value ?? { ID: value.JobID, Type: "service", Priority: null };
+    const evaluation = evalFor(context, { namespace, job, trigger: "alloc-stop" });
+    const wanted = { Migrate: true, NoShutdownDelay: options.noShutdownDelay };
+    const changes = isTerminal(state.known(row)) ? [] : [transition(state.known(row), wanted, nowNsOf(context))];
+    const then = [...changes.map(({ op }) => op), putEval(evaluation)];
+    const result = await store.txn({ compare: changes.map(({ compare }) => compare), then });
+    await readable(context, result.revision);
+    if (result.ok) return succeed({ evalId: evaluation.ID, index: result.revision });
+  }
+  return fail("conflict", "the allocation was changed at the same time");
 }
 
-/** Writes that let failed allocations of a job be replaced, whatever their policy says. */
-export function forceReschedule(context: ServerContext, namespace: string, jobId: string): Op[] {
+/** Lets failed allocations of a job be replaced, whatever their policy says. */
+export function forceReschedule(context: ServerContext, namespace: string, jobId: string): AllocChange[] {
   return context.state
     .jobAllocs(namespace, jobId)
     .filter(
       (known) =>
         clientStatus(known) === "failed" && known.alloc.DesiredStatus === "run" && known.alloc.NextAllocation === "",
     )
-    .map(({ alloc }) => changed(context, alloc, { ForceReschedule: true }));
-}
-
-function changed(context: ServerContext, alloc: Alloc, transition: Partial<Alloc["DesiredTransition"]>): Op {
-  const DesiredTransition = { ...alloc.DesiredTransition, ...transition };
-  const at = { namespace: alloc.Namespace, id: alloc.ID };
-  return put(allocs, at, { ...alloc, DesiredTransition, ModifyTime: nowNsOf(context) });
+    .map((known) => transition(known, { ForceReschedule: true }, nowNsOf(context)));
 }

@@ -6,6 +6,8 @@ export interface KnownAlloc {
   readonly report: AllocReport | undefined;
   /** Revision the allocation was made at. */
   readonly createIndex: number;
+  /** Revision of the scheduler's record. */
+  readonly allocIndex: number;
   /** The newest revision of its two records. */
   readonly modifyIndex: number;
 }

@@ -77,7 +77,8 @@ export class ClusterState {
   known(row: Row<Alloc>): KnownAlloc {
     const report = this.view.table(tables.allocReports).get(row.namespace, row.id);
     const modifyIndex = Math.max(row.modifyIndex, report?.modifyIndex ?? 0);
-    return { alloc: row.value, report: report?.value, createIndex: row.createIndex, modifyIndex };
+    const { value: alloc, createIndex, modifyIndex: allocIndex } = row;
+    return { alloc, report: report?.value, createIndex, allocIndex, modifyIndex };
   }
 
   /** Newest first. */

@@ -1,18 +1,18 @@
 import type { Timer } from "#base/env/clock.ts";
 import { messageOf } from "#base/env/errors.ts";
-import type { Alloc } from "#base/protocol/alloc.ts";
 import type { NodeState } from "#base/protocol/node.ts";
-import { put } from "#base/state/codec.ts";
 import type { Op } from "#base/state/store.ts";
 import type { Row, ViewChange } from "#base/state/table.ts";
 import { allocReports, allocs, nodeStates } from "#base/state/tables.ts";
-import type { KnownAlloc } from "./alloc-state.ts";
-import { drainStep } from "./drain-step.ts";
+import { transition } from "./alloc-change.ts";
+import { drainStep, type DrainStep } from "./drain-step.ts";
 import type { NodeEndpoint } from "./node-endpoint.ts";
 import { evalFor, nowNsOf, putEval, type ServerContext } from "./server-context.ts";
 
 /** Changes come in bursts; one look serves them all. */
 const GATHER_MS = 50;
+/** Allocations that are told to leave in one transaction; the rest is told next. */
+const MAX_AT_ONCE = 2000;
 
 /** Carries drains out, step by step, as allocations come up elsewhere. */
 export class Drainer {
@@ -84,20 +84,26 @@ export class Drainer {
     const { state } = this.#context;
     const step = drainStep(state, row, nowNsOf(this.#context));
     if (step.kind === "done") await this.#nodes.drained(row.id);
-    else if (step.kind === "migrate") await this.#migrate(step.allocs);
+    else if (step.kind === "end") await this.#end(step);
   }
 
-  async #migrate(moving: readonly KnownAlloc[]): Promise<void> {
-    const { state, store, writer } = this.#context;
-    const ops: Op[] = moving.map(({ alloc }) =>
-      put(allocs, { namespace: alloc.Namespace, id: alloc.ID }, marked(alloc)),
-    );
+  async #end({ migrate, stop }: Extract<DrainStep, { readonly kind: "end" }>): Promise<void> {
+    const { state, store } = this.#context;
+    const nowNs = nowNsOf(this.#context);
+    const moving = [...migrate, ...stop].slice(0, MAX_AT_ONCE);
+    const ending = new Set(stop);
+    const changes = moving.map((known) => {
+      const MigrateDisablePlacement = ending.has(known);
+      return transition(known, { Migrate: true, MigrateDisablePlacement }, nowNs);
+    });
+    const then: Op[] = changes.map(({ op }) => op);
     for (const [, [first]] of Map.groupBy(moving, ({ alloc }) => `${alloc.Namespace}/${alloc.JobID}`)) {
       const job = first === undefined ? undefined : state.job(first.alloc.Namespace, first.alloc.JobID)?.value;
       if (job === undefined) continue;
-      ops.push(putEval(evalFor(this.#context, { namespace: job.Namespace, job, trigger: "node-drain" })));
+      then.push(putEval(evalFor(this.#context, { namespace: job.Namespace, job, trigger: "node-drain" })));
     }
-    await state.view.reached(await writer.write(ops));
+    // Where a plan came first, its change is news that has this node looked at again.
+    await store.txn({ compare: changes.map(({ compare }) => compare), then });
     await state.view.reached(store.status().revision);
   }
 
@@ -111,8 +117,4 @@ export class Drainer {
     if (times.length === 0 || !this.#running) return;
     this.#deadline = this.#context.env.clock.after(Math.min(...times) - nowMs + 1, () => this.#soon());
   }
-}
-
-function marked(alloc: Alloc): Alloc {
-  return { ...alloc, DesiredTransition: { ...alloc.DesiredTransition, Migrate: true } };
 }

@@ -6,6 +6,7 @@ import { absent, put, remove, unchanged } from "#base/state/codec.ts";
 import type { Compare, Op } from "#base/state/store.ts";
 import { jobs, jobSubmissions, jobVersions } from "#base/state/tables.ts";
 import type { JobSubmission } from "#base/protocol/job-submission.ts";
+import { forceReschedule } from "./alloc-endpoint.ts";
 import { jobVersionId } from "./cluster-state.ts";
 import { sameSpecification } from "./job-specification.ts";
 import { namespaceGuard } from "./tenancy/namespace.ts";
@@ -81,14 +82,24 @@ export class JobEndpoint {
   }
 
   /** Looks at the job again; `forceReschedule` also retries what its policy gave up. */
-  async evaluate(namespace: string, id: string, reschedule: readonly Op[] = []): Promise<Result<JobAnswer>> {
-    const existing = this.#context.state.job(namespace, id);
-    if (existing === undefined) return fail("not_found", "job not found");
-    if (isTemplate(existing.value)) return fail("not_evaluable", "can't evaluate periodic or parameterized job");
-    const evaluation = this.#evaluation(existing.value, "job-register");
-    const done = await this.#commit([], [...reschedule, putEval(evaluation)], evaluation.ID);
-    if (!done.ok) return done;
-    return succeed({ ...done.value, jobModifyIndex: existing.modifyIndex });
+  evaluate(
+    namespace: string,
+    id: string,
+    options: { readonly forceReschedule: boolean } = { forceReschedule: false },
+  ): Promise<Result<JobAnswer>> {
+    return this.#retry(namespace, id, async (existing) => {
+      if (existing === undefined) return fail("not_found", "job not found");
+      if (isTemplate(existing.value)) return fail("not_evaluable", "can't evaluate periodic or parameterized job");
+      const evaluation = this.#evaluation(existing.value, "job-register");
+      const changes = options.forceReschedule ? forceReschedule(this.#context, namespace, id) : [];
+      const then = [...changes.map(({ op }) => op), putEval(evaluation)];
+      const done = await this.#commit(
+        changes.map(({ compare }) => compare),
+        then,
+        evaluation.ID,
+      );
+      return done.ok ? succeed({ ...done.value, jobModifyIndex: existing.modifyIndex }) : done;
+    });
   }
 
   /** Sets a group's count; undefined leaves it and only evaluates. */

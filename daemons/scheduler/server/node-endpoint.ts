@@ -1,6 +1,6 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
-import type { Node, NodeEligibility, NodeState, NodeStatus } from "#base/protocol/node.ts";
+import type { Node, NodeEligibility, NodeEvent, NodeState, NodeStatus } from "#base/protocol/node.ts";
 import type { Evaluation, EvalTrigger } from "#base/protocol/evaluation.ts";
 import { put, remove } from "#base/state/codec.ts";
 import type { Op } from "#base/state/store.ts";
@@ -10,6 +10,10 @@ import { disconnectWindow } from "./disconnect-window.ts";
 import { computeClass } from "./place/node-class.ts";
 import { ensureNodePool } from "./tenancy/node-pool-endpoint.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
+
+/** Events kept of a node; older ones are forgotten. */
+const MAX_NODE_EVENTS = 10;
+const DRAIN_SET = "Node drain strategy set";
 
 export interface NodeAnswer {
   readonly index: number;
@@ -38,7 +42,10 @@ export class NodeEndpoint {
     const ops: Op[] = [];
     const changed = known === undefined || JSON.stringify(known) !== JSON.stringify(node);
     if (changed) ops.push(put(nodes, at(node.ID), node));
-    const now = before?.Status === "ready" ? before : this.#state(before, "ready", "node is ready");
+    const message = before === undefined ? "Node registered" : "Node re-registered";
+    const ready = (): NodeState =>
+      this.#state(before, { Status: "ready", StatusDescription: "node is ready", message });
+    const now = before?.Status === "ready" ? before : ready();
     if (now !== before) ops.push(put(nodeStates, at(node.ID), now));
     const classChanged = known !== undefined && known.ComputedClass !== node.ComputedClass;
     const wake = now !== before || classChanged;
@@ -48,8 +55,9 @@ export class NodeEndpoint {
   async setStatus(nodeId: string, status: NodeStatus, description: string): Promise<NodeAnswer | undefined> {
     const before = this.#context.state.nodeState(nodeId)?.value;
     if (before === undefined || before.Status === status) return undefined;
-    const ops = [put(nodeStates, at(nodeId), this.#state(before, status, description))];
-    return this.#write(ops, this.#evalsFor(nodeId, "node-update"));
+    const message = status === "ready" ? "Node reregistered by heartbeat" : "Node heartbeat missed";
+    const after = this.#state(before, { Status: status, StatusDescription: description, message });
+    return this.#write([put(nodeStates, at(nodeId), after)], this.#evalsFor(nodeId, "node-update"));
   }
 
   /**
@@ -79,7 +87,11 @@ export class NodeEndpoint {
       return fail("draining", "can not set node's scheduling eligibility to eligible while it is draining");
     }
     if (before.SchedulingEligibility === eligibility) return succeed(await this.#write([], []));
-    const ops = [put(nodeStates, at(nodeId), { ...before, SchedulingEligibility: eligibility })];
+    const Events = this.#events(before, {
+      Subsystem: "Cluster",
+      Message: `Node marked as ${eligibility} for scheduling`,
+    });
+    const ops = [put(nodeStates, at(nodeId), { ...before, SchedulingEligibility: eligibility, Events })];
     return succeed(await this.#write(ops, eligibility === "eligible" ? this.#evalsFor(nodeId, "node-update") : []));
   }
 
@@ -92,16 +104,20 @@ export class NodeEndpoint {
     const before = this.#context.state.nodeState(nodeId)?.value;
     if (before === undefined) return fail("not_found", "node not found");
     const nowText = new Date(this.#context.env.clock.nowMs()).toISOString();
+    const earlier = before.DrainStrategy === null ? undefined : before.LastDrain;
+    const StartedAt = earlier?.StartedAt ?? strategy?.StartedAt ?? nowText;
     const LastDrain = {
-      StartedAt: strategy?.StartedAt ?? before.DrainStrategy?.StartedAt ?? nowText,
+      StartedAt,
       UpdatedAt: nowText,
       Status: strategy === null ? "canceled" : "draining",
       AccessorID: "",
-      Meta: options.meta,
+      Meta: { ...earlier?.Meta, ...options.meta },
     };
+    const Message = strategy === null ? "Node drain disabled" : earlier ? "Node drain strategy updated" : DRAIN_SET;
     const after: NodeState = {
       ...before,
-      DrainStrategy: strategy,
+      DrainStrategy: strategy === null ? null : { ...strategy, StartedAt },
+      Events: this.#events(before, { Subsystem: "Drain", Message }),
       SchedulingEligibility: strategy === null && options.markEligible ? "eligible" : "ineligible",
       LastDrain: strategy === null && before.DrainStrategy === null ? before.LastDrain : LastDrain,
     };
@@ -113,8 +129,10 @@ export class NodeEndpoint {
     const before = this.#context.state.nodeState(nodeId)?.value;
     if (before === undefined || before.DrainStrategy === null) return;
     const UpdatedAt = new Date(this.#context.env.clock.nowMs()).toISOString();
-    const LastDrain = { ...before.LastDrain, UpdatedAt, Status: "complete" };
-    await this.#write([put(nodeStates, at(nodeId), { ...before, DrainStrategy: null, LastDrain })], []);
+    const { StartedAt } = before.DrainStrategy;
+    const LastDrain = { StartedAt, AccessorID: "", Meta: {}, ...before.LastDrain, UpdatedAt, Status: "complete" };
+    const Events = this.#events(before, { Subsystem: "Drain", Message: "Node drain complete" });
+    await this.#write([put(nodeStates, at(nodeId), { ...before, DrainStrategy: null, LastDrain, Events })], []);
   }
 
   /** Evaluates all jobs that run, or may run, on the node. */
@@ -137,14 +155,23 @@ export class NodeEndpoint {
     return { index: await readable(this.#context, index), evalIds: evaluations.map(({ ID }) => ID) };
   }
 
-  #state(before: NodeState | undefined, status: NodeStatus, description: string): NodeState {
+  #events(before: NodeState | undefined, event: Pick<NodeEvent, "Message" | "Subsystem">): NodeEvent[] {
+    const Timestamp = new Date(this.#context.env.clock.nowMs()).toISOString();
+    return [...(before?.Events ?? []), { ...event, Details: {}, Timestamp }].slice(-MAX_NODE_EVENTS);
+  }
+
+  #state(
+    before: NodeState | undefined,
+    now: Pick<NodeState, "Status" | "StatusDescription"> & { readonly message: string },
+  ): NodeState {
     return {
       SchedulingEligibility: "eligible",
       DrainStrategy: null,
       LastDrain: null,
       ...before,
-      Status: status,
-      StatusDescription: description,
+      Status: now.Status,
+      StatusDescription: now.StatusDescription,
+      Events: this.#events(before, { Subsystem: "Cluster", Message: now.message }),
       StatusUpdatedAt: Math.floor(nowNsOf(this.#context) / 1e9),
     };
   }

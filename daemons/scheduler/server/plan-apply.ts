@@ -17,7 +17,7 @@ export type Applied =
   | { readonly kind: "committed"; readonly revision: number }
   /** Some placements no longer fitted; the rest is committed, the evaluation is still open. */
   | { readonly kind: "partial"; readonly revision: number; readonly refused: number }
-  /** The evaluation was changed or settled meanwhile: nothing was written. */
+  /** The evaluation, or a deployment the plan changes, was written by another meanwhile: nothing was written. */
   | { readonly kind: "stale" };
 
 export interface PlanApplierDeps {
@@ -97,7 +97,18 @@ export class PlanApplier {
     const ops: Op[] = [...what.accepted.map(({ alloc }) => alloc), ...what.touched].map((alloc) =>
       put(allocs, { namespace: alloc.Namespace, id: alloc.ID }, alloc),
     );
-    for (const each of plan.deployments) ops.push(put(deployments, { namespace: each.Namespace, id: each.ID }, each));
+    for (const { deployment, modifyIndex } of plan.deployments) {
+      const at = { namespace: deployment.Namespace, id: deployment.ID };
+      ops.push(put(deployments, at, deployment));
+      const deploymentKey = keyOf(deployments.name, at.namespace, at.id);
+      compare.push({ key: deploymentKey, target: "mod", op: "=", operand: modifyIndex });
+    }
+    const bases = new Map<string, Compare>();
+    for (const { Namespace, ID } of what.touched) {
+      const allocKey = keyOf(allocs.name, Namespace, ID);
+      const operand = plan.bases.get(ID);
+      if (operand !== undefined) bases.set(allocKey, { key: allocKey, target: "mod", op: "=", operand });
+    }
     // A plan that was cut short is made again from what is written now, follow-ups included.
     const results: Evaluation[] = what.complete ? [...plan.evaluations] : [];
     if (what.complete && plan.result !== undefined) results.push(plan.result);
@@ -106,7 +117,8 @@ export class PlanApplier {
     for (let at = 0; at < ops.length + last.length && revision !== undefined; at += CHUNK_OPS) {
       const chunk = ops.slice(at, at + CHUNK_OPS);
       const then = at + CHUNK_OPS >= ops.length ? [...chunk, ...last] : chunk;
-      const result = await this.#deps.store.txn({ compare, then });
+      const unchanged = chunk.flatMap((op) => bases.get("key" in op ? op.key : "") ?? []);
+      const result = await this.#deps.store.txn({ compare: [...compare, ...unchanged], then });
       revision = result.ok ? result.revision : undefined;
       if (at + CHUNK_OPS >= ops.length) break;
     }

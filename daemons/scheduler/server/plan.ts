@@ -12,11 +12,19 @@ export interface Plan {
   readonly creates: readonly NewAlloc[];
   /** Changed records of existing allocations. */
   readonly changes: readonly Alloc[];
-  readonly deployments: readonly Deployment[];
+  /** Revisions of the records they were made from: a plan is made again where another wrote one of them meanwhile. */
+  readonly bases: ReadonlyMap<string, number>;
+  readonly deployments: readonly PlannedDeployment[];
   /** The evaluation's own result, and others it gave rise to. */
   readonly result: Evaluation | undefined;
   readonly evaluations: readonly Evaluation[];
   readonly annotations: Record<string, DesiredUpdates>;
+}
+
+export interface PlannedDeployment {
+  readonly deployment: Deployment;
+  /** Revision of the record it was made from: written only while nobody else wrote it. 0: a new one. */
+  readonly modifyIndex: number;
 }
 
 export interface NewAlloc {

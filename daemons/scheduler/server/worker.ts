@@ -150,7 +150,7 @@ export class Worker {
 
   /** The revision of the state it was last decided from; undefined when its plan was refused too often. */
   async #evaluate(queued: QueuedEval): Promise<number | undefined> {
-    const { state, table, random, configuration, applier, clock } = this.#deps;
+    const { state, table, random, configuration, applier, clock, writer } = this.#deps;
     for (let attempt = 0; attempt < PLAN_ATTEMPTS; attempt++) {
       const row = state.evaluation(queued.namespace, queued.id);
       const seen = state.index;
@@ -161,8 +161,7 @@ export class Worker {
         { evaluation: row.value, evalModifyIndex: row.modifyIndex, nowNs },
       );
       const applied = await applier.apply(plan);
-      if (applied.kind === "stale") return seen;
-      await state.view.reached(applied.revision);
+      await state.view.reached(applied.kind === "stale" ? writer.revision : applied.revision);
       if (applied.kind === "committed") return seen;
     }
     return undefined;

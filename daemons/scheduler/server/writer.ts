@@ -25,6 +25,11 @@ export class BatchWriter {
     this.#clock = clock;
   }
 
+  /** The newest revision of the store. */
+  get revision(): number {
+    return this.#store.status().revision;
+  }
+
   /**
    * All of `ops` or none, in one revision; resolves with it. The last write to a key wins. Rejects with the store's
    * error, or `busy` at {@link MAX_WAITING_WRITES}.

@@ -30,7 +30,7 @@ const DEFAULTS = { minHealthyNs: 10e9, deadlineNs: 300e9 };
 /** Healthy: all signs good without a break for `min_healthy_time`, before `healthy_deadline`. Decided once. */
 export function createAllocHealth(
   env: Env,
-  strategy: UpdateStrategy | null,
+  strategy: Pick<UpdateStrategy, "MinHealthyTime" | "HealthyDeadline" | "HealthCheck"> | null,
   decided: (verdict: HealthVerdict, reason: string) => void,
 ): AllocHealth {
   const minHealthyMs = (strategy?.MinHealthyTime ?? DEFAULTS.minHealthyNs) / 1e6;

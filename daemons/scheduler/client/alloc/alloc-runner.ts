@@ -264,8 +264,11 @@ export class AllocRunner {
 
   #watchHealth(): void {
     const { alloc, job } = this.#current;
-    if (alloc.DeploymentID === "" || this.#verdict !== null || this.#stopping || this.isTerminal()) return;
-    const strategy = groupOf(this.#current)?.Update ?? job.Update;
+    if (alloc.DeploymentID === "" && (job.Type !== "service" || alloc.PreviousAllocation === "")) return;
+    if (this.#verdict !== null || this.#stopping || this.isTerminal()) return;
+    const group = groupOf(this.#current);
+    // Outside a deployment it is a drain of the node it came from that waits for it.
+    const strategy = alloc.DeploymentID === "" ? (group?.Migrate ?? job.Migrate) : (group?.Update ?? job.Update);
     this.#health = createAllocHealth(this.#deps.env, strategy, (decided, reason) => {
       this.#verdict = decided;
       this.#health = undefined;
@@ -301,6 +304,7 @@ export class AllocRunner {
       ClientDescription: description,
       TaskStates: states,
       DeploymentStatus: this.#verdict,
+      DeploymentID: alloc.DeploymentID,
       NetworkStatus: null,
       ModifyTime: nowNs(this.#deps.env.clock),
       UnknownSince: 0,

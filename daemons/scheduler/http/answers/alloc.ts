@@ -1,6 +1,7 @@
 import type { Alloc, AllocReport, TaskState } from "#base/protocol/alloc.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { AllocatedResources } from "#base/protocol/resources.ts";
+import { healthOf } from "../../server/health.ts";
 import { clientStatus, type KnownAlloc } from "../../server/alloc-state.ts";
 import type { ClusterState } from "../../server/cluster-state.ts";
 import { jobAnswer, versionAnswer } from "./job.ts";
@@ -9,7 +10,7 @@ import { timeText } from "./time.ts";
 /** An allocation as `/v1/allocation/:id` gives it. https://developer.hashicorp.com/nomad/api-docs/allocations */
 export function allocAnswer(state: ClusterState, known: KnownAlloc) {
   const { alloc, report } = known;
-  const { JobVersion: _version, Lost: _lost, AllocatedResources, ...rest } = alloc;
+  const { JobVersion: _version, Lost: _lost, DeploymentHealth: _health, AllocatedResources, ...rest } = alloc;
   const group = jobSpec(state, known)?.TaskGroups.find(({ Name }) => Name === alloc.TaskGroup);
   return {
     ...rest,
@@ -70,17 +71,17 @@ function allocStates(states: Alloc["AllocStates"]) {
 /** The client's side. */
 function reported(known: KnownAlloc) {
   const { alloc, report } = known;
-  const health = report?.DeploymentStatus ?? null;
+  const health = healthOf(known);
   return {
     ClientStatus: clientStatus(known),
     ClientDescription: report?.ClientDescription ?? "",
     TaskStates: taskStates(report),
     DeploymentStatus:
-      health === null && !alloc.Canary
+      health.Healthy === null && !alloc.Canary
         ? null
         : {
-            Healthy: health?.Healthy ?? null,
-            Timestamp: timeText(health?.Timestamp ?? 0),
+            Healthy: health.Healthy,
+            Timestamp: timeText(health.Timestamp),
             Canary: alloc.Canary,
             ModifyIndex: known.modifyIndex,
           },

@@ -6,7 +6,8 @@ import { NEVER } from "./time.ts";
 /** A node without its secret. https://developer.hashicorp.com/nomad/api-docs/nodes */
 export function nodeAnswer(state: ClusterState, row: Row<Node>) {
   const standing = standingOf(state, row);
-  return { ...row.value, ...standing, Drivers: drivers(row.value), SecretID: "", Events: [] };
+  const Events = (state.nodeState(row.id)?.value.Events ?? []).map((event) => ({ ...event, CreateIndex: 0 }));
+  return { ...row.value, ...standing, Drivers: drivers(row.value), SecretID: "", Events };
 }
 
 export interface NodeStubOptions {

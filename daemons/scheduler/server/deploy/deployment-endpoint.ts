@@ -1,13 +1,15 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
-import type { Deployment } from "#base/protocol/deployment.ts";
+import type { Deployment, DeploymentState } from "#base/protocol/deployment.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { Row } from "#base/state/table.ts";
 import { put, unchanged } from "#base/state/codec.ts";
 import type { Op } from "#base/state/store.ts";
-import { allocs, deployments, jobVersions } from "#base/state/tables.ts";
+import { deployments, jobVersions } from "#base/state/tables.ts";
+import { allocChange, type AllocChange } from "../alloc-change.ts";
 import type { JobEndpoint } from "../job-endpoint.ts";
 import { sameSpecification } from "../job-specification.ts";
 import { isActive } from "../reconcile/sort-allocs.ts";
+import { runningDescription } from "../schedule/draft-deployment.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "../server-context.ts";
 import { countedGroups, isHealthy } from "./assess.ts";
 
@@ -41,9 +43,8 @@ export class DeploymentEndpoint {
 
   /** Fails it; goes back to the last stable version where a group asks for that. */
   async failed(row: Row<Deployment>, reason: string): Promise<DeploymentAnswer | undefined> {
-    const target = this.#revertTarget(row.value);
-    const StatusDescription =
-      target === undefined ? reason : `${reason} - rolling back to job version ${target.Version}`;
+    const { target, note } = this.#revert(row.value);
+    const StatusDescription = `${reason}${note}`;
     const evaluation = this.#evaluation(row.value);
     const ops = [this.#set(row, { Status: "failed", StatusDescription }), putEval(evaluation)];
     const index = await this.#commit(row, ops);
@@ -75,7 +76,7 @@ export class DeploymentEndpoint {
     const evaluation = this.#evaluation(row.value);
     const ops = pause
       ? [this.#set(row, { Status: "paused", StatusDescription: "Deployment is paused" })]
-      : [this.#set(row, { Status: "running", StatusDescription: "Deployment is running" }), putEval(evaluation)];
+      : [this.#set(row, this.#resumed(row.value)), putEval(evaluation)];
     const index = await this.#commit(row, ops);
     if (index === undefined) return fail("conflict", "the deployment was changed at the same time");
     return succeed({ evalId: pause ? "" : evaluation.ID, index, revertedTo: undefined });
@@ -89,7 +90,12 @@ export class DeploymentEndpoint {
     if (!isActive(row.value.Status)) return fail("terminal", "can't promote terminal deployment");
     const known = state.deploymentAllocs(id);
     const TaskGroups = countedGroups(row.value, known);
-    const ops: Op[] = [];
+    const unknown = groups?.find((name) => TaskGroups[name] === undefined);
+    if (unknown !== undefined) {
+      const names = Object.keys(TaskGroups).join(", ");
+      return fail("unknown_group", `the deployment has no task group "${unknown}"; it has: ${names}`);
+    }
+    const changes: AllocChange[] = [];
     for (const [name, group] of Object.entries(TaskGroups)) {
       if (group.DesiredCanaries === 0 || group.Promoted || (groups !== undefined && !groups.includes(name))) continue;
       const canaries = known.filter(({ alloc }) => alloc.TaskGroup === name && alloc.Canary);
@@ -98,31 +104,83 @@ export class DeploymentEndpoint {
         const counts = `${group.DesiredCanaries - unhealthy}/${group.DesiredCanaries}`;
         return fail("unhealthy", `Task group "${name}" has ${counts} healthy allocations`);
       }
-      TaskGroups[name] = { ...group, Promoted: true };
-      for (const { alloc } of canaries) {
-        ops.push(put(allocs, { namespace: alloc.Namespace, id: alloc.ID }, { ...alloc, Canary: false }));
-      }
+      TaskGroups[name] = { ...this.#granted(group), Promoted: true };
+      for (const canary of canaries) changes.push(allocChange(canary, { Canary: false }));
     }
-    if (ops.length === 0) return fail("no_canaries", "no canaries to promote");
+    if (changes.length === 0) return fail("no_canaries", "no canaries to promote");
     const evaluation = this.#evaluation(row.value);
-    const StatusDescription = "Deployment is running";
-    const index = await this.#commit(row, [
-      this.#set(row, { TaskGroups, StatusDescription }),
-      ...ops,
-      putEval(evaluation),
-    ]);
+    const StatusDescription = runningDescription(Object.values(TaskGroups));
+    const status = row.value.Status === "paused" ? {} : { StatusDescription };
+    const index = await this.#commit(row, [this.#set(row, { TaskGroups, ...status }), putEval(evaluation)], changes);
     if (index === undefined) return fail("conflict", "the deployment was changed at the same time");
     return succeed({ evalId: evaluation.ID, index, revertedTo: undefined });
   }
 
-  #revertTarget(deployment: Deployment): Job | undefined {
-    if (!Object.values(deployment.TaskGroups).some((group) => group.AutoRevert)) return undefined;
+  /** Says of allocations how they fare, where that is for a person (or a program) to decide. */
+  async setHealth(
+    id: string,
+    health: { readonly healthy: readonly string[]; readonly unhealthy: readonly string[] },
+  ): Promise<Result<DeploymentAnswer>> {
+    const { state } = this.#context;
+    const row = state.deploymentById(id);
+    if (row === undefined) return fail("not_found", "deployment not found");
+    if (!isActive(row.value.Status))
+      return fail("terminal", "can't set health of allocations for a terminal deployment");
+    if (health.healthy.length + health.unhealthy.length === 0) {
+      return fail("no_allocs", "must specify at least one healthy or unhealthy allocation ID");
+    }
+    const own = new Map(state.deploymentAllocs(id).map((known) => [known.alloc.ID, known]));
+    const Timestamp = nowNsOf(this.#context);
+    const changes: AllocChange[] = [];
+    for (const allocId of new Set([...health.healthy, ...health.unhealthy])) {
+      const known = own.get(allocId);
+      if (known === undefined) return fail("foreign_alloc", `alloc ${allocId} is not part of deployment ${id}`);
+      const Healthy = !health.unhealthy.includes(allocId);
+      changes.push(allocChange(known, { DeploymentHealth: { Healthy, Timestamp }, ModifyTime: Timestamp }));
+    }
+    const evaluation = this.#evaluation(row.value);
+    const index = await this.#commit(row, [this.#set(row, {}), putEval(evaluation)], changes);
+    if (index === undefined) return fail("conflict", "the deployment was changed at the same time");
+    return succeed({ evalId: evaluation.ID, index, revertedTo: undefined });
+  }
+
+  /** Only deployments over several regions ever wait for others; here there is one. */
+  unblock(id: string): Result<DeploymentAnswer> {
+    const row = this.#context.state.deploymentById(id);
+    if (row === undefined) return fail("not_found", "deployment not found");
+    return fail("not_blocked", `can't unblock deployment in status "${row.value.Status}": it is not blocked`);
+  }
+
+  /** As it goes on after a pause: the time to make progress starts anew. */
+  #resumed({ TaskGroups }: Deployment): Partial<Deployment> {
+    const groups = Object.entries(TaskGroups).map(([name, group]): [string, DeploymentState] => [
+      name,
+      this.#granted(group),
+    ]);
+    const StatusDescription = runningDescription(Object.values(TaskGroups));
+    return { Status: "running", StatusDescription, TaskGroups: Object.fromEntries(groups) };
+  }
+
+  #granted(group: DeploymentState): DeploymentState {
+    if (group.ProgressDeadline === 0) return group;
+    const byMs = this.#context.env.clock.nowMs() + group.ProgressDeadline / 1e6;
+    return { ...group, RequireProgressBy: new Date(byMs).toISOString() };
+  }
+
+  /** The version to go back to, and what the description says of it. */
+  #revert(deployment: Deployment): { readonly target: Job | undefined; readonly note: string } {
+    if (!Object.values(deployment.TaskGroups).some((group) => group.AutoRevert)) return { target: undefined, note: "" };
     const { state } = this.#context;
     const versions = state.jobVersions(deployment.Namespace, deployment.JobID).map(({ value }) => value);
     const failing = versions.find((each) => each.Version === deployment.JobVersion);
     const target = versions.findLast((each) => each.Stable && each.Version < deployment.JobVersion);
+    if (target === undefined) return { target, note: " - no stable job version to auto revert to" };
     // Going back to the same would fail the same way, for ever.
-    return target !== undefined && failing !== undefined && sameSpecification(target, failing) ? undefined : target;
+    if (failing !== undefined && sameSpecification(target, failing)) {
+      const why = `not rolling back to stable job version ${target.Version} as current job has same specification`;
+      return { target: undefined, note: ` - ${why}` };
+    }
+    return { target, note: ` - rolling back to job version ${target.Version}` };
   }
 
   #evaluation(deployment: Deployment) {
@@ -141,8 +199,14 @@ export class DeploymentEndpoint {
   }
 
   /** Undefined: somebody else changed it. */
-  async #commit(row: Row<Deployment>, then: readonly Op[]): Promise<number | undefined> {
-    const result = await this.#context.store.txn({ compare: [unchanged(deployments, row)], then });
+  async #commit(
+    row: Row<Deployment>,
+    ops: readonly Op[],
+    changes: readonly AllocChange[] = [],
+  ): Promise<number | undefined> {
+    const compare = [unchanged(deployments, row), ...changes.map((change) => change.compare)];
+    const then = [...ops, ...changes.map(({ op }) => op)];
+    const result = await this.#context.store.txn({ compare, then });
     return result.ok ? readable(this.#context, result.revision) : undefined;
   }
 }

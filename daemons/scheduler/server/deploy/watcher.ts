@@ -99,7 +99,7 @@ export class DeploymentWatcher {
         await this.#endpoint.failed(row, verdict.reason);
         return;
       case "promote":
-        await this.#endpoint.promote(row.id, verdict.groups);
+        await this.#endpoint.promote(row.id, undefined);
         return;
       case "wait": {
         if (verdict.atNs > 0) {
@@ -113,8 +113,7 @@ export class DeploymentWatcher {
         const healthy = groups.reduce((sum, group) => sum + group.HealthyAllocs, 0);
         const before = this.#seen.get(row.id) ?? 0;
         this.#seen.set(row.id, healthy);
-        const unfinished = groups.some((group) => group.PlacedAllocs < group.DesiredTotal);
-        if (healthy > before && unfinished) await this.#endpoint.proceed(row);
+        if (healthy > before) await this.#endpoint.proceed(row);
         return;
       }
       default:

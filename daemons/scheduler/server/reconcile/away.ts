@@ -34,7 +34,8 @@ export function awayVerdict(situation: Situation, known: KnownAlloc, group: Task
   const strategy = own.Disconnect;
   // What its client never began may not be there at all.
   const began = since !== undefined || clientStatus(known) === "running";
-  if (strategy === null || fate === "gone" || !began) return lost;
+  // What is drained is to go, whether its node answers or not.
+  if (strategy === null || fate === "gone" || !began || alloc.DesiredTransition.Migrate) return lost;
   const windowNs = patience(strategy);
   if (windowNs === 0) return lost;
   const untilNs = Number.isFinite(windowNs) ? (since ?? situation.nowNs) + windowNs : undefined;

@@ -16,6 +16,8 @@ export interface Decision {
   readonly reconnects: KnownAlloc[];
   /** Groups of a deployment that has to be made for this version. */
   deployment: Record<string, DeploymentState> | undefined;
+  /** System jobs: how many nodes each group of the deployment aims at now. */
+  readonly totals: Record<string, number>;
   /** By group. */
   readonly desired: Record<string, DesiredUpdates>;
 }
@@ -69,6 +71,7 @@ export function emptyDecision(): Decision {
     unknown: [],
     reconnects: [],
     deployment: undefined,
+    totals: {},
     desired: {},
   };
 }

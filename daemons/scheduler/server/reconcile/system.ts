@@ -36,9 +36,15 @@ export function reconcileSystemGroup(step: SystemStep): DeploymentState | undefi
   replaceOutdated(step, found, promoted ? 0 : canaries);
   // Before its promotion a version with canaries comes to no node but theirs.
   if (canaries === 0 || promoted) for (const nodeId of missing) placeOn(step, { nodeId });
+  step.decision.totals[group.Name] = totalOf(step, found);
   const changes = found.outdated.length + desiredOf(step).InPlaceUpdate;
   if (!isRolling(job, group) || (changes === 0 && isKnownVersion(step))) return undefined;
-  return newDeploymentState(group, canaries, feasible.size);
+  return newDeploymentState(group, canaries, totalOf(step, found));
+}
+
+/** Nodes that have, or are to have, an allocation of the newest version. */
+function totalOf({ feasible }: SystemStep, { served }: Found): number {
+  return feasible.union(served).size;
 }
 
 function isKnownVersion({ situation, job, group }: SystemStep): boolean {

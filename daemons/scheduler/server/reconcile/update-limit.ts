@@ -1,6 +1,7 @@
 import type { DeploymentState } from "#base/protocol/deployment.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { KnownAlloc } from "../alloc-state.ts";
+import { healthOf } from "../health.ts";
 import type { Situation } from "./situation.ts";
 
 /** Updates of this group go step by step, watched by a deployment. Batch work has no health to watch. */
@@ -21,14 +22,14 @@ export function updateLimit(
   if (deployment === undefined) return most;
   if (isHalted(situation)) return 0;
   const unproven = at.own.filter(
-    ({ alloc, report }) =>
-      alloc.DeploymentID === deployment.ID && (report?.DeploymentStatus?.Healthy !== true || hasFailed(report)),
+    (known) =>
+      known.alloc.DeploymentID === deployment.ID && (healthOf(known).Healthy !== true || hasFailed(known.report)),
   );
   return Math.max(0, most - unproven.length);
 }
 
-function hasFailed(report: NonNullable<KnownAlloc["report"]>): boolean {
-  return report.ClientStatus === "failed" || report.ClientStatus === "lost";
+function hasFailed(report: KnownAlloc["report"]): boolean {
+  return report?.ClientStatus === "failed" || report?.ClientStatus === "lost";
 }
 
 /** A failed or paused deployment starts nothing new. */

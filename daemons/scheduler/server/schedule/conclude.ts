@@ -26,6 +26,7 @@ export function conclude(deps: ScheduleDeps, outcome: Outcome): Plan {
     evalModifyIndex: request.evalModifyIndex,
     creates: draft.creates,
     changes: draft.changes,
+    bases: draft.bases,
     deployments: draft.deployments,
     result,
     evaluations: draft.evaluations,

@@ -40,6 +40,7 @@ export function newAlloc(from: {
       NoShutdownDelay: false,
     },
     DeploymentID: inDeployment ? (deployment?.ID ?? "") : "",
+    DeploymentHealth: null,
     Canary: placement.canary,
     PreviousAllocation: placement.previous?.alloc.ID ?? "",
     NextAllocation: "",

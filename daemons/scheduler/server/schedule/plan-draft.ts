@@ -1,16 +1,17 @@
 import type { Alloc } from "#base/protocol/alloc.ts";
-import type { Deployment } from "#base/protocol/deployment.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
 import type { Job } from "#base/protocol/job.ts";
 import { withState, type KnownAlloc } from "../alloc-state.ts";
-import type { NewAlloc } from "../plan.ts";
+import type { NewAlloc, PlannedDeployment } from "../plan.ts";
 import type { Stop } from "../reconcile/decision.ts";
 
 /** A plan while it is being made. Several steps may change one allocation; the last record holds all of it. */
 export class PlanDraft {
   readonly creates: NewAlloc[] = [];
   readonly evaluations: Evaluation[] = [];
-  readonly deployments: Deployment[] = [];
+  readonly deployments: PlannedDeployment[] = [];
+  /** Revisions of the records that changes were made from. */
+  readonly bases = new Map<string, number>();
   readonly #changes = new Map<string, Alloc>();
   readonly #nowNs: number;
 
@@ -30,6 +31,7 @@ export class PlanDraft {
   change(known: KnownAlloc, fields: Partial<Alloc>): Alloc {
     const changed = { ...this.current(known), ...fields, ModifyTime: this.#nowNs };
     this.#changes.set(changed.ID, changed);
+    this.bases.set(changed.ID, known.allocIndex);
     return changed;
   }
 
@@ -38,7 +40,8 @@ export class PlanDraft {
   }
 
   update(known: KnownAlloc, to: { readonly job: Job | undefined; readonly deploymentId: string }): void {
-    if (to.job !== undefined) this.change(known, { JobVersion: to.job.Version, DeploymentID: to.deploymentId });
+    if (to.job === undefined) return;
+    this.change(known, { JobVersion: to.job.Version, DeploymentID: to.deploymentId, DeploymentHealth: null });
   }
 
   /** Its node is out of reach: nobody knows how it fares. */

@@ -5,7 +5,6 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import { SchedulerConfigurationSchema } from "#base/protocol/scheduler-configuration.ts";
 import { put } from "#base/state/codec.ts";
 import { schedulerConfigurations } from "#base/state/tables.ts";
-import { forceReschedule } from "#daemons/scheduler/server/alloc-endpoint.ts";
 import { clientStatus } from "#daemons/scheduler/server/alloc-state.ts";
 import { CURRENT } from "#daemons/scheduler/server/configuration.ts";
 import { newEvaluation } from "#daemons/scheduler/server/evaluation.ts";
@@ -161,11 +160,7 @@ test("a failed allocation waits for its delay with an evaluation of its own", as
   t.is(followUp?.TriggeredBy, "alloc-failure");
   t.true((followUp?.WaitUntil ?? 0) > Date.now() * 1e6);
   // Evaluated by hand, with the wish to have it back now.
-  const again = await cluster.server.jobs.evaluate(
-    "default",
-    "app",
-    forceReschedule(cluster.server.context, "default", "app"),
-  );
+  const again = await cluster.server.jobs.evaluate("default", "app", { forceReschedule: true });
   t.true(again.ok);
   await cluster.settled();
   const [next] = cluster.running();
@@ -278,6 +273,7 @@ test("a plan is checked again when it is applied: what no longer fits is refused
     evalModifyIndex: revision,
     creates: [create("one"), create("two")],
     changes: [],
+    bases: new Map(),
     deployments: [],
     result: { ...evaluation, StatusDescription: "done" },
     evaluations: [],

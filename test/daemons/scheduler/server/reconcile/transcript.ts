@@ -53,10 +53,12 @@ export function knownOf(
       DeploymentStatus: null,
       NetworkStatus: null,
       ModifyTime: 0,
+      DeploymentID: "",
       UnknownSince: 0,
       ...report,
     },
     createIndex: 10,
+    allocIndex: 10,
     modifyIndex: 10,
   };
 }
