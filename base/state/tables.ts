@@ -16,6 +16,7 @@ import { StoredNamespaceSchema, type StoredNamespace } from "#base/protocol/name
 import { NodePoolSchema, type NodePool } from "#base/protocol/node-pool.ts";
 import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/protocol/node.ts";
 import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
+import { StoredVariableSchema, type StoredVariable } from "#base/protocol/variable.ts";
 import { defineTable } from "./table.ts";
 
 /** The newest specification of each job. id: job id. */
@@ -51,6 +52,14 @@ export const namespaces = defineTable<StoredNamespace>({
   schemaVersion: 1,
   schema: StoredNamespaceSchema,
   indexes: {},
+});
+
+/** What users keep under a path, encrypted. id: the path, slashes and all. */
+export const variables = defineTable<StoredVariable>({
+  name: "variables",
+  schemaVersion: 1,
+  schema: StoredVariableSchema,
+  indexes: { locked: (variable) => (variable.Lock === null ? [] : ["yes"]) },
 });
 
 /** id: name. `default` and `all` are there without a row. */

@@ -16,6 +16,7 @@ import { nodeRoutes } from "./node-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import { searchRoutes } from "./search-routes.ts";
+import { variableRoutes } from "./variable-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
 
 /** Nomad's v1 API as far as servers answer it. https://developer.hashicorp.com/nomad/api-docs */
@@ -34,6 +35,7 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...nodePoolRoutes(deps),
     ...searchRoutes(deps),
     ...serviceRoutes(deps),
+    ...variableRoutes(deps),
     ...agentRoutes(deps),
     ...operatorRoutes(deps),
     ...metricsRoutes(deps),

@@ -49,6 +49,8 @@ const STATUS: Readonly<Record<string, number>> = {
   bad_count: 400,
   invalid: 400,
   in_use: 409,
+  no_key: 500,
+  corrupt: 500,
 };
 
 /** The value, or the failure as the answer its users know. */
@@ -73,7 +75,8 @@ export function byCreation<T extends { readonly CreateIndex: number; readonly ID
 
 export function jobListKey(item: unknown): string {
   const { Namespace, ID } = v.parse(v.object({ Namespace: v.string(), ID: v.string() }), item);
-  return `${Namespace}.${ID}`;
+  // Sorts before every character of a name, so that keys are in the order of (namespace, id).
+  return `${Namespace}!${ID}`;
 }
 
 export function idKey(item: unknown): string {

@@ -26,6 +26,9 @@ import type { ServerContext } from "./server-context.ts";
 import { NamespaceEndpoint } from "./tenancy/namespace-endpoint.ts";
 import { NodePoolEndpoint } from "./tenancy/node-pool-endpoint.ts";
 import { TableSync } from "./table-sync.ts";
+import { plainCipher, type Cipher } from "./variables/cipher.ts";
+import { LockKeeper } from "./variables/lock-keeper.ts";
+import { VariableEndpoint } from "./variables/variable-endpoint.ts";
 import { Worker } from "./worker.ts";
 import { BatchWriter } from "./writer.ts";
 
@@ -36,6 +39,8 @@ export interface SchedulerServerDeps {
   readonly view: View;
   /** Compares that every plan has to pass (the leader's lock). Default: none. */
   readonly fence?: () => readonly Compare[];
+  /** What variables are encrypted with. Default: nothing. */
+  readonly cipher?: Cipher;
 }
 
 /** The servers' side of the scheduler: decides what runs where, and writes it down. */
@@ -47,6 +52,7 @@ export interface SchedulerServer {
   readonly deployments: DeploymentEndpoint;
   readonly namespaces: NamespaceEndpoint;
   readonly nodePools: NodePoolEndpoint;
+  readonly variables: VariableEndpoint;
   readonly link: ServerLink;
   readonly periodic: PeriodicLauncher;
   readonly collector: Collector;
@@ -80,7 +86,9 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     deploymentWatcher.apply(change);
     parts.drainer.apply(change);
     parts.periodic.apply(change);
+    parts.locks.apply(change);
   };
+  const lives = [beats, worker, deploymentWatcher, parts.drainer, parts.periodic, parts.collector, parts.locks];
   let unfollow: (() => void) | undefined;
   return {
     context,
@@ -90,6 +98,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     deployments: parts.deployments,
     namespaces: new NamespaceEndpoint(context),
     nodePools: new NodePoolEndpoint(context),
+    variables: new VariableEndpoint({ context, cipher: deps.cipher ?? plainCipher, keeper: parts.locks }),
     configuration: parts.configuration,
     periodic: parts.periodic,
     collector: parts.collector,
@@ -107,21 +116,11 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       for (const status of ["blocked", "pending"]) {
         for (const row of view.table(evals).by("status", status)) worker.accept(row);
       }
-      beats.start();
-      worker.start();
-      deploymentWatcher.start();
-      parts.drainer.start();
-      parts.periodic.start();
-      parts.collector.start();
+      for (const part of lives) part.start();
     },
     stop() {
       unfollow?.();
-      worker.stop();
-      deploymentWatcher.stop();
-      parts.drainer.stop();
-      parts.periodic.stop();
-      parts.collector.stop();
-      beats.stop();
+      for (const part of lives) part.stop();
       watch.close();
     },
   };
@@ -157,6 +156,7 @@ function assemble({ env, store, view, fence = () => [] }: SchedulerServerDeps) {
     deployments,
     configuration,
     collector: new Collector(context),
+    locks: new LockKeeper(context),
     drainer: new Drainer(context, nodes),
     periodic: new PeriodicLauncher(context, jobs),
     watch: new NodeWatch(state, clock),

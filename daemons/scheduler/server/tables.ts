@@ -12,6 +12,7 @@ import {
   nodes,
   nodeStates,
   schedulerConfigurations,
+  variables,
 } from "#base/state/tables.ts";
 
 /** What a view has to follow for the scheduler. */
@@ -28,4 +29,5 @@ export const schedulerTables: readonly Table<unknown>[] = [
   nodes,
   nodeStates,
   deployments,
+  variables,
 ];

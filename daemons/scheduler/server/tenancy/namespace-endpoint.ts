@@ -3,7 +3,7 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import type { Namespace, StoredNamespace } from "#base/protocol/namespace.ts";
 import { put, remove, unchanged } from "#base/state/codec.ts";
 import type { Row } from "#base/state/table.ts";
-import { allocs, jobs, namespaces } from "#base/state/tables.ts";
+import { allocs, jobs, namespaces, variables } from "#base/state/tables.ts";
 import { isTerminal } from "../alloc-state.ts";
 import { standingOf } from "../job-status.ts";
 import { readable, type ServerContext } from "../server-context.ts";
@@ -65,6 +65,7 @@ export class NamespaceEndpoint {
     for (const row of state.view.table(allocs).list(name)) {
       if (!isTerminal(state.known(row))) return `has allocations that have not ended, such as ${row.id}`;
     }
+    for (const { id } of state.view.table(variables).list(name)) return `has variables, such as "${id}"`;
     return undefined;
   }
 }

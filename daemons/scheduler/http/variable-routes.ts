@@ -1,0 +1,190 @@
+import * as v from "valibot";
+import { jsonBody } from "#base/http/body.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { queryInteger } from "#base/http/query.ts";
+import { route, type Reply, type Route } from "#base/http/route.ts";
+import { parseDuration } from "#base/language/duration.ts";
+import { block, text } from "#base/protocol/schema.ts";
+import type { StoredVariable } from "#base/protocol/variable.ts";
+import type { Row } from "#base/state/table.ts";
+import { variables } from "#base/state/tables.ts";
+import type { VariableOutcome } from "../server/variables/variable-endpoint.ts";
+import type { VariableRequest } from "../server/variables/variable-change.ts";
+import { DEFAULT_LOCK_NS, type Items } from "../server/variables/variable-rules.ts";
+import { variableMetadata } from "./answers/variable.ts";
+import type { NomadHttpDeps } from "./nomad-deps.ts";
+import { listed, namespaced, namespaceFilter, oneNamespace, orThrow } from "./requests.ts";
+
+const access = (capability: string) => ({ kind: "capability", resource: "variables", capability }) as const;
+
+/** A lock's times are text with a unit, or nanoseconds. */
+const lockTime = v.optional(v.nullable(v.union([v.string(), v.number()])), null);
+const VariableBody = v.object({
+  Namespace: text,
+  Path: text,
+  Items: v.nullish(v.record(v.string(), v.string()), null),
+  Lock: block(v.object({ ID: text, TTL: lockTime, LockDelay: lockTime })),
+});
+type VariableBody = v.InferOutput<typeof VariableBody>;
+
+/** Largest body: 64 KiB of items, each byte escaped at worst. */
+const MAX_BODY_BYTES = 512 * 1024;
+/** Present, whatever its value: clients send the bare name. */
+const present = v.optional(v.string());
+
+/** https://developer.hashicorp.com/nomad/api-docs/variables/variables and …/locks */
+export function variableRoutes(deps: NomadHttpDeps): Route[] {
+  const { view } = deps.server.context.state;
+  const table = view.table(variables);
+  return [
+    route({
+      method: "GET",
+      path: "/v1/vars",
+      summary: "List variables, without what they hold",
+      access: access("list"),
+      query: v.object(listed),
+      tables: [variables],
+      filter: "items",
+      pageKey: variableKey,
+      handle: ({ query }) => ({
+        kind: "state",
+        read: () => ({
+          index: table.lastIndex,
+          value: [...table.list(namespaceFilter(query.namespace), query.prefix)].map((row) => variableMetadata(row)),
+        }),
+      }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/var/*path",
+      summary: "Read a variable",
+      access: access("read"),
+      query: v.object(namespaced),
+      tables: [variables],
+      handle: ({ params, query }) => ({
+        kind: "state",
+        read: () => {
+          const row = table.get(oneNamespace(query.namespace), pathOf(params.path));
+          return row === undefined
+            ? { index: table.lastIndex, value: undefined, missing: "variable not found" }
+            : { index: row.modifyIndex, value: variableAnswer(deps, row) };
+        },
+      }),
+    }),
+    ...variableWrites(deps),
+  ];
+}
+
+function variableWrites(deps: NomadHttpDeps): Route[] {
+  const { variables: endpoint } = deps.server;
+  return [
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/var/*path",
+      summary: "Write a variable, or acquire, renew or release its lock",
+      access: access("write"),
+      query: v.object({
+        namespace: v.optional(v.string(), ""),
+        cas: queryInteger,
+        "lock-acquire": present,
+        "lock-renew": present,
+        "lock-release": present,
+      }),
+      body: jsonBody(VariableBody),
+      maxBodyBytes: MAX_BODY_BYTES,
+      handle: async ({ params, query, body }) => {
+        const path = pathOf(params.path);
+        if (body.Path !== "" && pathOf(body.Path) !== path) {
+          throw new HttpError(400, `the path in the request body, "${body.Path}", is not the path of the request`);
+        }
+        const namespace = oneNamespace(query.namespace === "" ? body.Namespace : query.namespace);
+        const request = requestOf(deps, query, body);
+        return answered(deps, orThrow(await endpoint.apply(namespace, path, request)), {
+          isRenewal: request.kind === "renew" || request.kind === "release",
+          at: { Namespace: namespace, Path: path },
+        });
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/v1/var/*path",
+      summary: "Delete a variable",
+      access: access("destroy"),
+      query: v.object({ ...namespaced, cas: queryInteger }),
+      handle: async ({ params, query }) => {
+        const at = { Namespace: oneNamespace(query.namespace), Path: pathOf(params.path) };
+        const request = { kind: "delete", cas: query.cas, lockId: "" } as const;
+        const outcome = orThrow(await endpoint.apply(at.Namespace, at.Path, request));
+        if (outcome.kind === "conflict") return answered(deps, outcome, { isRenewal: false, at });
+        return { kind: "empty", status: 204, index: outcome.index };
+      },
+    }),
+  ];
+}
+
+function requestOf(
+  { server }: NomadHttpDeps,
+  query: { readonly cas: number | undefined } & Readonly<Record<string, unknown>>,
+  { Items: sent, Lock }: VariableBody,
+): VariableRequest {
+  const operations = ["lock-acquire", "lock-renew", "lock-release"].filter((name) => query[name] !== undefined);
+  if (operations.length > 1) throw new HttpError(400, `only one of ${operations.join(" and ")} may be given`);
+  const lockId = Lock?.ID ?? "";
+  const hasItems = sent !== null && Object.keys(sent).length > 0;
+  switch (operations[0]) {
+    case "lock-acquire": {
+      const times = { TTL: lockNs(Lock?.TTL ?? null, "TTL"), LockDelay: lockNs(Lock?.LockDelay ?? null, "LockDelay") };
+      const lock = { ID: server.context.env.random.uuid(), ...times };
+      return { kind: "acquire", items: hasItems ? sent : undefined, lock, lockId };
+    }
+    case "lock-renew":
+    case "lock-release":
+      if (lockId === "") throw new HttpError(400, "Lock.ID is missing: send the ID that acquiring the lock gave");
+      if (operations[0] === "lock-renew") return { kind: "renew", lockId };
+      if (hasItems) throw new HttpError(400, "releasing a lock changes no items: send none, or write them before");
+      return { kind: "release", lockId };
+    default:
+      return { kind: "put", items: sent ?? {}, cas: query.cas, lockId };
+  }
+}
+
+function lockNs(time: string | number | null, name: string): number {
+  if (time === null || time === "" || time === 0) return DEFAULT_LOCK_NS;
+  const ns = typeof time === "number" ? time : parseDuration(time);
+  if (ns !== undefined && Number.isFinite(ns)) return ns;
+  throw new HttpError(400, `Lock.${name} ${JSON.stringify(time)}: expected a duration such as "15s"`);
+}
+
+interface Answering {
+  /** Such answers hold no items. */
+  readonly isRenewal: boolean;
+  readonly at: { readonly Namespace: string; readonly Path: string };
+}
+
+function answered(deps: NomadHttpDeps, outcome: VariableOutcome, { isRenewal, at }: Answering): Reply {
+  const { row } = outcome;
+  const status = outcome.kind === "conflict" ? 409 : 200;
+  const index = outcome.kind === "done" ? outcome.index : (row?.modifyIndex ?? deps.server.context.state.index);
+  if (row === undefined) {
+    const none = { CreateIndex: 0, ModifyIndex: 0, CreateTime: 0, ModifyTime: 0, Items: null, Lock: null };
+    return { kind: "json", status, index, value: { ...at, ...none } };
+  }
+  if (isRenewal && outcome.kind === "done") return { kind: "json", index, value: variableMetadata(row, "holder") };
+  const value = variableAnswer(deps, row, outcome.kind === "done" ? "holder" : "reader");
+  return { kind: "json", status, index, value };
+}
+
+function variableAnswer({ server }: NomadHttpDeps, row: Row<StoredVariable>, to: "holder" | "reader" = "reader") {
+  const items: Items = orThrow(server.variables.itemsOf(row));
+  return { ...variableMetadata(row, to), Items: items };
+}
+
+/** Clients trim slashes; so do we. */
+function pathOf(path: string): string {
+  return path.replaceAll(/^[/ ]+|[/ ]+$/g, "");
+}
+
+function variableKey(item: unknown): string {
+  const { Namespace, Path } = v.parse(v.object({ Namespace: v.string(), Path: v.string() }), item);
+  return `${Namespace}!${Path}`;
+}
