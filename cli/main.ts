@@ -1,5 +1,6 @@
 import type { Output } from "./command/command.ts";
 import { dispatch } from "./command/dispatch.ts";
+import { wordsAs } from "./command/link-name.ts";
 import { COMMANDS } from "./commands.ts";
 import { VERSION } from "./version.ts";
 
@@ -18,7 +19,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 // Timers of the platform keep no process alive; a command that only waits is not over.
 const alive = setInterval(() => {}, 2 ** 30);
 const commandLine = { commands: COMMANDS, version: VERSION, environment: process.env, output };
-void dispatch(process.argv.slice(2), commandLine).then((code) => {
+// From source a launcher stands between, and says by which name it was called.
+const { LARES_CALLED_AS: launchedAs } = process.env;
+delete process.env["LARES_CALLED_AS"];
+const words = wordsAs([launchedAs, process.argv0, process.argv[1]], process.argv.slice(2));
+void dispatch(words, commandLine).then((code) => {
   clearInterval(alive);
   process.exitCode = code;
 });

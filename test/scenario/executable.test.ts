@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import test from "ava";
 import * as v from "valibot";
 import { bundleExecutableMain, bundleModule, laresRecipe } from "#scripts/build/bundle.ts";
@@ -43,6 +43,13 @@ for (const [name, command] of programs) {
     t.regex(execFileSync(program, [...before, "version"], { encoding: "utf8" }), new RegExp(`v${laresVersion}\\b`));
     t.true(statSync(argv.at(-1) ?? "").size <= MAX_BYTES);
     const agent = await testAgent({ command: argv, flags: ["-dev"] });
+    // Through a link named as Nomad's program, Nomad's shorthands are known.
+    symlinkSync(argv.at(-1) ?? "", `${agent.dir}/nomad`);
+    const link = [...before.slice(0, -1), ...(before.length > 0 ? [`${agent.dir}/nomad`] : [])];
+    const shown = execFileSync(before.length > 0 ? program : `${agent.dir}/nomad`, [...link, "run", "-help"], {
+      encoding: "utf8",
+    });
+    t.regex(shown, /Usage: lares job run/);
     // Stopped cleanly, `-dev` takes its tasks along, also when a check below fails.
     t.teardown(async () => {
       await agent.stop();

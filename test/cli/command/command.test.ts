@@ -1,5 +1,5 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -8,9 +8,11 @@ import { UsageError, type Command } from "#cli/command/command.ts";
 import { completions, completionScript } from "#cli/command/completion.ts";
 import { findCommand } from "#cli/command/find.ts";
 import { parseFlags } from "#cli/command/flags.ts";
+import { wordsAs } from "#cli/command/link-name.ts";
 import { COMMANDS } from "#cli/commands.ts";
 
-const main = new URL("../../../cli/main.ts", import.meta.url).pathname;
+const root = new URL("../../..", import.meta.url).pathname;
+const main = `${root}/cli/main.ts`;
 const lares = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
 
 const row = (name: string): Command => ({
@@ -118,4 +120,18 @@ test("doctor reports what is there and what is missing, with a remedy for each",
   t.true(Array.isArray(findings) && findings.length > 5);
   const bare = spawnSync(process.execPath, [main, "setup", "-dry-run"], { encoding: "utf8" });
   t.is(bare.status, report.status, "setup -dry-run and doctor agree");
+});
+
+test("through a link of another tool's name the program takes that tool's command line", (t) => {
+  t.deepEqual(wordsAs(["/usr/bin/nomad"], ["run", "-detach", "x"]), ["job", "run", "-detach", "x"]);
+  t.deepEqual(wordsAs([undefined, "node", "/opt/nomad"], ["node", "status"]), ["node", "status"]);
+  t.deepEqual(wordsAs(["nomad"], []), []);
+  t.deepEqual(wordsAs(["consul-template"], ["-once"]), ["template", "-once"]);
+  t.deepEqual(wordsAs(["/usr/bin/lares", "lares", "constructor"], ["run"]), ["run"]);
+  const folder = mkdtempSync(join(tmpdir(), "lares-link-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  symlinkSync(`${root}/bin/lares`, `${folder}/nomad`);
+  const example = `${folder}/example.nomad.hcl`;
+  t.regex(execFileSync(`${folder}/nomad`, ["init", "-short", example], { encoding: "utf8" }), /Example job file/);
+  t.regex(readFileSync(example, "utf8"), /^job "example"/);
 });
