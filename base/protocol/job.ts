@@ -27,7 +27,7 @@ import {
 } from "./policies.ts";
 import { NetworkResourceSchema } from "./resources.ts";
 import { ServiceSchema } from "./service.ts";
-import { TaskSchema, VolumeRequestSchema } from "./task.ts";
+import { ConsulSchema, TaskSchema, VolumeRequestSchema } from "./task.ts";
 
 export type JobType = "service" | "batch" | "system" | "sysbatch";
 
@@ -47,13 +47,21 @@ export const TaskGroupSchema = v.object({
   Update: block(UpdateStrategySchema),
   Migrate: block(MigrateStrategySchema),
   Disconnect: block(DisconnectStrategySchema),
+  /** The older keys for what `Disconnect` says. */
+  MaxClientDisconnect: optionalInteger,
+  StopAfterClientDisconnect: optionalInteger,
+  PreventRescheduleOnLost: optionalFlag,
   Scaling: block(ScalingPolicySchema),
-  Consul: v.nullish(v.record(v.string(), v.unknown()), null),
+  Consul: block(ConsulSchema),
   Meta: textMap,
   ShutdownDelay: optionalInteger,
   MaxRunDuration: optionalInteger,
 });
 export type TaskGroup = v.InferOutput<typeof TaskGroupSchema>;
+
+/** A name for a version, unique in its job. `TaggedTime` in nanoseconds since the epoch. */
+export const VersionTagSchema = v.object({ Name: text, Description: text, TaggedTime: nanoseconds });
+export type VersionTag = v.InferOutput<typeof VersionTagSchema>;
 
 /**
  * A job as the Nomad API carries it (https://developer.hashicorp.com/nomad/api-docs/json-jobs). Parsing completes
@@ -80,13 +88,13 @@ export const JobSchema = v.object({
   Periodic: block(PeriodicSchema),
   ParameterizedJob: block(ParameterizedSchema),
   Multiregion: v.nullish(v.record(v.string(), v.unknown()), null),
-  UI: v.nullish(v.record(v.string(), v.unknown()), null),
+  UI: block(v.object({ Description: text, Links: list(v.object({ Label: text, Url: text })) })),
   Payload: optionalText,
   Meta: textMap,
   ParentID: text,
   Dispatched: flag,
   DispatchIdempotencyToken: text,
-  VersionTag: v.nullish(v.record(v.string(), v.unknown()), null),
+  VersionTag: block(VersionTagSchema),
   /** True once stopped; the job stays until it is purged or collected. */
   Stop: flag,
   Stable: flag,

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { flag, integer, list, optionalInteger, text, textMap, texts } from "./schema.ts";
+import { block, flag, integer, list, optionalInteger, text, textMap, texts } from "./schema.ts";
 import { AffinitySchema, ConstraintSchema } from "./policies.ts";
 
 /** A port of a group. `Value` is the host's port (0: choose one), `To` the task's (0: the same; -1: the chosen one). */
@@ -44,6 +44,10 @@ export const ResourcesSchema = v.object({
   MemoryMB: optionalInteger,
   MemoryMaxMB: optionalInteger,
   DiskMB: optionalInteger,
+  /** Never enforced; kept because its users send it. */
+  IOPS: optionalInteger,
+  SecretsMB: optionalInteger,
+  NUMA: block(v.object({ Affinity: v.nullish(v.string(), "none"), Devices: texts })),
   Networks: list(NetworkResourceSchema),
   Devices: list(RequestedDeviceSchema),
 });

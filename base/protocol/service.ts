@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { block, flag, integer, list, nanoseconds, optionalInteger, text, textMap, texts } from "./schema.ts";
+import { IdentitySchema } from "./identity.ts";
 import { CheckRestartSchema } from "./policies.ts";
 
 /** A job's `check` block. Durations in nanoseconds. https://developer.hashicorp.com/nomad/docs/job-specification/check */
@@ -30,6 +31,7 @@ export const ServiceCheckSchema = v.object({
   FailuresBeforeCritical: integer,
   FailuresBeforeWarning: integer,
   OnUpdate: text,
+  Notes: text,
 });
 export type ServiceCheck = v.InferOutput<typeof ServiceCheckSchema>;
 
@@ -52,6 +54,8 @@ export const ServiceSchema = v.object({
   OnUpdate: text,
   Provider: v.nullish(v.string(), "consul"),
   Cluster: text,
+  Kind: text,
+  Identity: block(IdentitySchema),
   Weights: block(v.object({ Passing: optionalInteger, Warning: optionalInteger })),
 });
 export type Service = v.InferOutput<typeof ServiceSchema>;

@@ -11,6 +11,7 @@ import {
 } from "./policies.ts";
 import { ResourcesSchema } from "./resources.ts";
 import { ServiceSchema } from "./service.ts";
+import { IdentitySchema } from "./identity.ts";
 
 export const TemplateSchema = v.object({
   SourcePath: text,
@@ -18,7 +19,10 @@ export const TemplateSchema = v.object({
   EmbeddedTmpl: text,
   ChangeMode: v.nullish(v.string(), "restart"),
   ChangeSignal: text,
-  ChangeScript: v.nullish(v.object({ Command: text, Args: texts, Timeout: nanoseconds, FailOnError: flag }), null),
+  ChangeScript: v.nullish(
+    v.object({ Command: text, Args: texts, Timeout: v.nullish(v.number(), 5e9), FailOnError: flag }),
+    null,
+  ),
   Splay: v.nullish(v.number(), 5e9),
   Perms: v.nullish(v.string(), "0644"),
   Uid: optionalInteger,
@@ -39,7 +43,8 @@ export const ArtifactSchema = v.object({
   GetterHeaders: textMap,
   GetterMode: v.nullish(v.string(), "any"),
   GetterInsecure: flag,
-  RelativeDest: v.nullish(v.string(), "local/"),
+  /** Empty: `local/`, or for a single file `local/NAME`. */
+  RelativeDest: text,
   Chown: flag,
 });
 export type Artifact = v.InferOutput<typeof ArtifactSchema>;
@@ -53,18 +58,32 @@ export const VolumeMountSchema = v.object({
 });
 export type VolumeMount = v.InferOutput<typeof VolumeMountSchema>;
 
-export const IdentitySchema = v.object({
-  Name: text,
-  Audience: texts,
-  ChangeMode: text,
+export const VaultSchema = v.object({
+  Policies: texts,
+  Role: text,
+  Namespace: text,
+  Cluster: v.nullish(v.string(), "default"),
+  Env: v.nullish(v.boolean(), true),
+  DisableFile: flag,
+  ChangeMode: v.nullish(v.string(), "restart"),
   ChangeSignal: text,
-  Env: flag,
-  File: flag,
-  Filepath: text,
-  ServiceName: text,
-  TTL: nanoseconds,
+  AllowTokenExpiration: flag,
 });
-export type Identity = v.InferOutput<typeof IdentitySchema>;
+
+export const ConsulSchema = v.object({ Namespace: text, Cluster: v.nullish(v.string(), "default"), Partition: text });
+
+/** https://developer.hashicorp.com/nomad/docs/job-specification/secret */
+export const SecretSchema = v.object({ Name: text, Provider: text, Path: text, Config: anyMap, Env: textMap });
+
+export const CsiPluginSchema = v.object({
+  ID: text,
+  Type: text,
+  MountDir: text,
+  StagePublishBaseDir: v.nullish(v.string(), "/local/csi"),
+  HealthTimeout: v.nullish(v.number(), 30e9),
+});
+
+export const ScheduleSchema = v.object({ Cron: block(v.object({ Start: text, End: text, Timezone: text })) });
 
 /** https://developer.hashicorp.com/nomad/docs/job-specification/task ; `Config` belongs to the driver, which checks it. */
 export const TaskSchema = v.object({
@@ -87,8 +106,8 @@ export const TaskSchema = v.object({
   VolumeMounts: list(VolumeMountSchema),
   Identity: block(IdentitySchema),
   Identities: list(IdentitySchema),
-  Vault: v.nullish(v.record(v.string(), v.unknown()), null),
-  Consul: v.nullish(v.record(v.string(), v.unknown()), null),
+  Vault: block(VaultSchema),
+  Consul: block(ConsulSchema),
   Actions: list(v.object({ Name: text, Command: text, Args: texts })),
   ScalingPolicies: list(ScalingPolicySchema),
   KillTimeout: optionalInteger,
@@ -96,9 +115,9 @@ export const TaskSchema = v.object({
   ShutdownDelay: nanoseconds,
   Leader: flag,
   Kind: text,
-  CSIPluginConfig: v.nullish(v.record(v.string(), v.unknown()), null),
-  Secrets: list(v.record(v.string(), v.unknown())),
-  Schedule: v.nullish(v.record(v.string(), v.unknown()), null),
+  CSIPluginConfig: block(CsiPluginSchema),
+  Secrets: list(SecretSchema),
+  Schedule: block(ScheduleSchema),
 });
 export type Task = v.InferOutput<typeof TaskSchema>;
 

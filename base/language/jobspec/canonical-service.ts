@@ -16,6 +16,7 @@ export function canonicalService(service: Service, owner: ServiceOwner): Service
     Name,
     AddressMode: service.AddressMode === "" ? "auto" : service.AddressMode,
     Provider: service.Provider === "" ? "consul" : service.Provider,
+    Cluster: service.Cluster === "" ? "default" : service.Cluster,
     OnUpdate: service.OnUpdate === "" ? "require_healthy" : service.OnUpdate,
     Checks: service.Checks.map((check) => canonicalCheck(check, { ...service, Name })),
   };

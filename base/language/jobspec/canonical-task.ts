@@ -1,7 +1,8 @@
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { RestartPolicy, ScalingPolicy } from "#base/protocol/policies.ts";
 import type { Resources } from "#base/protocol/resources.ts";
-import type { Task } from "#base/protocol/task.ts";
+import type { Identity } from "#base/protocol/identity.ts";
+import type { Artifact, Task } from "#base/protocol/task.ts";
 import { canonicalNetwork } from "./canonical-network.ts";
 import { canonicalService } from "./canonical-service.ts";
 import {
@@ -40,13 +41,56 @@ export function canonicalTask(task: Task, place: TaskPlace): Task {
     ScalingPolicies: task.ScalingPolicies.map(scaling),
     Templates: task.Templates.map((template) => ({
       ...template,
-      // Signals are written with or without their prefix, in either case.
-      ChangeSignal: template.ChangeSignal.toUpperCase(),
+      ChangeSignal: signal(template.ChangeMode, template.ChangeSignal),
     })),
+    Artifacts: task.Artifacts.map((artifact) => ({
+      ...artifact,
+      RelativeDest: artifact.RelativeDest === "" ? artifactPlace(artifact) : artifact.RelativeDest,
+    })),
+    Vault:
+      task.Vault === null
+        ? null
+        : { ...task.Vault, ChangeSignal: signal(task.Vault.ChangeMode, task.Vault.ChangeSignal) },
+    ...identities(task),
     VolumeMounts: task.VolumeMounts.map((mount) => ({
       ...mount,
       PropagationMode: mount.PropagationMode === "" ? "private" : mount.PropagationMode,
     })),
+  };
+}
+
+/** Signals are written in either case; without one it is SIGHUP. */
+function signal(mode: string, name: string): string {
+  return name === "" && mode === "signal" ? "SIGHUP" : name.toUpperCase();
+}
+
+function artifactPlace({ GetterMode, GetterSource }: Artifact): string {
+  if (GetterMode !== "file") return "local/";
+  const [path = ""] = GetterSource.split("?");
+  return `local/${path.slice(path.lastIndexOf("/") + 1)}`;
+}
+
+const DEFAULT_IDENTITY = "default";
+const DEFAULT_AUDIENCE = ["nomadproject.io"];
+
+/** The identity named `default` (or not at all) has a field of its own. */
+function identities(task: Task): Pick<Task, "Identity" | "Identities"> {
+  const isDefault = ({ Name }: Identity): boolean => Name === "" || Name === DEFAULT_IDENTITY;
+  const plain = task.Identity ?? task.Identities.find(isDefault);
+  const own = (identity: Identity): Identity => ({
+    ...identity,
+    ChangeSignal: signal(identity.ChangeMode, identity.ChangeSignal),
+  });
+  return {
+    Identity:
+      plain === undefined
+        ? null
+        : own({
+            ...plain,
+            Name: DEFAULT_IDENTITY,
+            Audience: plain.Audience.length === 0 ? DEFAULT_AUDIENCE : plain.Audience,
+          }),
+    Identities: task.Identities.filter((each) => !isDefault(each)).map(own),
   };
 }
 
@@ -60,6 +104,8 @@ function resources(given: Resources): Resources {
     MemoryMB: given.MemoryMB ?? DEFAULT_MEMORY_MB,
     MemoryMaxMB: given.MemoryMaxMB ?? 0,
     DiskMB: given.DiskMB ?? 0,
+    IOPS: given.IOPS ?? 0,
+    SecretsMB: given.SecretsMB ?? 0,
     Networks: given.Networks.map(canonicalNetwork),
   };
 }

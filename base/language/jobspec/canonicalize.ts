@@ -1,6 +1,6 @@
 import { isJobType } from "./job-type.ts";
 import type { Job, JobType, TaskGroup } from "#base/protocol/job.ts";
-import type { ReschedulePolicy, ScalingPolicy } from "#base/protocol/policies.ts";
+import type { DisconnectStrategy, ReschedulePolicy, ScalingPolicy } from "#base/protocol/policies.ts";
 import type { Service } from "#base/protocol/service.ts";
 import type { Task } from "#base/protocol/task.ts";
 import { canonicalTask } from "./canonical-task.ts";
@@ -56,7 +56,7 @@ function rolls(kind: JobType): boolean {
 function canonicalGroup(group: TaskGroup, job: Job, kind: JobType): TaskGroup {
   const Count = group.Count ?? group.Scaling?.Min ?? 1;
   const RestartPolicy = overlay(group.RestartPolicy, DEFAULT_RESTART[kind]);
-  const { Disconnect } = group;
+  const Disconnect = disconnect(group);
   const naming = { job, group };
   return {
     ...group,
@@ -66,15 +66,25 @@ function canonicalGroup(group: TaskGroup, job: Job, kind: JobType): TaskGroup {
     Update: rolls(kind) ? overlay(group.Update, overlay(job.Update, DEFAULT_UPDATE)) : null,
     Migrate: kind === "service" ? overlay(group.Migrate, overlay(job.Migrate, DEFAULT_MIGRATE)) : null,
     EphemeralDisk: overlay(group.EphemeralDisk, { Sticky: false, Migrate: false, SizeMB: DEFAULT_DISK_MB }),
-    Disconnect:
-      Disconnect === null
-        ? null
-        : { ...Disconnect, Replace: Disconnect.Replace ?? true, Reconcile: Disconnect.Reconcile ?? "best_score" },
+    Disconnect,
     Scaling: group.Scaling === null ? null : scaling(group.Scaling, Count),
     Networks: group.Networks.map(canonicalNetwork),
     Services: group.Services.map((service): Service => canonicalService(service, { ...naming, owner: "group" })),
     Tasks: group.Tasks.map((task): Task => canonicalTask(task, { ...naming, restart: RestartPolicy })),
   };
+}
+
+/** The older keys of the group fill in what the block does not say. */
+function disconnect(group: TaskGroup): DisconnectStrategy | null {
+  const { MaxClientDisconnect, StopAfterClientDisconnect, PreventRescheduleOnLost } = group;
+  const older = [MaxClientDisconnect, StopAfterClientDisconnect, PreventRescheduleOnLost];
+  if (group.Disconnect === null && older.every((each) => each === null)) return null;
+  return overlay(group.Disconnect, {
+    LostAfter: MaxClientDisconnect,
+    StopOnClientAfter: StopAfterClientDisconnect,
+    Replace: PreventRescheduleOnLost !== true,
+    Reconcile: "best_score",
+  });
 }
 
 function overlayOrNull<T extends object>(specific: T | null, general: T | null): T | null {

@@ -1,5 +1,4 @@
 import { duration, flag, integer, text, textMap, texts } from "#base/language/hcl/decode/readers.ts";
-import { append } from "#base/language/hcl/decode/decode.ts";
 import { freeBlock, nestedBlock, to, type BlockTable, type Fields } from "#base/language/hcl/decode/table.ts";
 import { networks } from "./network.ts";
 import {
@@ -16,7 +15,7 @@ import {
   updateBlock,
 } from "./policies.ts";
 import { services } from "./service.ts";
-import { consulBlock, task, vaultBlock } from "./task.ts";
+import { consulBlock, secretBlock, task, vaultBlock } from "./task.ts";
 
 const mountOptions: BlockTable = {
   name: "mount_options",
@@ -38,22 +37,29 @@ const volume: BlockTable = {
   blocks: { mount_options: nestedBlock("MountOptions", mountOptions) },
 };
 
-/** The two keys older jobs have for what `disconnect` says now. */
-function finishGroup(fields: Fields): Fields {
-  const { max_client_disconnect: lostAfter, stop_after_client_disconnect: stopAfter, ...rest } = fields;
-  if (lostAfter === undefined && stopAfter === undefined) return giveVault(rest);
-  const old = { LostAfter: lostAfter ?? null, StopOnClientAfter: stopAfter ?? null };
-  const newer = rest["Disconnect"];
-  return giveVault({ ...rest, Disconnect: { ...old, ...(typeof newer === "object" ? newer : {}) } });
+/** `vault` and `secret` blocks around tasks hold for those that have none (of that name). */
+function giveDown(fields: Fields): Fields {
+  const { Vault: vault, Secrets: secrets, ...rest } = fields;
+  const tasks = rest["Tasks"];
+  if ((vault === undefined && secrets === undefined) || !Array.isArray(tasks)) return rest;
+  const all: readonly unknown[] = tasks;
+  const outer: readonly unknown[] = Array.isArray(secrets) ? secrets : [];
+  return { ...rest, Tasks: all.map((each) => (isFields(each) ? withOuter(each, vault, outer) : each)) };
 }
 
-/** A `vault` block around tasks holds for those that have none. */
-function giveVault(fields: Fields): Fields {
-  const { Vault: vault, ...rest } = fields;
-  const tasks = rest["Tasks"];
-  if (vault === undefined || !Array.isArray(tasks)) return rest;
-  const all: readonly unknown[] = tasks;
-  return { ...rest, Tasks: all.map((each) => (typeof each === "object" ? { Vault: vault, ...each } : each)) };
+function withOuter(task: Fields, vault: unknown, secrets: readonly unknown[]): Fields {
+  const own: readonly unknown[] = Array.isArray(task["Secrets"]) ? task["Secrets"] : [];
+  const names = new Set(own.map(nameOf));
+  const all = [...secrets.filter((each) => !names.has(nameOf(each))), ...own];
+  return { ...(vault === undefined ? {} : { Vault: vault }), ...task, ...(all.length === 0 ? {} : { Secrets: all }) };
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function nameOf(item: unknown): unknown {
+  return typeof item === "object" && item !== null && "Name" in item ? item.Name : undefined;
 }
 
 const group: BlockTable = {
@@ -62,8 +68,9 @@ const group: BlockTable = {
     count: to("Count", integer),
     shutdown_delay: to("ShutdownDelay", duration),
     max_run_duration: to("MaxRunDuration", duration),
-    max_client_disconnect: to("max_client_disconnect", duration),
-    stop_after_client_disconnect: to("stop_after_client_disconnect", duration),
+    max_client_disconnect: to("MaxClientDisconnect", duration),
+    stop_after_client_disconnect: to("StopAfterClientDisconnect", duration),
+    prevent_reschedule_on_lost: to("PreventRescheduleOnLost", flag),
     meta: to("Meta", textMap),
   },
   blocks: {
@@ -79,13 +86,13 @@ const group: BlockTable = {
     ...groupScaling,
     ...consulBlock,
     ...vaultBlock,
+    ...secretBlock,
     reschedule: nestedBlock("ReschedulePolicy", rescheduleTable),
     meta: freeBlock("Meta", textMap),
     volume: nestedBlock("Volumes", volume, { many: "map", label: "Name" }),
     task: nestedBlock("Tasks", task, { many: "list", label: "Name" }),
   },
-  ignored: { prevent_reschedule_on_lost: "write: disconnect { replace = false }" },
-  finish: finishGroup,
+  finish: giveDown,
 };
 
 const link: BlockTable = { name: "link", attributes: { label: to("Label", text), url: to("Url", text) }, blocks: {} };
@@ -95,20 +102,45 @@ const ui: BlockTable = {
   blocks: { link: nestedBlock("Links", link, { many: "list" }) },
 };
 
-/** A task right in the job is a group of its own with the same name. */
+const strategy: BlockTable = {
+  name: "strategy",
+  attributes: { max_parallel: to("MaxParallel", integer), on_failure: to("OnFailure", text) },
+  blocks: {},
+};
+const region: BlockTable = {
+  name: "region",
+  attributes: {
+    count: to("Count", integer),
+    datacenters: to("Datacenters", texts),
+    node_pool: to("NodePool", text),
+    meta: to("Meta", textMap),
+  },
+  blocks: { meta: freeBlock("Meta", textMap) },
+};
+const multiregion: BlockTable = {
+  name: "multiregion",
+  attributes: {},
+  blocks: {
+    strategy: nestedBlock("Strategy", strategy),
+    region: nestedBlock("Regions", region, { many: "list", label: "Name" }),
+  },
+};
+
+/** A task right in the job is a group of its own with the same name; such groups come first. */
 function finishJob(fields: Fields): Fields {
-  const { Tasks: tasks, Vault: vault, ...rest } = fields;
+  const { Tasks: tasks, Vault: vault, Secrets: secrets, ...rest } = fields;
   const all: readonly unknown[] = Array.isArray(tasks) ? tasks : [];
-  for (const each of all) {
-    const name = typeof each === "object" && each !== null && "Name" in each ? each.Name : "";
-    append(rest, "TaskGroups", { Name: name, Tasks: [each] });
-  }
-  const groups: unknown = rest["TaskGroups"];
-  if (vault === undefined || !Array.isArray(groups)) return rest;
-  const known: readonly unknown[] = groups;
+  const alone = all.map((each) => ({ Name: nameOf(each) ?? "", Tasks: [each] }));
+  const written: readonly unknown[] = Array.isArray(rest["TaskGroups"]) ? rest["TaskGroups"] : [];
+  const outer = {
+    ...(vault === undefined ? {} : { Vault: vault }),
+    ...(secrets === undefined ? {} : { Secrets: secrets }),
+  };
+  const groups = [...alone, ...written];
+  if (groups.length === 0) return rest;
   return {
     ...rest,
-    TaskGroups: known.map((each) => (typeof each === "object" ? giveVault({ ...each, Vault: vault }) : each)),
+    TaskGroups: groups.map((each) => (isFields(each) ? giveDown({ ...outer, ...each }) : each)),
   };
 }
 
@@ -134,6 +166,8 @@ const job: BlockTable = {
     ...periodicBlock,
     ...parameterizedBlock,
     ...vaultBlock,
+    ...secretBlock,
+    multiregion: nestedBlock("Multiregion", multiregion),
     reschedule: nestedBlock("Reschedule", rescheduleTable),
     meta: freeBlock("Meta", textMap),
     ui: nestedBlock("UI", ui),
@@ -141,7 +175,6 @@ const job: BlockTable = {
     task: nestedBlock("Tasks", task, { many: "list", label: "Name" }),
   },
   ignored: {
-    multiregion: "one cluster is one region here; register the job in each",
     consul_token: "tokens do not belong in job files; remove it",
     vault_token: "tokens do not belong in job files; remove it",
   },

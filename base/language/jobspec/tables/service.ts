@@ -1,15 +1,8 @@
-import {
-  anything,
-  duration,
-  flag,
-  integer,
-  text,
-  textMap,
-  texts,
-  textsMap,
-} from "#base/language/hcl/decode/readers.ts";
+import { duration, flag, integer, text, textMap, texts, textsMap } from "#base/language/hcl/decode/readers.ts";
 import { freeBlock, nestedBlock, to, type BlockTable } from "#base/language/hcl/decode/table.ts";
+import { connectBlock } from "./connect.ts";
 import { checkRestart } from "./policies.ts";
+import { identity } from "./task-parts.ts";
 
 const check: BlockTable = {
   name: "check",
@@ -31,6 +24,7 @@ const check: BlockTable = {
     header: to("Header", textsMap),
     method: to("Method", text),
     body: to("Body", text),
+    notes: to("Notes", text),
     grpc_service: to("GRPCService", text),
     grpc_use_tls: to("GRPCUseTLS", flag),
     task: to("TaskName", text),
@@ -65,17 +59,18 @@ const service: BlockTable = {
     on_update: to("OnUpdate", text),
     provider: to("Provider", text),
     cluster: to("Cluster", text),
+    kind: to("Kind", text),
   },
   blocks: {
     check: nestedBlock("Checks", check, { many: "list" }),
     check_restart: nestedBlock("CheckRestart", checkRestart),
-    connect: freeBlock("Connect", anything),
+    ...connectBlock,
+    identity: nestedBlock("Identity", identity),
     meta: freeBlock("Meta", textMap),
     canary_meta: freeBlock("CanaryMeta", textMap),
     tagged_addresses: freeBlock("TaggedAddresses", textMap),
     weights: nestedBlock("Weights", weights),
   },
-  ignored: { identity: "services need no identity of their own here; remove the block" },
 };
 
 export const services = { service: nestedBlock("Services", service, { many: "list" }) };

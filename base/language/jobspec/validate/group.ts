@@ -3,7 +3,7 @@ import type { NetworkResource } from "#base/protocol/resources.ts";
 import type { VolumeRequest } from "#base/protocol/task.ts";
 import { checkAffinities, checkConstraints, checkSpreads } from "./constraints.ts";
 import { checkMigrate, checkReschedule, checkRestart, checkUpdate } from "./policies.ts";
-import { checkName, oneOf, unique, type Report } from "./report.ts";
+import { checkKeys, checkName, oneOf, unique, type Report } from "./report.ts";
 import { checkService } from "./service.ts";
 import { checkTask } from "./task.ts";
 
@@ -30,6 +30,13 @@ export function checkGroup(group: TaskGroup, { job, maxCount, report }: GroupPla
   checkRestart(group.RestartPolicy, inner.at("restart"));
   checkReschedule(group.ReschedulePolicy, inner.at("reschedule"));
   checkUpdate(group.Update, group.Count ?? 1, inner.at("update"));
+  checkKeys(group.Meta, "meta", inner);
+  checkOlderKeys(group, inner);
+  for (const [what, value] of [
+    ["shutdown_delay", group.ShutdownDelay],
+    ["max_run_duration", group.MaxRunDuration],
+  ] as const)
+    if ((value ?? 0) < 0) inner.error(`${what} is negative`);
   checkMigrate(group.Migrate, inner.at("migrate"));
   const disk = group.EphemeralDisk?.SizeMB ?? 0;
   if (disk < MIN_DISK_MB) inner.error(`ephemeral_disk: the size is ${disk} MB, expected ${MIN_DISK_MB} or more`);
@@ -45,6 +52,19 @@ export function checkGroup(group: TaskGroup, { job, maxCount, report }: GroupPla
     "the service",
     inner,
   );
+}
+
+/** Still heeded, but not for ever. */
+function checkOlderKeys(group: TaskGroup, report: Report): void {
+  if (group.MaxClientDisconnect !== null)
+    report.warn("max_client_disconnect is deprecated", "write: disconnect { lost_after = … }");
+  if (group.StopAfterClientDisconnect !== null)
+    report.warn("stop_after_client_disconnect is deprecated", "write: disconnect { stop_on_client_after = … }");
+  if (group.PreventRescheduleOnLost !== null)
+    report.warn(
+      "prevent_reschedule_on_lost is deprecated",
+      "write: disconnect { replace = … }, which says the opposite",
+    );
 }
 
 function checkCount(group: TaskGroup, maxCount: number, report: Report): void {

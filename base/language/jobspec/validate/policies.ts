@@ -70,6 +70,9 @@ export function checkUpdate(policy: UpdateStrategy | null, count: number, report
   if (policy.AutoPromote === true && (policy.Canary ?? 0) === 0) {
     report.error("auto_promote needs at least one canary", "set canary, or remove auto_promote");
   }
+  if ((policy.Canary ?? 0) > count && count > 0) {
+    report.warn(`canary ${policy.Canary} is more than the count ${count}: only ${count} can be replaced`);
+  }
   if ((policy.MaxParallel ?? 0) > count && count > 0) {
     report.warn(`max_parallel ${policy.MaxParallel} is more than the count ${count}: all are replaced at once`);
   }

@@ -58,6 +58,21 @@ export function checkName(name: string, what: string, report: Report): void {
   if (name === "") return report.error(`${what} has no name`);
   if (name.length > MAX_NAME)
     report.error(`the name of ${what} has ${name.length} characters; at most ${MAX_NAME} are possible`);
-  if (/\p{Cc}/u.test(name))
+  if (CONTROL.test(name))
     report.error(`the name ${JSON.stringify(name)} of ${what} holds control characters`, "remove them");
+}
+
+const CONTROL = /\p{Cc}/u;
+
+/** Complains about what would end a line, or steer a terminal, wherever the text is shown. */
+export function checkText(text: string, what: string, report: Report): void {
+  if (CONTROL.test(text)) report.error(`${what} holds control characters: ${JSON.stringify(text)}`, "remove them");
+}
+
+/** The same for the keys of a map. */
+export function checkKeys(map: Readonly<Record<string, unknown>>, what: string, report: Report): void {
+  for (const key of Object.keys(map)) {
+    if (key === "") report.error(`${what}: a key is empty`);
+    checkText(key, `${what}: a key`, report);
+  }
 }

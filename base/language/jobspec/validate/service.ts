@@ -1,7 +1,8 @@
 import type { Service, ServiceCheck } from "#base/protocol/service.ts";
 import { formatDuration } from "../../duration.ts";
 import { didYouMean } from "../../nearest.ts";
-import { oneOf, type Report } from "./report.ts";
+import { checkKeys, checkText, oneOf, type Report } from "./report.ts";
+import { checkIdentity } from "./task-parts.ts";
 
 const SECOND = 1e9;
 /** RFC 1123, section 2.1; the name becomes part of a DNS name. */
@@ -33,8 +34,26 @@ export function checkService(service: Service, { ports, tasks, report }: Service
   if (service.TaskName !== "" && !tasks.includes(service.TaskName)) {
     inner.error(`there is no task ${JSON.stringify(service.TaskName)}`, didYouMean(service.TaskName, tasks));
   }
+  if (service.Identity !== null) checkIdentity(service.Identity, inner.at("identity"));
+  checkConnect(service, inner.at("connect"));
+  checkKeys(service.Meta, "meta", inner);
+  for (const tag of [...service.Tags, ...service.CanaryTags]) checkText(tag, "a tag", inner);
   const known = CHECK_TYPES[service.Provider] ?? [];
   for (const check of service.Checks) checkCheck(check, { service, ports, known, tasks, report: inner });
+}
+
+/** The blocks are read and kept, and nothing is run for them: silence would look like a working mesh. */
+function checkConnect({ Connect: connect, Provider: provider }: Service, report: Report): void {
+  if (connect === null) return;
+  if (provider === "nomad") report.error("the provider nomad knows no connect", 'write: provider = "consul"');
+  const parts = ["Native", "SidecarService", "Gateway"].filter(
+    (key) => connect[key] !== undefined && connect[key] !== false,
+  );
+  if (parts.filter((key) => connect[key] !== null).length !== 1)
+    report.error("expected one of native, sidecar_service and gateway");
+  if (connect["SidecarTask"] !== undefined && connect["SidecarTask"] !== null && parts.includes("Native"))
+    report.error("a native service has no sidecar_task", "remove it");
+  report.warn("no proxy is run for it: the service is registered without its mesh");
 }
 
 interface PortPlace {

@@ -4,8 +4,9 @@ import type { Task, Template } from "#base/protocol/task.ts";
 import { didYouMean } from "../../nearest.ts";
 import { checkAffinities, checkConstraints } from "./constraints.ts";
 import { checkRestart } from "./policies.ts";
-import { checkName, oneOf, type Report } from "./report.ts";
+import { checkKeys, checkName, checkText, oneOf, type Report } from "./report.ts";
 import { checkService } from "./service.ts";
+import { checkMemoryParts, checkPath, checkTaskParts } from "./task-parts.ts";
 
 const MIN_MEMORY_MB = 10;
 
@@ -33,14 +34,25 @@ export function checkTask(task: Task, { job, group, ports, report }: TaskPlace):
   checkLogs(task, group, inner.at("logs"));
   checkLifecycle(task, inner);
   task.Templates.forEach((template) => checkTemplate(template, inner.at("template")));
-  for (const each of task.Artifacts) if (each.GetterSource === "") inner.error("artifact: the source is missing");
+  checkTaskParts(task, inner);
+  checkKeys(task.Meta, "meta", inner);
+  checkKeys(task.Env, "env", inner);
+  checkText(task.User, "the user", inner);
   for (const mount of task.VolumeMounts) checkMount(mount, group, inner.at("volume_mount"));
   const tasks = group.Tasks.map((each) => each.Name);
-  for (const service of task.Services) checkService(service, { ports, tasks, report: inner });
+  for (const service of task.Services) {
+    checkService(service, { ports, tasks, report: inner });
+    if (service.Connect !== null && service.Connect["Native"] !== true)
+      inner.error(
+        `service ${JSON.stringify(service.Name)}: connect is for services of the group`,
+        "move the service there",
+      );
+  }
   if (task.DispatchPayload !== null) {
     if (job.ParameterizedJob === null)
       inner.error("dispatch_payload is for parameterized jobs", "add parameterized { } to the job");
     if (task.DispatchPayload.File === "") inner.error("dispatch_payload: the file is missing");
+    checkPath(task.DispatchPayload.File, "file", inner.at("dispatch_payload"));
   }
 }
 
@@ -61,6 +73,7 @@ function checkResources(resources: Resources, report: Report): void {
       report.error(`device ${JSON.stringify(device.Name)}: the count is ${device.Count}, expected 1 or more`);
     checkConstraints(device.Constraints, report.at("device"));
   }
+  checkMemoryParts(resources, report);
   if (resources.Networks.length > 0) report.warn("a network block in resources is the old way", "move it to the group");
 }
 
@@ -106,13 +119,7 @@ function checkTemplate(template: Template, report: Report): void {
   }
   const wait = template.Wait;
   if (wait !== null && wait.Min > wait.Max && wait.Max > 0) report.error("wait: min is longer than max");
-  escapes(template.DestPath, report);
-}
-
-function escapes(path: string, report: Report): void {
-  if (!path.includes("${") && path.split("/").includes("..")) {
-    report.error(`the destination ${JSON.stringify(path)} leads out of the allocation's folder`, "write it without ..");
-  }
+  checkPath(template.DestPath, "destination", report);
 }
 
 interface Mount {

@@ -4,7 +4,17 @@ import { didYouMean } from "../../nearest.ts";
 import { isJobType, JOB_TYPES } from "../job-type.ts";
 import { checkAffinities, checkConstraints, checkSpreads } from "./constraints.ts";
 import { checkGroup } from "./group.ts";
-import { checkName, createReport, oneOf, unique, type Findings, type JobFinding, type Report } from "./report.ts";
+import {
+  checkKeys,
+  checkName,
+  checkText,
+  createReport,
+  oneOf,
+  unique,
+  type Findings,
+  type JobFinding,
+  type Report,
+} from "./report.ts";
 
 export interface JobVerdict {
   /** Empty: the job can be registered. */
@@ -18,6 +28,11 @@ export interface JobLimits {
   readonly maxPriority?: number;
 }
 
+/** What a schedule of any year is tried from: 2001. */
+const ANY_TIME_MS = 978_307_200_000;
+const MAX_SCHEDULES = 100;
+const MAX_ID = 512;
+const NODE_POOL = /^[a-zA-Z0-9_-]{1,128}$/;
 const MAX_COUNT = 50_000;
 const MAX_PRIORITY = 100;
 const NAMESPACE = /^[a-zA-Z0-9-]{1,128}$/;
@@ -35,6 +50,11 @@ export function validateJob(job: Job, limits: JobLimits = {}): JobVerdict {
   }
   checkPeriodic(job, report);
   checkParameterized(job, report);
+  if (job.Multiregion !== null)
+    report
+      .at("multiregion")
+      .error("jobs over several regions are not available", "one cluster is one region: register the job in each");
+  checkTotals(job, limits.maxCount ?? MAX_COUNT, report);
   if (job.TaskGroups.length === 0)
     report.error("missing task groups", 'a job has at least one: group "name" { task "name" { … } }');
   unique(
@@ -50,7 +70,9 @@ function checkIdentity(job: Job, maxPriority: number, report: Report): void {
   if (job.ID === "") report.error("missing job ID");
   if (/\s/.test(job.ID)) report.error(`the job ID ${JSON.stringify(job.ID)} holds white space`, "use - instead");
   checkName(job.Name, "the job", report);
-  if (/\p{Cc}/u.test(job.ID)) report.error(`the job ID ${JSON.stringify(job.ID)} holds control characters`);
+  checkText(job.ID, "the job ID", report);
+  if (job.ID.length > MAX_ID)
+    report.error(`the job ID has ${job.ID.length} characters; at most ${MAX_ID} are possible`);
   if (!isJobType(job.Type)) {
     report.error(
       `the job type ${JSON.stringify(job.Type)} is not known`,
@@ -64,7 +86,35 @@ function checkIdentity(job: Job, maxPriority: number, report: Report): void {
   }
   if (!NAMESPACE.test(job.Namespace))
     report.error(`the namespace ${JSON.stringify(job.Namespace)} is not valid`, "letters, digits and -, at most 128");
-  for (const key of Object.keys(job.Meta)) if (key === "") report.error("meta: a key is empty");
+  checkKeys(job.Meta, "meta", report);
+  for (const name of job.Datacenters) checkText(name, "a datacenter", report);
+  if (!NODE_POOL.test(job.NodePool))
+    report.error(`the node pool ${JSON.stringify(job.NodePool)} is not valid`, "letters, digits, - and _, at most 128");
+  checkText(job.Region, "the region", report);
+  if (job.UI !== null) checkLinks(job.UI, report.at("ui"));
+}
+
+const MAX_DESCRIPTION = 1000;
+
+function checkLinks(ui: NonNullable<Job["UI"]>, report: Report): void {
+  if (ui.Description.length > MAX_DESCRIPTION)
+    report.error(`the description has ${ui.Description.length} characters; at most ${MAX_DESCRIPTION} are possible`);
+  for (const { Label, Url } of ui.Links) {
+    if (Label === "") report.error("a link has no label");
+    if (!URL.canParse(Url) || !/^https?:/i.test(Url))
+      report.error(`the link ${JSON.stringify(Url)} is no http or https address`);
+  }
+}
+
+/** The limit holds for all groups together. */
+function checkTotals(job: Job, maxCount: number, report: Report): void {
+  const total = job.TaskGroups.reduce((sum, group) => sum + Math.max(0, group.Count ?? 1), 0);
+  // One group over it says so itself.
+  if (total <= maxCount || job.TaskGroups.some((group) => (group.Count ?? 1) > maxCount)) return;
+  report.error(
+    `the counts of all groups add up to ${total}, more than the limit of ${maxCount}`,
+    "the limit is job_max_count in the servers' configuration",
+  );
 }
 
 function checkPeriodic(job: Job, report: Report): void {
@@ -78,9 +128,12 @@ function checkPeriodic(job: Job, report: Report): void {
   if (single !== "" && several.length > 0) inner.error("cron and crons are both set", "choose one of them");
   const all = single === "" ? several : [single, ...several];
   if (all.length === 0) inner.error("the schedule is missing", 'for example: crons = ["0 3 * * *"]');
+  if (all.length > MAX_SCHEDULES) return inner.error(`${all.length} schedules; at most ${MAX_SCHEDULES} are possible`);
   for (const expression of all) {
     const schedule = parseCron(expression, zone === "" ? "UTC" : zone);
     if (!schedule.ok) inner.error(schedule.error.message, schedule.error.hint);
+    else if (schedule.value.next(ANY_TIME_MS) === undefined)
+      inner.error(`the schedule ${JSON.stringify(expression)} never comes`, "no date has these fields");
   }
 }
 

@@ -163,7 +163,7 @@ job "web" {
       }
       artifact {
         source  = "https://example.org/a.tgz"
-        options { checksum = "md5:x" }
+        options { checksum = "md5:0cc175b9c0f1b6a831c399e269772661" }
       }
       volume_mount {
         volume      = "data"

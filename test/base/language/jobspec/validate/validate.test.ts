@@ -30,6 +30,81 @@ test("the jobs of all packs pass", (t) => {
 
 const CASES: readonly (readonly [text: string, ...messages: string[]])[] = [
   ['job "j" {}', "missing task groups"],
+  [
+    made({ job: 'multiregion {\nregion "eu" { count = 2 }\n}' }),
+    "multiregion: jobs over several regions are not available",
+  ],
+  [
+    made({ task: 'schedule {\ncron {\nstart = "0 9 * * *"\nend = "0 17"\n}\n}' }),
+    'group "g": task "t": schedule: tasks that run only at certain times are not available',
+  ],
+  [
+    made({ task: 'resources {\ncores = 2\nnuma { affinity = "require" }\n}' }),
+    'group "g": task "t": resources: numa: cores of one memory node cannot be promised',
+  ],
+  [
+    made({ task: 'resources {\nnuma { affinity = "best" }\n}' }),
+    'group "g": task "t": resources: numa: the affinity "best" is not known',
+    'group "g": task "t": resources: numa: it needs cores of the task\'s own',
+  ],
+  [
+    made({ task: 'identity {\nname = "a b"\nchange_mode = "reload"\nfilepath = "../x"\n}' }),
+    'group "g": task "t": identity "a b": the name is not valid',
+    'group "g": task "t": identity "a b": the change_mode "reload" is not known',
+    'group "g": task "t": identity "a b": the filepath "../x" leads out of the allocation\'s folder',
+  ],
+  [
+    made({ task: 'secret "a-b" {}' }),
+    'group "g": task "t": secret "a-b": the name is not valid',
+    'group "g": task "t": secret "a-b": the provider is missing',
+    'group "g": task "t": secret "a-b": the path is missing',
+  ],
+  [
+    made({ task: 'csi_plugin { type = "x" }' }),
+    'group "g": task "t": csi_plugin: the type "x" is not known',
+    'group "g": task "t": csi_plugin: the id is missing',
+  ],
+  [
+    made({ task: 'artifact {\nsource = "x"\nmode = "zip"\noptions { checksum = "md5:abc" }\n}' }),
+    'group "g": task "t": artifact: the mode "zip" is not known',
+    'group "g": task "t": artifact: the checksum is no md5: expected 32 hexadecimal digits, found 3',
+  ],
+  [
+    made({ task: 'action "a" {}\naction "a" { command = "x" }' }),
+    'group "g": task "t": the action "a" occurs twice',
+    'group "g": task "t": action "a": the command is missing',
+  ],
+  [
+    made({ task: 'vault {\npolicies = ["root"]\nchange_mode = "x"\n}' }),
+    'group "g": task "t": vault: the change_mode "x" is not known',
+    'group "g": task "t": vault: the policy "root" is not allowed',
+  ],
+  [
+    made({ group: 'service {\nport = "http"\nconnect {}\n}' }),
+    'group "g": service "j-g-group": connect: expected one of native, sidecar_service and gateway',
+  ],
+  [
+    made({ task: 'service {\nport = "http"\nconnect {\nsidecar_service {}\n}\n}' }),
+    'group "g": task "t": service "j-g-t": connect is for services of the group',
+  ],
+  [made({ job: 'meta = { "a\\u0007b" = "x" }' }), 'meta: a key holds control characters: "a\\u0007b"'],
+  [
+    made({ job: 'ui {\nlink {\nlabel = "x"\nurl = "javascript:alert(1)"\n}\n}' }),
+    'ui: the link "javascript:alert(1)" is no http or https address',
+  ],
+  [made({ group: "count = 100000" }), 'group "g": count is 100000, more than the limit of 50000'],
+  [
+    made({ job: 'group "h" {\ncount = 30000\ntask "t" { driver = "x" }\n}', group: "count = 30000" }),
+    "the counts of all groups add up to 60000, more than the limit of 50000",
+  ],
+  [
+    made({ job: 'type = "batch"\nperiodic { crons = ["0 0 30 2 *"] }' }),
+    'periodic: the schedule "0 0 30 2 *" never comes',
+  ],
+  [
+    made({ job: 'type = "batch"\nperiodic {\ncron = "0 0 * * *"\ntime_zone = "Mars/Base"\n}' }),
+    'periodic: the time zone "Mars/Base" is not known',
+  ],
   ['job "a b" {\ngroup "g" {\ntask "t" { driver = "x" }\n}\n}', 'the job ID "a b" holds white space'],
   ['job "j" {\ngroup "g" {}\n}', 'group "g": missing tasks'],
   ['job "j" {\ngroup "g" {\ntask "t" {}\n}\n}', 'group "g": task "t": missing driver'],
@@ -157,7 +232,6 @@ const CASES: readonly (readonly [text: string, ...messages: string[]])[] = [
   ],
   [
     made({ task: 'template {\ndata = "x"\ndestination = "../x"\nchange_mode = "signal"\nperms = "9"\n}' }),
-    'group "g": task "t": template: change_mode signal needs change_signal',
     'group "g": task "t": template: perms "9" is no octal mode',
     'group "g": task "t": template: the destination "../x" leads out of the allocation\'s folder',
   ],
