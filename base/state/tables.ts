@@ -11,6 +11,7 @@ import { DeploymentSchema, type Deployment } from "#base/protocol/deployment.ts"
 import { EvaluationSchema, type Evaluation } from "#base/protocol/evaluation.ts";
 import { JobSubmissionSchema, type JobSubmission } from "#base/protocol/job-submission.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
+import { RootKeySchema, type RootKey } from "#base/protocol/keyring.ts";
 import { KvEntrySchema, SessionSchema, type KvEntry, type Session } from "#base/protocol/kv.ts";
 import { StoredNamespaceSchema, type StoredNamespace } from "#base/protocol/namespace.ts";
 import { NodePoolSchema, type NodePool } from "#base/protocol/node-pool.ts";
@@ -169,4 +170,12 @@ export const sessions = defineTable<Session>({
   schemaVersion: 1,
   schema: SessionSchema,
   indexes: { node: (session) => [session.Node] },
+});
+
+/** What secrets are encrypted and identities signed with. id: key id. */
+export const rootKeys = defineTable<RootKey>({
+  name: "root-keys",
+  schemaVersion: 1,
+  schema: RootKeySchema,
+  indexes: { state: (key) => [key.State] },
 });

@@ -4,6 +4,8 @@ import { SchedulerClient } from "#daemons/scheduler/client/client.ts";
 import { releaseMemoryWhenIdle } from "#base/platform/idle-memory.ts";
 import { createDiscovery } from "#daemons/discovery/create-discovery.ts";
 import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
+import { Keyring } from "#daemons/scheduler/server/keyring/keyring.ts";
+import { makeRsaKey } from "#base/platform/rsa-key.ts";
 import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
 import type { AgentOptions, Composition } from "./composition.ts";
 import { addressesOf, type Addresses } from "./addresses.ts";
@@ -56,7 +58,10 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
     view,
     config: discoveryConfig(options, { addresses, folder, identity, nodeName }),
   });
-  const server = createSchedulerServer({ env, store, view });
+  const keyring = new Keyring({ env, store, view, folder: folder.keyring, makeRsaKey });
+  await keyring.start();
+  lifecycle.add("the keyring", () => keyring.stop());
+  const server = createSchedulerServer({ env, store, view, keyring });
   const taskApi = new TaskApi(env);
   lifecycle.add("the tasks' API sockets", () => taskApi.stop());
   const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi };

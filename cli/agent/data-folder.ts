@@ -11,6 +11,8 @@ export interface DataFolder {
   readonly client: string;
   readonly allocs: string;
   readonly discovery: string;
+  /** The file that opens the secrets in the state. */
+  readonly keyring: string;
 }
 
 /** Makes the folders, for this user alone; allocations must be reachable by tasks that run as others. */
@@ -24,9 +26,11 @@ export async function openDataFolder(disk: Disk, config: AgentConfig): Promise<D
     client: client.stateDir === "" ? `${root}/client` : client.stateDir,
     allocs: client.allocDir === "" ? `${root}/alloc` : client.allocDir,
     discovery: `${root}/discovery`,
+    keyring: `${root}/keyring`,
   };
   await disk.makeDir(root, { mode: 0o711 });
-  for (const path of [folder.state, folder.client, folder.discovery]) await disk.makeDir(path, { mode: 0o700 });
+  for (const path of [folder.state, folder.client, folder.discovery, folder.keyring])
+    await disk.makeDir(path, { mode: 0o700 });
   await disk.makeDir(folder.allocs, { mode: 0o711 });
   return folder;
 }

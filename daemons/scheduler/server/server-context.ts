@@ -7,6 +7,7 @@ import type { Op, Store } from "#base/state/store.ts";
 import { evals } from "#base/state/tables.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { newEvaluation } from "./evaluation.ts";
+import type { Keyring } from "./keyring/keyring.ts";
 import type { BatchWriter } from "./writer.ts";
 
 /** What every part of the server works with. */
@@ -15,6 +16,7 @@ export interface ServerContext {
   readonly store: Store;
   readonly state: ClusterState;
   readonly writer: BatchWriter;
+  readonly keyring: Keyring;
 }
 
 export function nowNsOf({ env }: ServerContext): number {

@@ -16,6 +16,7 @@ import { Drainer } from "./drainer.ts";
 import { Heartbeats } from "./heartbeat.ts";
 import { heartbeatTimer } from "./heartbeat-timer.ts";
 import { JobEndpoint } from "./job-endpoint.ts";
+import { Keyring } from "./keyring/keyring.ts";
 import { createLocalLink } from "./link-local.ts";
 import { NodeEndpoint } from "./node-endpoint.ts";
 import { NodeWatch } from "./node-watch.ts";
@@ -26,7 +27,6 @@ import type { ServerContext } from "./server-context.ts";
 import { NamespaceEndpoint } from "./tenancy/namespace-endpoint.ts";
 import { NodePoolEndpoint } from "./tenancy/node-pool-endpoint.ts";
 import { TableSync } from "./table-sync.ts";
-import { plainCipher, type Cipher } from "./variables/cipher.ts";
 import { LockKeeper } from "./variables/lock-keeper.ts";
 import { VariableEndpoint } from "./variables/variable-endpoint.ts";
 import { Worker } from "./worker.ts";
@@ -39,8 +39,8 @@ export interface SchedulerServerDeps {
   readonly view: View;
   /** Compares that every plan has to pass (the leader's lock). Default: none. */
   readonly fence?: () => readonly Compare[];
-  /** What variables are encrypted with. Default: nothing. */
-  readonly cipher?: Cipher;
+  /** Started already. Default: one that was not, which refuses to encrypt. */
+  readonly keyring?: Keyring;
 }
 
 /** The servers' side of the scheduler: decides what runs where, and writes it down. */
@@ -98,7 +98,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     deployments: parts.deployments,
     namespaces: new NamespaceEndpoint(context),
     nodePools: new NodePoolEndpoint(context),
-    variables: new VariableEndpoint({ context, cipher: deps.cipher ?? plainCipher, keeper: parts.locks }),
+    variables: new VariableEndpoint({ context, keeper: parts.locks }),
     configuration: parts.configuration,
     periodic: parts.periodic,
     collector: parts.collector,
@@ -127,12 +127,13 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
 }
 
 /** Makes all parts and hands each what it works with. */
-function assemble({ env, store, view, fence = () => [] }: SchedulerServerDeps) {
+function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServerDeps) {
   const { clock, random } = env;
   const log = env.log.child("scheduler");
   const state = new ClusterState(view);
   const writer = new BatchWriter(store, clock);
-  const context: ServerContext = { env, store, state, writer };
+  const keyring = deps.keyring ?? new Keyring({ env, store, view, folder: "" });
+  const context: ServerContext = { env, store, state, writer, keyring };
   const table = new NodeTable();
   const sync = new TableSync(state, table);
   const broker = new Broker();

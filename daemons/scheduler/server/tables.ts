@@ -11,6 +11,7 @@ import {
   nodePools,
   nodes,
   nodeStates,
+  rootKeys,
   schedulerConfigurations,
   variables,
 } from "#base/state/tables.ts";
@@ -30,4 +31,5 @@ export const schedulerTables: readonly Table<unknown>[] = [
   nodeStates,
   deployments,
   variables,
+  rootKeys,
 ];

@@ -7,7 +7,7 @@ import type { Row } from "#base/state/table.ts";
 import { variables } from "#base/state/tables.ts";
 import { nowNsOf, readable, type ServerContext } from "../server-context.ts";
 import { findNamespace, namespaceGuard } from "../tenancy/namespace.ts";
-import type { Cipher } from "./cipher.ts";
+import { sealedAt, variableKeys } from "./variable-keys.ts";
 import type { LockKeeper } from "./lock-keeper.ts";
 import { changeOf, type VariableChange, type VariableRequest } from "./variable-change.ts";
 import { checkItems, checkLockTimes, checkPath, type Items } from "./variable-rules.ts";
@@ -22,7 +22,6 @@ export type VariableOutcome =
 
 export interface VariableDeps {
   readonly context: ServerContext;
-  readonly cipher: Cipher;
   readonly keeper: LockKeeper;
 }
 
@@ -34,6 +33,7 @@ export class VariableEndpoint {
 
   constructor(deps: VariableDeps) {
     this.#deps = deps;
+    deps.context.keyring.register(variableKeys(deps.context));
   }
 
   read(namespace: string, path: string): Row<StoredVariable> | undefined {
@@ -41,8 +41,8 @@ export class VariableEndpoint {
   }
 
   /** In the clear. Fails with `no_key` or `corrupt` when the key is gone or the data is not what was written. */
-  itemsOf({ value }: Row<StoredVariable>): Result<Items> {
-    const plain = this.#deps.cipher.decrypt(value);
+  itemsOf({ namespace, id, value }: Row<StoredVariable>): Result<Items> {
+    const plain = this.#deps.context.keyring.decrypt(value, sealedAt(namespace, id));
     if (!plain.ok) return plain;
     try {
       return succeed(v.parse(ItemsSchema, JSON.parse(new TextDecoder().decode(plain.value))));
@@ -85,8 +85,7 @@ export class VariableEndpoint {
       case "delete":
         return this.#commit(at, undefined);
       case "write": {
-        const value = this.#valueOf(change, row?.value);
-        return value.ok ? this.#commit(at, value.value) : value;
+        return this.#commit(at, this.#valueOf(change, at));
       }
       default:
         return change satisfies never;
@@ -95,15 +94,16 @@ export class VariableEndpoint {
 
   #valueOf(
     { items, lock }: { readonly items: Items | undefined; readonly lock: VariableLock | null },
-    before: StoredVariable | undefined,
-  ): Result<StoredVariable> {
+    { namespace, path, row }: Place,
+  ): StoredVariable {
+    const before = row?.value;
     const ModifyTime = nowNsOf(this.#deps.context);
     const rest = { CreateTime: before?.CreateTime ?? ModifyTime, ModifyTime, Lock: lock, DelayUntil: 0 };
     if (items === undefined && before !== undefined) {
-      return succeed({ KeyID: before.KeyID, Data: before.Data, ...rest });
+      return { KeyID: before.KeyID, Data: before.Data, ...rest };
     }
-    const sealed = this.#deps.cipher.encrypt(utf8(JSON.stringify(items ?? {})));
-    return sealed.ok ? succeed({ ...sealed.value, ...rest }) : sealed;
+    const plain = utf8(JSON.stringify(items ?? {}));
+    return { ...this.#deps.context.keyring.encrypt(plain, sealedAt(namespace, path)), ...rest };
   }
 
   async #commit(

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as v from "valibot";
 import { createEnv } from "#base/platform/create-env.ts";
 import { AllocReportSchema, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
@@ -7,6 +10,7 @@ import type { Store } from "#base/state/store.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { followView } from "#base/state/view.ts";
 import type { KnownAlloc } from "#daemons/scheduler/server/alloc-state.ts";
+import { Keyring } from "#daemons/scheduler/server/keyring/keyring.ts";
 import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
 import { schedulerTables } from "#daemons/scheduler/server/tables.ts";
 
@@ -89,7 +93,10 @@ export async function startCluster(
   const memory = new MemoryStore();
   const store = options.wrap?.(memory) ?? memory;
   const view = await followView(store, schedulerTables);
-  const server = createSchedulerServer({ env, store, view });
+  const folder = await mkdtemp(join(tmpdir(), "lares-cluster-"));
+  const keyring = new Keyring({ env, store, view, folder });
+  await keyring.start();
+  const server = createSchedulerServer({ env, store, view, keyring });
   server.start();
   const { state } = server.context;
   return {
@@ -126,9 +133,11 @@ export async function startCluster(
     },
     async stop(): Promise<void> {
       server.stop();
+      keyring.stop();
       view.close();
       await store.close();
       env.close();
+      await rm(folder, { recursive: true });
     },
   };
 }
