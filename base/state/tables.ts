@@ -16,6 +16,7 @@ import { KvEntrySchema, SessionSchema, type KvEntry, type Session } from "#base/
 import { StoredNamespaceSchema, type StoredNamespace } from "#base/protocol/namespace.ts";
 import { NodePoolSchema, type NodePool } from "#base/protocol/node-pool.ts";
 import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/protocol/node.ts";
+import { JobScalingSchema, type JobScaling } from "#base/protocol/scaling-event.ts";
 import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
 import { StoredVariableSchema, type StoredVariable } from "#base/protocol/variable.ts";
 import { defineTable } from "./table.ts";
@@ -44,6 +45,14 @@ export const schedulerConfigurations = defineTable<SchedulerConfiguration>({
   name: "scheduler-configuration",
   schemaVersion: 1,
   schema: SchedulerConfigurationSchema,
+  indexes: {},
+});
+
+/** Why counts were changed. id: job id. */
+export const jobScalings = defineTable<JobScaling>({
+  name: "job-scalings",
+  schemaVersion: 1,
+  schema: JobScalingSchema,
   indexes: {},
 });
 

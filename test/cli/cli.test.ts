@@ -76,6 +76,10 @@ test("a job runs as far as it can, says why it goes no further, and is stopped",
   t.is(well.code, 0, well.err);
   t.regex(well.out, /redis-cache +running +1 +1\n/);
   t.regex((await say("job", "history", "redis-cache")).out, /Version += 0/);
+  const blocked = await say("job", "scale", "redis-cache", "1");
+  t.regex(blocked.err, /blocked due to active deployment/);
+  const [deployment] = JSON.parse((await say("deployment", "list", "-json")).out);
+  t.is((await say("deployment", "fail", "-detach", deployment.ID)).code, 0);
   const scaled = await say("job", "scale", "redis-cache", "1");
   t.is(scaled.code, 0, scaled.out + scaled.err);
   const [version] = JSON.parse((await say("job", "history", "-json", "redis-cache")).out);

@@ -142,7 +142,8 @@ test.serial("a tag becomes a line in HAProxy; scaling and updating under load lo
       seen.set(status, (seen.get(status) ?? 0) + 1);
     }
   })();
-  t.is((await agent.lares("job", "scale", "hello", "web", "3")).code, 0);
+  const scaled = async () => (await agent.lares("job", "scale", "hello", "web", "3")).code === 0;
+  await until("its deployment is over and it can be scaled", scaled);
   await until("the third is healthy", async () => (await passing("hello")).length === 3);
   stop = true;
   await load;

@@ -4,9 +4,10 @@ import { queryFlag } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { Row } from "#base/state/table.ts";
-import { allocReports, allocs, evals, jobs, jobVersions } from "#base/state/tables.ts";
+import { allocReports, allocs, evals, jobs, jobScalings, jobVersions } from "#base/state/tables.ts";
 import { clientStatus } from "../server/alloc-state.ts";
 import type { ClusterState } from "../server/cluster-state.ts";
+import { scalingEventsOf } from "../server/scaling/scaling-events.ts";
 import { isHealthy } from "../server/deploy/assess.ts";
 import { standingOf } from "../server/job-status.ts";
 import { jobAnswer, jobStub, summaryAnswer } from "./answers/job.ts";
@@ -99,7 +100,7 @@ function scaleAnswer(state: ClusterState, row: Row<Job>) {
       Running: own.filter((each) => clientStatus(each) === "running").length,
       Healthy: own.filter(isHealthy).length,
       Unhealthy: own.filter((known) => healthOf(known).Healthy === false).length,
-      Events: null,
+      Events: eventsOf(state, row, group.Name),
     };
     return [group.Name, counts];
   });
@@ -112,4 +113,14 @@ function scaleAnswer(state: ClusterState, row: Row<Job>) {
     JobStopped: row.value.Stop,
     TaskGroups,
   };
+}
+
+function eventsOf({ view }: ClusterState, row: Row<Job>, group: string) {
+  const CreateIndex = view.table(jobScalings).get(row.namespace, row.id)?.modifyIndex ?? 0;
+  const events = scalingEventsOf(view, row, group).map((event) => ({
+    ...event,
+    EvalID: event.EvalID === "" ? null : event.EvalID,
+    CreateIndex,
+  }));
+  return events.length === 0 ? null : events;
 }

@@ -187,7 +187,17 @@ function versionWrites(deps: NomadHttpDeps): Route[] {
         if (body.Count !== null && body.Error)
           throw new HttpError(400, "scaling action should not contain count if error is true");
         const { namespace, id } = requireJob(deps, query.namespace, params.id);
-        return written(orThrow(await jobs.scale(namespace, id, { group, count: body.Count ?? undefined })));
+        return written(
+          orThrow(
+            await jobs.scale(namespace, id, {
+              group,
+              count: body.Count ?? undefined,
+              message: body.Message,
+              error: body.Error,
+              meta: body.Meta,
+            }),
+          ),
+        );
       },
     }),
     route({

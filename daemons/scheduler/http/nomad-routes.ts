@@ -17,6 +17,7 @@ import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import { searchRoutes } from "./search-routes.ts";
 import { variableRoutes } from "./variable-routes.ts";
+import { scalingRoutes } from "./scaling-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
 
 /** Nomad's v1 API as far as servers answer it. https://developer.hashicorp.com/nomad/api-docs */
@@ -35,6 +36,7 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...nodePoolRoutes(deps),
     ...searchRoutes(deps),
     ...serviceRoutes(deps),
+    ...scalingRoutes(deps),
     ...variableRoutes(deps),
     ...agentRoutes(deps),
     ...operatorRoutes(deps),

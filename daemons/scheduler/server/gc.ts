@@ -9,6 +9,7 @@ import {
   deployments,
   evals,
   jobs,
+  jobScalings,
   jobSubmissions,
   jobVersions,
   nodes,
@@ -72,6 +73,9 @@ function collectJobs({ state, ages, nowNs, ops, goneJobs }: Collection): void {
     if (known.some((each) => !isClientTerminal(each)) || hasOpenEval(state, row)) continue;
     goneJobs.add(`${row.namespace}/${row.id}`);
     ops.push(remove(jobs, row.namespace, row.id));
+    if (state.view.table(jobScalings).get(row.namespace, row.id) !== undefined) {
+      ops.push(remove(jobScalings, row.namespace, row.id));
+    }
   }
 }
 

@@ -1,14 +1,18 @@
-import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { fail, succeed, type Failure, type Result } from "#base/env/errors.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
 import type { Job } from "#base/protocol/job.ts";
+import type { ScalingEvent } from "#base/protocol/scaling-event.ts";
 import type { Row } from "#base/state/table.ts";
 import { absent, put, remove, unchanged } from "#base/state/codec.ts";
 import type { Compare, Op } from "#base/state/store.ts";
-import { jobs, jobSubmissions, jobVersions } from "#base/state/tables.ts";
+import { jobs, jobScalings, jobSubmissions, jobVersions } from "#base/state/tables.ts";
 import type { JobSubmission } from "#base/protocol/job-submission.ts";
 import { forceReschedule } from "./alloc-endpoint.ts";
 import { jobVersionId } from "./cluster-state.ts";
 import { sameSpecification } from "./job-specification.ts";
+import { isActive } from "./reconcile/sort-allocs.ts";
+import { judgeScale, type ScaleRequest } from "./scaling/judge-scale.ts";
+import { keepEvent } from "./scaling/scaling-events.ts";
 import { namespaceGuard } from "./tenancy/namespace.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
 
@@ -73,7 +77,12 @@ export class JobEndpoint {
         const submissions = this.#context.state
           .jobVersions(namespace, id)
           .map(({ value }) => remove(jobSubmissions, namespace, jobVersionId(id, value.Version)));
-        const ops = [remove(jobs, namespace, id), ...submissions, putEval(evaluation)];
+        const ops = [
+          remove(jobs, namespace, id),
+          remove(jobScalings, namespace, id),
+          ...submissions,
+          putEval(evaluation),
+        ];
         return this.#commit([unchanged(jobs, existing)], ops, evaluation.ID);
       }
       const stopped = { ...existing.value, Stop: true, SubmitTime: nowNsOf(this.#context) };
@@ -102,29 +111,30 @@ export class JobEndpoint {
     });
   }
 
-  /** Sets a group's count; undefined leaves it and only evaluates. */
-  scale(
-    namespace: string,
-    id: string,
-    to: { readonly group: string; readonly count: number | undefined },
-  ): Promise<Result<JobAnswer>> {
+  /** Sets a group's count, or only says something about it; both are kept as events, refusals too. */
+  scale(namespace: string, id: string, request: ScaleRequest): Promise<Result<JobAnswer>> {
     return this.#retry(namespace, id, async (existing) => {
       if (existing === undefined) return fail("not_found", "job not found");
-      const group = existing.value.TaskGroups.find(({ Name }) => Name === to.group);
-      if (group === undefined) return fail("bad_count", `task group "${to.group}" does not exist in job`);
-      const { Scaling } = group;
-      if (to.count !== undefined && Scaling !== null && Scaling.Enabled) {
-        if (Scaling.Min !== null && to.count < Scaling.Min) {
-          return fail("bad_count", `group count was less than scaling policy minimum: ${to.count} < ${Scaling.Min}`);
-        }
-        if (Scaling.Max !== null && to.count > Scaling.Max) {
-          return fail("bad_count", `group count was greater than scaling policy maximum: ${to.count} > ${Scaling.Max}`);
-        }
+      const { state } = this.#context;
+      const active = state.jobDeployments(namespace, id).some(({ value }) => isActive(value.Status));
+      const judged = judgeScale(existing.value, request, active);
+      if (!judged.ok && judged.error.code === "no_group") return judged;
+      const scales = judged.ok && request.count !== undefined;
+      const evaluation = scales ? this.#evaluation(judged.value, "job-scaling") : undefined;
+      const event = this.#scalingEvent(existing.value, request, judged.ok ? (evaluation?.ID ?? "") : judged.error);
+      const kept = keepEvent(state.view, existing, { group: request.group, event });
+      if (!scales) {
+        const written = await this.#commit([kept.compare], [kept.op], "");
+        if (!written.ok) return written;
+        return judged.ok ? succeed({ ...written.value, jobModifyIndex: existing.modifyIndex }) : judged;
       }
-      const TaskGroups = existing.value.TaskGroups.map((each) =>
-        each === group ? { ...each, Count: to.count ?? each.Count } : each,
-      );
-      return this.#write(existing, { wanted: { ...existing.value, TaskGroups }, options: { trigger: "job-scaling" } });
+      const options = { trigger: "job-scaling" } as const;
+      return this.#write(existing, {
+        wanted: judged.value,
+        options,
+        beside: [kept],
+        ...(evaluation && { evaluation }),
+      });
     });
   }
 
@@ -162,7 +172,12 @@ export class JobEndpoint {
 
   async #write(
     existing: Row<Job> | undefined,
-    what: { readonly wanted: Job; readonly options: RegisterOptions; readonly evaluation?: Evaluation },
+    what: {
+      readonly wanted: Job;
+      readonly options: RegisterOptions;
+      readonly evaluation?: Evaluation;
+      readonly beside?: readonly Guarded[];
+    },
   ): Promise<Result<JobAnswer>> {
     const { wanted, options } = what;
     const same = existing !== undefined && sameSpecification(existing.value, wanted);
@@ -181,12 +196,29 @@ export class JobEndpoint {
     const evaluation = what.evaluation ?? this.#evaluation(job, trigger, options.evalPriority);
     const scheduled = what.evaluation !== undefined || !isTemplate(job);
     if (scheduled) ops.push(putEval(evaluation));
+    const { beside = [] } = what;
+    ops.push(...beside.map(({ op }) => op));
     if (ops.length === 0) {
       return succeed({ evalId: "", index: existing?.modifyIndex ?? 0, jobModifyIndex: existing?.modifyIndex ?? 0 });
     }
-    const done = await this.#commit([compare, ...guard], ops, scheduled ? evaluation.ID : "");
+    const done = await this.#commit(
+      [compare, ...guard, ...beside.map((each) => each.compare)],
+      ops,
+      scheduled ? evaluation.ID : "",
+    );
     if (!done.ok || !same) return done;
     return succeed({ ...done.value, jobModifyIndex: existing.modifyIndex });
+  }
+
+  #scalingEvent(job: Job, request: ScaleRequest, outcome: string | Failure): ScalingEvent {
+    const Time = nowNsOf(this.#context);
+    const PreviousCount = job.TaskGroups.find(({ Name }) => Name === request.group)?.Count ?? null;
+    const { count, message, error, meta } = request;
+    if (typeof outcome === "string") {
+      return { Time, Count: count ?? null, PreviousCount, Message: message, Error: error, Meta: meta, EvalID: outcome };
+    }
+    const Meta = { OriginalCount: count ?? null, OriginalMessage: message, OriginalMeta: meta };
+    return { Time, Count: null, PreviousCount, Message: outcome.message, Error: true, Meta, EvalID: "" };
   }
 
   #forgetOld(job: Job): Op[] {
@@ -231,6 +263,12 @@ export class JobEndpoint {
     }
     return result;
   }
+}
+
+/** A write with the condition it needs. */
+interface Guarded {
+  readonly compare: Compare;
+  readonly op: Op;
 }
 
 /** Periodic and parameterized jobs only make other jobs. */

@@ -251,7 +251,10 @@ test("random requests on its ports: the agent lives, and answers no 500", async 
 
 test("update, scale and stop along the path: what runs is what was asked for", async (t) => {
   const text = (seconds: number): string =>
-    jobText("path", { config: SHELL(`exec sleep ${seconds}`), group: "count = 2" });
+    jobText("path", {
+      config: SHELL(`exec sleep ${seconds}`),
+      group: 'count = 2\n update {\n min_healthy_time = "100ms"\n }',
+    });
   const path = file("path.nomad.hcl", text(1001));
   t.is((await agent.lares("job", "run", "-detach", path)).code, 0);
   await until("two run", async () => (await running(agent, "path")).length === 2);
@@ -261,7 +264,8 @@ test("update, scale and stop along the path: what runs is what was asked for", a
     const now = await running(agent, "path");
     return now.length === 2 && now.every(({ JobVersion }) => JobVersion === 1);
   });
-  t.is((await agent.lares("job", "scale", "path", "g", "1")).code, 0);
+  const scaled = async () => (await agent.lares("job", "scale", "path", "g", "1")).code === 0;
+  await until("its deployment is over and it can be scaled", scaled);
   await until("one is left", async () => (await running(agent, "path")).length === 1);
   await until("one process is left", () => sleepers(agent.dir, 1002).length === 1);
   t.is((await agent.lares("job", "stop", "path")).code, 0);

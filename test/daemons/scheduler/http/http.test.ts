@@ -67,7 +67,7 @@ test("a job from registration to its allocation, as the CLI goes about it", asyn
 
 test("scale, versions, revert, stop and purge", async (t) => {
   const { put, get, delete: remove, cluster } = await api(t);
-  await put("/v1/jobs", sent());
+  await put("/v1/jobs", sent({}, { Update: { MaxParallel: 0 } }));
   const scaled = await put("/v1/job/app/scale", { Count: 3, Target: { Group: "web" } });
   t.is(scaled.status, 200);
   await cluster.settled();

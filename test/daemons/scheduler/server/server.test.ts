@@ -197,7 +197,7 @@ test("registering: versions count changes, an unchanged job keeps its own, check
   t.regex(wrong.ok ? "" : wrong.error.message, /conflicting job modify index/);
   t.true((await jobs.register(makeJob({ Priority: 60 }), { checkIndex: index })).ok);
   t.is(cluster.state.job("default", "app")?.value.Version, 1);
-  t.true((await jobs.scale("default", "app", { group: "web", count: 4 })).ok);
+  t.true((await jobs.scale("default", "app", { group: "web", count: 4, message: "", error: false, meta: {} })).ok);
   t.true((await jobs.revert("default", "app", { version: 0, enforcePriorVersion: undefined })).ok);
   const now = cluster.state.job("default", "app")?.value;
   t.deepEqual([now?.Version, now?.Priority, now?.TaskGroups[0]?.Count], [3, 50, 1]);
