@@ -11,6 +11,8 @@ import { evalFor, nowNsOf, putEval, type ServerContext } from "./server-context.
 
 /** Changes come in bursts; one look serves them all. */
 const GATHER_MS = 50;
+/** While a node is drained it is looked at at least this often. */
+const LOOK_EVERY_MS = 15_000;
 /** Allocations that are told to leave in one transaction; the rest is told next. */
 const MAX_AT_ONCE = 2000;
 
@@ -107,14 +109,15 @@ export class Drainer {
     await state.view.reached(store.status().revision);
   }
 
-  /** The next deadline after which nothing is waited for. */
+  /** The next deadline after which nothing is waited for; of replacements the health deadlines are looked after too. */
   #arm(): void {
     this.#deadline?.cancel();
+    if (this.#draining.size === 0 || !this.#running) return;
     const nowMs = this.#context.env.clock.nowMs();
     const times = [...this.#draining]
       .map((id) => Date.parse(this.#context.state.nodeState(id)?.value.DrainStrategy?.ForceDeadline ?? ""))
       .filter((time) => time > nowMs);
-    if (times.length === 0 || !this.#running) return;
-    this.#deadline = this.#context.env.clock.after(Math.min(...times) - nowMs + 1, () => this.#soon());
+    const sleepMs = Math.min(LOOK_EVERY_MS, ...times.map((time) => time - nowMs + 1));
+    this.#deadline = this.#context.env.clock.after(sleepMs, () => this.#soon());
   }
 }

@@ -1,4 +1,4 @@
-import { clientStatus, isClientTerminal, type KnownAlloc } from "./alloc-state.ts";
+import { clientStatus, isTerminal, type KnownAlloc } from "./alloc-state.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { Row } from "#base/state/table.ts";
@@ -46,7 +46,7 @@ export function standingOf(state: ClusterState, { value: job, modifyIndex }: Row
 /** Running while anything runs, pending while something may, dead after; what only makes other jobs runs until stopped. */
 function statusOf(job: Job, allocs: readonly KnownAlloc[], open: boolean): JobStatus {
   if (isTemplate(job)) return job.Stop ? "dead" : "running";
-  if (allocs.some((known) => !isClientTerminal(known))) return "running";
+  if (allocs.some((known) => !isTerminal(known))) return "running";
   if (job.Stop) return "dead";
   return open ? "pending" : "dead";
 }

@@ -1,5 +1,6 @@
 import type { Deployment, DeploymentState } from "#base/protocol/deployment.ts";
 import { isClientTerminal, type KnownAlloc } from "../alloc-state.ts";
+import { isActive } from "../reconcile/sort-allocs.ts";
 import { healthOf } from "../health.ts";
 
 export type Verdict =
@@ -10,14 +11,15 @@ export type Verdict =
   /** Not decided: look again at `atNs` (0: only when something changes). */
   | { readonly kind: "wait"; readonly atNs: number };
 
-/** A deployment's groups with the counts its allocations give them now. */
+/** A deployment's groups with the counts its allocations give them now, or gave them when it ended. */
 export function countedGroups(deployment: Deployment, allocs: readonly KnownAlloc[]): Record<string, DeploymentState> {
+  if (!isActive(deployment.Status)) return deployment.TaskGroups;
   const groups: Record<string, DeploymentState> = {};
   const byGroup = Map.groupBy(allocs, ({ alloc }) => alloc.TaskGroup);
   for (const [name, state] of Object.entries(deployment.TaskGroups)) {
     const own = byGroup.get(name) ?? [];
     const canaries = own.filter(({ alloc }) => alloc.Canary).map(({ alloc }) => alloc.ID);
-    const by = progressDeadline(state, own);
+    const by = progressDeadline(deployment, state, own);
     groups[name] = {
       ...state,
       PlacedCanaries: canaries.length > 0 ? canaries : state.PlacedCanaries,
@@ -48,7 +50,7 @@ export function assess(deployment: Deployment, allocs: readonly KnownAlloc[], no
     const own = allocs.filter(({ alloc }) => alloc.TaskGroup === name);
     // Waiting for a person is no lack of progress.
     if (needsPromotion(state) && canariesHealthy(state, own)) continue;
-    const by = progressDeadline(deployment.TaskGroups[name] ?? state, own);
+    const by = progressDeadline(deployment, deployment.TaskGroups[name] ?? state, own);
     if (by === 0) continue;
     if (by <= nowNs) return { kind: "failed", reason: "Failed due to progress deadline" };
     if (atNs === 0 || by < atNs) atNs = by;
@@ -91,9 +93,11 @@ function canariesHealthy(state: DeploymentState, own: readonly KnownAlloc[]): bo
  * Nanoseconds since the epoch; runs from the first allocation on, and each that turns healthy moves it. A promotion or a
  * resumption left its own in the record. 0: no deadline.
  */
-function progressDeadline(state: DeploymentState, own: readonly KnownAlloc[]): number {
+function progressDeadline(deployment: Deployment, state: DeploymentState, own: readonly KnownAlloc[]): number {
   if (state.ProgressDeadline === 0 || own.length === 0) return 0;
-  const first = own.reduce((least, { alloc }) => Math.min(least, alloc.CreateTime), Number.POSITIVE_INFINITY);
+  const oldest = own.reduce((least, { alloc }) => Math.min(least, alloc.CreateTime), Number.POSITIVE_INFINITY);
+  // Those that were updated in place are older than their deployment.
+  const first = Math.max(deployment.CreateTime, oldest);
   const newest = own.filter(isHealthy).reduce((most, known) => Math.max(most, healthOf(known).Timestamp), first);
   const granted = state.RequireProgressBy === "" ? 0 : Date.parse(state.RequireProgressBy) * 1e6;
   return Math.max(newest + state.ProgressDeadline, granted);

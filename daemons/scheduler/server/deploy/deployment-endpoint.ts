@@ -33,7 +33,8 @@ export class DeploymentEndpoint {
   async succeed(row: Row<Deployment>): Promise<void> {
     const { value } = row;
     const version = this.#context.state.jobVersion(value.Namespace, value.JobID, value.JobVersion);
-    const ops = [this.#set(row, { Status: "successful", StatusDescription: "Deployment completed successfully" })];
+    const StatusDescription = "Deployment completed successfully";
+    const ops = [this.#set(row, { Status: "successful", StatusDescription, TaskGroups: this.#counted(value) })];
     if (version !== undefined && !version.value.Stable) {
       const at = { namespace: version.namespace, id: version.id };
       ops.push(put(jobVersions, at, { ...version.value, Stable: true }));
@@ -46,7 +47,8 @@ export class DeploymentEndpoint {
     const { target, note } = this.#revert(row.value);
     const StatusDescription = `${reason}${note}`;
     const evaluation = this.#evaluation(row.value);
-    const ops = [this.#set(row, { Status: "failed", StatusDescription }), putEval(evaluation)];
+    const TaskGroups = this.#counted(row.value);
+    const ops = [this.#set(row, { Status: "failed", StatusDescription, TaskGroups }), putEval(evaluation)];
     const index = await this.#commit(row, ops);
     if (index === undefined) return undefined;
     if (target !== undefined) await this.#jobs.register({ ...target, Stop: false });
@@ -159,6 +161,10 @@ export class DeploymentEndpoint {
     ]);
     const StatusDescription = runningDescription(Object.values(TaskGroups));
     return { Status: "running", StatusDescription, TaskGroups: Object.fromEntries(groups) };
+  }
+
+  #counted(deployment: Deployment): Deployment["TaskGroups"] {
+    return countedGroups(deployment, this.#context.state.deploymentAllocs(deployment.ID));
   }
 
   #granted(group: DeploymentState): DeploymentState {

@@ -114,7 +114,8 @@ export class GroupPlacer {
     const { table } = this.#options;
     const eligible: Record<string, boolean> = {};
     for (let slot = 0; slot < table.end; slot++) {
-      const entry = table.at(slot);
+      // Of a class none of whose nodes takes anything now, nothing was found out.
+      const entry = table.usable[slot] === 1 ? table.at(slot) : undefined;
       if (entry?.node !== undefined) eligible[entry.computedClass] ??= false;
     }
     for (const slot of this.#screened) {

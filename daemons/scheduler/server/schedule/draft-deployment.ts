@@ -1,5 +1,6 @@
 import type { Deployment, DeploymentState } from "#base/protocol/deployment.ts";
 import type { Job } from "#base/protocol/job.ts";
+import { countedGroups } from "../deploy/assess.ts";
 import type { Decision } from "../reconcile/decision.ts";
 import type { Situation } from "../reconcile/situation.ts";
 import { isActive } from "../reconcile/sort-allocs.ts";
@@ -23,7 +24,8 @@ export function draftDeployments(deps: ScheduleDeps, step: Step): Deployment | u
   for (const { value, modifyIndex } of state.jobDeployments(Namespace, JobID)) {
     if (!isActive(value.Status) || (!over && value.ID === situation.deployment?.ID)) continue;
     const StatusDescription = over ? "Cancelled because job is stopped" : "Cancelled due to newer version of job";
-    const deployment: Deployment = { ...value, Status: "cancelled", StatusDescription, ModifyTime: nowNs };
+    const TaskGroups = countedGroups(value, state.deploymentAllocs(value.ID));
+    const deployment: Deployment = { ...value, TaskGroups, Status: "cancelled", StatusDescription, ModifyTime: nowNs };
     draft.deployments.push({ deployment, modifyIndex });
   }
   if (over) return undefined;
