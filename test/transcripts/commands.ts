@@ -42,7 +42,7 @@ const COMMANDS: Readonly<Record<string, (at: At) => Promise<unknown>>> = {
   stop: ({ cluster, words }) =>
     cluster.server.jobs.deregister("default", words[0] ?? "", { purge: words.includes("purge") }),
   scale: ({ cluster, words: [id = "", group = "", count = ""] }) =>
-    cluster.server.jobs.scale("default", id, { group, count: Number(count) }),
+    cluster.server.jobs.scale("default", id, { group, count: Number(count), message: "", error: false, meta: {} }),
   evaluate: ({ cluster, words }) =>
     cluster.server.jobs.evaluate("default", words[0] ?? "", { forceReschedule: words.includes("force") }),
   revert: ({ cluster, words: [id = "", version = ""] }) =>
