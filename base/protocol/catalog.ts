@@ -52,6 +52,11 @@ export const CatalogCheckSchema = v.object({
 });
 export type CatalogCheck = v.InferOutput<typeof CatalogCheckSchema>;
 
+/** Where a check of a task's service stands on its node. `settledMs`: wall clock of the newest result; 0: none yet. */
+export type TaskCheck = Pick<CatalogCheck, "CheckID" | "ServiceID" | "ServiceName" | "Name" | "Status" | "Output"> & {
+  readonly settledMs: number;
+};
+
 /**
  * A check as it is registered with an agent (https://developer.hashicorp.com/consul/api-docs/agent/check).
  * Durations are text with a unit (`"10s"`), as clients send them.

@@ -18,6 +18,7 @@ import { NodePoolSchema, type NodePool } from "#base/protocol/node-pool.ts";
 import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/protocol/node.ts";
 import { JobScalingSchema, type JobScaling } from "#base/protocol/scaling-event.ts";
 import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
+import { ServiceRemovalSchema, type ServiceRemoval } from "#base/protocol/service-removal.ts";
 import { StoredVariableSchema, type StoredVariable } from "#base/protocol/variable.ts";
 import { defineTable } from "./table.ts";
 
@@ -46,6 +47,14 @@ export const schedulerConfigurations = defineTable<SchedulerConfiguration>({
   schemaVersion: 1,
   schema: SchedulerConfigurationSchema,
   indexes: {},
+});
+
+/** Taken out of the built-in services by hand. id: service id. */
+export const serviceRemovals = defineTable<ServiceRemoval>({
+  name: "service-removals",
+  schemaVersion: 1,
+  schema: ServiceRemovalSchema,
+  indexes: { alloc: (removal) => [removal.AllocID] },
 });
 
 /** Why counts were changed. id: job id. */

@@ -42,4 +42,5 @@ const noRegistry: ServiceRegistry = {
   deregister: () => Promise.resolve(),
   registered: () => [],
   onStatus: () => () => {},
+  checks: () => [],
 };

@@ -28,6 +28,7 @@ export class CheckRunner {
   readonly #stopped = new AbortController();
   #progress: CheckProgress;
   #output: string;
+  #settledMs = 0;
   #timer: Timer | undefined;
   #overdue: Timer | undefined;
   #eagerMs: number;
@@ -46,6 +47,11 @@ export class CheckRunner {
 
   get output(): string {
     return this.#output;
+  }
+
+  /** Wall clock of the newest result; 0: none yet. */
+  get settledMs(): number {
+    return this.#settledMs;
   }
 
   start(): void {
@@ -123,6 +129,7 @@ export class CheckRunner {
     const changed = progress.status !== this.#progress.status || kept !== this.#output;
     this.#progress = progress;
     this.#output = kept;
+    this.#settledMs = this.#env.clock.nowMs();
     this.#watchOverdue();
     if (changed) this.#options.onChange();
   }

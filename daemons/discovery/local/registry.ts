@@ -1,5 +1,5 @@
 import { CodedError } from "#base/env/errors.ts";
-import type { AgentServiceDefinition, CheckStatus } from "#base/protocol/catalog.ts";
+import type { AgentServiceDefinition, CheckStatus, TaskCheck } from "#base/protocol/catalog.ts";
 import type { CatalogSync } from "./catalog-sync.ts";
 import type { LocalState } from "./local-state.ts";
 
@@ -10,6 +10,8 @@ export interface TaskServices {
   deregister(serviceId: string): Promise<void>;
   registered(idPrefix: string): readonly string[];
   onStatus(listener: (serviceId: string, status: CheckStatus) => void): () => void;
+  /** The checks of the services registered here with this prefix. */
+  checks(idPrefix: string): readonly TaskCheck[];
 }
 
 export function createTaskServices(state: LocalState, sync: CatalogSync): TaskServices {
@@ -29,5 +31,17 @@ export function createTaskServices(state: LocalState, sync: CatalogSync): TaskSe
       return [...ids].filter((id) => id.startsWith(idPrefix));
     },
     onStatus: (listener) => state.onStatus(listener),
+    checks(idPrefix) {
+      const ids = [...state.services.keys()].filter((id) => id.startsWith(idPrefix));
+      return ids.flatMap((id) => state.checksOf(id)).flatMap((checkId) => checkOf(state, checkId) ?? []);
+    },
   };
+}
+
+function checkOf(state: LocalState, checkId: string): TaskCheck | undefined {
+  const row = state.checkRow(checkId);
+  const settledMs = state.checks.get(checkId)?.runner.settledMs ?? 0;
+  if (row === undefined) return undefined;
+  const { CheckID, ServiceID, ServiceName, Name, Status, Output } = row;
+  return { CheckID, ServiceID, ServiceName, Name, Status, Output, settledMs };
 }

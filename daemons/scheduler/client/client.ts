@@ -3,6 +3,7 @@ import type { Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
+import type { TaskCheck } from "#base/protocol/catalog.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Driver } from "#drivers/driver.ts";
 import type { ClientAlloc, ServerLink } from "../link.ts";
@@ -135,6 +136,11 @@ export class SchedulerClient {
 
   get allocsRoot(): string {
     return this.#allocsRoot;
+  }
+
+  /** Where the checks of an allocation's services stand. */
+  checksOf(allocId: string): readonly TaskCheck[] {
+    return this.#deps.registry.checks(`${SERVICE_ID_PREFIX}${allocId}-`);
   }
 
   driver(name: string): Driver | undefined {

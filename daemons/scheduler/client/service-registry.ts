@@ -1,4 +1,4 @@
-import type { AgentServiceDefinition, CheckStatus } from "#base/protocol/catalog.ts";
+import type { AgentServiceDefinition, CheckStatus, TaskCheck } from "#base/protocol/catalog.ts";
 
 /** The node's own catalog agent, as far as running tasks need it. Handed in by whoever composes the agent. */
 export interface ServiceRegistry {
@@ -10,4 +10,6 @@ export interface ServiceRegistry {
   registered(idPrefix: string): readonly string[];
   /** Called on every change of a check of these services, with the worst status among a service's checks. Returns the function that ends it. */
   onStatus(listener: (serviceId: string, status: CheckStatus) => void): () => void;
+  /** The checks of the services registered here with this prefix, as they stand. */
+  checks(idPrefix: string): readonly TaskCheck[];
 }

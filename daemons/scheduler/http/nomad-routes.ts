@@ -1,4 +1,5 @@
 import type { Route } from "#base/http/route.ts";
+import { actionRoutes } from "./action-routes.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import { allocRoutes } from "./alloc-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
@@ -37,6 +38,7 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...searchRoutes(deps),
     ...serviceRoutes(deps),
     ...scalingRoutes(deps),
+    ...actionRoutes(deps),
     ...variableRoutes(deps),
     ...agentRoutes(deps),
     ...operatorRoutes(deps),

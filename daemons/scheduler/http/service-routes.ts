@@ -1,16 +1,20 @@
+import { createHash } from "node:crypto";
 import * as v from "valibot";
+import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
-import { allocReports, allocs, nodes } from "#base/state/tables.ts";
-import { nativeServices } from "../server/native-services.ts";
+import { put } from "#base/state/codec.ts";
+import { allocReports, allocs, nodes, serviceRemovals } from "#base/state/tables.ts";
+import type { NativeService } from "../server/native-services.ts";
+import { nowNsOf, readable } from "../server/server-context.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { idKey, namespaced, namespaceFilter, newestOf, oneNamespace, readJob } from "./requests.ts";
+import { idKey, namespaced, namespaceFilter, oneNamespace, readJob, submitJob } from "./requests.ts";
 
-const TABLES = [allocs, allocReports, nodes];
+const TABLES = [allocs, allocReports, nodes, serviceRemovals];
 
 /** Services with `provider = "nomad"`. https://developer.hashicorp.com/nomad/api-docs/services */
-export function serviceRoutes({ server }: NomadHttpDeps): Route[] {
-  const { state } = server.context;
+export function serviceRoutes(deps: NomadHttpDeps): Route[] {
+  const { services } = deps.server;
   return [
     route({
       method: "GET",
@@ -20,9 +24,13 @@ export function serviceRoutes({ server }: NomadHttpDeps): Route[] {
       query: v.object(namespaced),
       tables: TABLES,
       filter: "items",
+      pageKey: (item) => v.parse(v.object({ Namespace: v.string() }), item).Namespace,
       handle: ({ query }) => ({
         kind: "state",
-        read: () => ({ index: newestOf(state, TABLES), value: byNamespace(namespaceFilter(query.namespace)) }),
+        read: () => {
+          const found = services.all(namespaceFilter(query.namespace));
+          return { index: found.index, value: byNamespace(found.services) };
+        },
       }),
     }),
     route({
@@ -34,26 +42,116 @@ export function serviceRoutes({ server }: NomadHttpDeps): Route[] {
       tables: TABLES,
       filter: "items",
       pageKey: idKey,
+      handle: ({ params, query }) => {
+        const choice = choiceOf(query.choose);
+        return {
+          kind: "state",
+          read: () => {
+            const found = services.named(oneNamespace(query.namespace), params.name);
+            return { index: found.index, value: choose(found.services, choice) };
+          },
+        };
+      },
+    }),
+    removeRoute(deps),
+    ...ownedRoutes(deps),
+  ];
+}
+
+/** The services of a job and of an allocation. */
+function ownedRoutes({ server }: NomadHttpDeps): Route[] {
+  const common = {
+    method: "GET",
+    access: readJob,
+    query: v.object(namespaced),
+    tables: TABLES,
+    filter: "items",
+  } as const;
+  return [
+    route({
+      ...common,
+      path: "/v1/job/+id/services",
+      summary: "List the service instances of a job",
       handle: ({ params, query }) => ({
         kind: "state",
-        read: () => ({
-          index: newestOf(state, TABLES),
-          value: nativeServices(state, oneNamespace(query.namespace))
-            .filter(({ ServiceName }) => ServiceName === params.name)
-            .toSorted((a, b) => (a.ID < b.ID ? -1 : 1)),
-        }),
+        read: () => {
+          const found = server.services.all(oneNamespace(query.namespace));
+          return { index: found.index, value: found.services.filter(({ JobID }) => JobID === params.id) };
+        },
+      }),
+    }),
+    route({
+      ...common,
+      path: "/v1/allocation/:id/services",
+      summary: "List the service instances of an allocation",
+      handle: ({ params }) => ({
+        kind: "state",
+        read: () => {
+          if (server.context.state.allocById(params.id) === undefined) throw new HttpError(404, "alloc not found");
+          const { index, services } = server.services.ofAlloc(params.id);
+          return { index, value: services };
+        },
       }),
     }),
   ];
+}
 
-  function byNamespace(namespace: string | undefined) {
-    const grouped = Map.groupBy(nativeServices(state, namespace), ({ Namespace }) => Namespace);
-    return [...grouped].map(([Namespace, instances]) => ({
-      Namespace,
-      Services: [...Map.groupBy(instances, ({ ServiceName }) => ServiceName)].map(([ServiceName, own]) => ({
-        ServiceName,
-        Tags: [...new Set(own.flatMap(({ Tags }) => Tags))].toSorted(),
-      })),
-    }));
+function removeRoute({ server }: NomadHttpDeps): Route {
+  const { context, services } = server;
+  return route({
+    method: "DELETE",
+    path: "/v1/service/:name/:id",
+    summary: "Take an instance out of a service",
+    access: submitJob,
+    query: v.object(namespaced),
+    handle: async ({ params, query }) => {
+      const namespace = oneNamespace(query.namespace);
+      const found = services.named(namespace, params.name).services.find(({ ID }) => ID === params.id);
+      if (found === undefined) throw new HttpError(404, "service registration not found");
+      const removal = { AllocID: found.AllocID, Time: nowNsOf(context) };
+      const op = put(serviceRemovals, { namespace, id: found.ID }, removal);
+      return { kind: "empty", status: 200, index: await readable(context, await context.writer.write([op])) };
+    },
+  });
+}
+
+function byNamespace(services: readonly NativeService[]) {
+  return [...Map.groupBy(services, ({ Namespace }) => Namespace)].map(([Namespace, instances]) => ({
+    Namespace,
+    Services: [...Map.groupBy(instances, ({ ServiceName }) => ServiceName)].map(([ServiceName, own]) => ({
+      ServiceName,
+      Tags: [...new Set(own.flatMap(({ Tags }) => Tags))].toSorted(),
+    })),
+  }));
+}
+
+interface Choice {
+  readonly count: number;
+  readonly key: string;
+}
+
+function choiceOf(text: string): Choice | undefined {
+  if (text === "") return undefined;
+  const [, count = "", key = ""] = /^(\d{1,9})\|(.+)$/s.exec(text) ?? [];
+  if (count === "" || Number(count) === 0) {
+    throw new HttpError(
+      400,
+      `malformed choose parameter ${JSON.stringify(text)}: expected "number|key", such as "2|host-a"`,
+    );
   }
+  return { count: Number(count), key };
+}
+
+/**
+ * Rendezvous hashing (Thaler and Ravishankar 1998): the instances with the highest hash of key and id, so that a key
+ * keeps its instances for as long as they are there.
+ */
+function choose(services: readonly NativeService[], choice: Choice | undefined): readonly NativeService[] {
+  if (choice === undefined) return services;
+  const hash = ({ ID }: NativeService): string => createHash("sha256").update(`${choice.key}\0${ID}`).digest("hex");
+  const ranked = services.map((service) => ({ service, hash: hash(service) }));
+  return ranked
+    .toSorted((a, b) => (a.hash > b.hash ? -1 : 1))
+    .slice(0, choice.count)
+    .map(({ service }) => service);
 }

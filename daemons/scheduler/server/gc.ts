@@ -14,6 +14,7 @@ import {
   jobVersions,
   nodes,
   nodeStates,
+  serviceRemovals,
 } from "#base/state/tables.ts";
 import { isClientTerminal, type KnownAlloc } from "./alloc-state.ts";
 import type { ClusterState } from "./cluster-state.ts";
@@ -92,6 +93,9 @@ function collectAllocs({ state, ages, nowNs, ops, goneAllocs, goneJobs }: Collec
     }
     goneAllocs.add(row.id);
     ops.push(remove(allocs, row.namespace, row.id));
+    for (const { id } of state.view.table(serviceRemovals).by("alloc", row.id)) {
+      ops.push(remove(serviceRemovals, row.namespace, id));
+    }
     if (report !== undefined) ops.push(remove(allocReports, row.namespace, row.id));
   }
 }

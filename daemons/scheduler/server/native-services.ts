@@ -2,7 +2,7 @@ import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Service } from "#base/protocol/service.ts";
-import { allocs } from "#base/state/tables.ts";
+import { serviceRemovals } from "#base/state/tables.ts";
 import { defineService } from "../client/alloc/service-definitions.ts";
 import { clientStatus, indexOfName, type KnownAlloc } from "./alloc-state.ts";
 import type { ClusterState } from "./cluster-state.ts";
@@ -25,17 +25,14 @@ export interface NativeService {
 }
 
 /**
- * The built-in service registrations. Nothing is registered: an allocation that runs, its ports and its job say it
- * all, so that nothing can be left behind when a node dies.
+ * The built-in service registrations of an allocation. Nothing is registered: an allocation that runs, its ports and its
+ * job say it all, so that nothing can be left behind when a node dies. What somebody took out by hand is left out.
  */
-export function nativeServices(state: ClusterState, namespace: string | undefined): NativeService[] {
-  const found: NativeService[] = [];
-  for (const row of state.view.table(allocs).list(namespace)) {
-    const known = state.known(row);
-    if (row.value.DesiredStatus !== "run" || clientStatus(known) !== "running") continue;
-    found.push(...servicesOf(state, known));
-  }
-  return found;
+export function servicesOfAlloc(state: ClusterState, known: KnownAlloc): NativeService[] {
+  const { alloc } = known;
+  if (alloc.DesiredStatus !== "run" || clientStatus(known) !== "running") return [];
+  const removals = state.view.table(serviceRemovals);
+  return servicesOf(state, known).filter(({ ID }) => removals.get(alloc.Namespace, ID) === undefined);
 }
 
 function servicesOf(state: ClusterState, known: KnownAlloc): NativeService[] {
@@ -86,7 +83,7 @@ function instanceOf(owned: Owned): NativeService {
     Address: defined.Address,
     Port: defined.Port,
     CreateIndex: known.createIndex,
-    ModifyIndex: known.modifyIndex,
+    ModifyIndex: known.createIndex,
   };
 }
 

@@ -26,6 +26,7 @@ import { NodeTable } from "./place/node-table.ts";
 import type { ServerContext } from "./server-context.ts";
 import { NamespaceEndpoint } from "./tenancy/namespace-endpoint.ts";
 import { NodePoolEndpoint } from "./tenancy/node-pool-endpoint.ts";
+import { ServiceCatalog } from "./service-catalog.ts";
 import { TableSync } from "./table-sync.ts";
 import { LockKeeper } from "./variables/lock-keeper.ts";
 import { VariableEndpoint } from "./variables/variable-endpoint.ts";
@@ -53,6 +54,7 @@ export interface SchedulerServer {
   readonly namespaces: NamespaceEndpoint;
   readonly nodePools: NodePoolEndpoint;
   readonly variables: VariableEndpoint;
+  readonly services: ServiceCatalog;
   readonly link: ServerLink;
   readonly periodic: PeriodicLauncher;
   readonly collector: Collector;
@@ -98,6 +100,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     deployments: parts.deployments,
     namespaces: new NamespaceEndpoint(context),
     nodePools: new NodePoolEndpoint(context),
+    services: parts.services,
     variables: new VariableEndpoint({ context, keeper: parts.locks }),
     configuration: parts.configuration,
     periodic: parts.periodic,
@@ -122,6 +125,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       unfollow?.();
       for (const part of lives) part.stop();
       watch.close();
+      parts.services.stop();
     },
   };
 }
@@ -158,6 +162,7 @@ function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServ
     configuration,
     collector: new Collector(context),
     locks: new LockKeeper(context),
+    services: new ServiceCatalog(state),
     drainer: new Drainer(context, nodes),
     periodic: new PeriodicLauncher(context, jobs),
     watch: new NodeWatch(state, clock),

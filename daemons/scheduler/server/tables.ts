@@ -14,6 +14,7 @@ import {
   nodeStates,
   rootKeys,
   schedulerConfigurations,
+  serviceRemovals,
   variables,
 } from "#base/state/tables.ts";
 
@@ -32,6 +33,7 @@ export const schedulerTables: readonly Table<unknown>[] = [
   nodes,
   nodeStates,
   deployments,
+  serviceRemovals,
   variables,
   rootKeys,
 ];

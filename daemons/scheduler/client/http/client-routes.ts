@@ -1,6 +1,7 @@
 import { route } from "#base/http/route.ts";
 import type { Route } from "#base/http/route.ts";
 import { clientAllocRoutes } from "./alloc-routes.ts";
+import { checkRoutes } from "./check-routes.ts";
 import { readNode, writeNode } from "./client-deps.ts";
 import type { ClientHttpDeps } from "./client-deps.ts";
 import { fsRoutes } from "./fs-routes.ts";
@@ -14,6 +15,7 @@ export function clientRoutes(deps: ClientHttpDeps): Route[] {
     ...logRoutes(deps),
     ...fsRoutes(deps),
     ...clientAllocRoutes(deps),
+    ...checkRoutes(deps),
     route({
       method: "GET",
       path: "/v1/client/stats",

@@ -106,6 +106,9 @@ export class FakeRegistry implements ServiceRegistry {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
+  checks() {
+    return [];
+  }
   say(id: string, status: CheckStatus) {
     for (const listener of this.#listeners) listener(id, status);
   }

@@ -310,6 +310,52 @@ test("services with the built-in provider are where their allocations run", asyn
   t.deepEqual((await get("/v1/service/web")).json, []);
 });
 
+test("services: of a job, of an allocation, chosen by key, taken out; others wake nobody", async (t) => {
+  const { get, put, delete: remove, cluster } = await api(t);
+  const Services = [{ Name: "web", PortLabel: "http", Provider: "nomad" }];
+  const Networks = [{ DynamicPorts: [{ Label: "http" }] }];
+  await put("/v1/jobs", sent({}, { Count: 5, Services, Networks }));
+  await put(
+    "/v1/jobs",
+    sent({ ID: "other", Name: "other" }, { Services: [{ ...Services[0], Name: "api" }], Networks }),
+  );
+  await cluster.settled();
+  for (const alloc of cluster.running()) await cluster.report(alloc);
+  const all = (await get("/v1/service/web")).json;
+  t.is(all.length, 5);
+  t.deepEqual((await get("/v1/job/app/services")).json, all);
+  t.deepEqual((await get(`/v1/allocation/${all[0].AllocID}/services`)).json, [all[0]]);
+  t.is((await get("/v1/allocation/none/services")).status, 404);
+  const chosen = async (choice: string) =>
+    (await get(`/v1/service/web?choose=${encodeURIComponent(choice)}`)).json.map((each: any) => each.ID);
+  const two = await chosen("2|host-a");
+  t.is(two.length, 2);
+  t.deepEqual(await chosen("2|host-a"), two);
+  t.deepEqual((await chosen("3|host-a")).slice(0, 2), two);
+  t.is((await get("/v1/service/web?choose=x")).status, 400);
+  t.is((await get("/v1/service/web?choose=0|a")).status, 400);
+  const index = (await get("/v1/service/web")).headers["x-nomad-index"];
+  const waiting = get(`/v1/service/web?index=${index}&wait=60s`);
+  for (const alloc of cluster.running("other")) await cluster.report(alloc);
+  t.is((await get("/v1/service/web")).headers["x-nomad-index"], index);
+  t.is((await remove(`/v1/service/web/${two[1]}`)).status, 200);
+  t.is((await waiting).json.length, 4);
+  t.deepEqual((await chosen("2|host-a"))[0], two[0]);
+  t.is((await remove(`/v1/service/web/${two[1]}`)).status, 404);
+  t.deepEqual(
+    (await get("/v1/services")).json[0].Services.map((each: any) => each.ServiceName),
+    ["api", "web"],
+  );
+});
+
+test("the actions of a job's tasks are listed", async (t) => {
+  const { get, put } = await api(t);
+  const Actions = [{ Name: "say", Command: "/bin/echo", Args: ["hello"] }];
+  await put("/v1/jobs", sent({}, { Tasks: [{ Name: "main", Driver: "mock", Actions }] }));
+  t.deepEqual((await get("/v1/job/app/actions")).json, [{ ...Actions[0], TaskName: "main", TaskGroupName: "web" }]);
+  t.is((await get("/v1/job/none/actions")).status, 404);
+});
+
 test("a job that holds slashes in its name", async (t) => {
   const { get, put, cluster } = await api(t);
   const ID = "team/app";
