@@ -23,6 +23,8 @@ export interface JobSource extends LibraryEffects {
   readonly variables?: readonly VariableInput[];
   /** False: values for variables the file does not declare are passed over. */
   readonly strictVariables?: boolean;
+  /** Steps of evaluation; where others wait for this turn to end, fewer than usual. */
+  readonly maxSteps?: number;
 }
 
 export type ParsedJob =
@@ -41,7 +43,13 @@ export function parseJob(given: JobSource): ParsedJob {
   const complain = (complaint: Complaint): void => {
     if (diagnostics.length < MAX_COMPLAINTS) diagnostics.push(locate(complaint, { source }));
   };
-  const root = rootScope({ source, complain, functions: functionLibrary(given), deferUnknown: true });
+  const root = rootScope({
+    source,
+    complain,
+    functions: functionLibrary(given),
+    deferUnknown: true,
+    maxSteps: given.maxSteps,
+  });
   const declared = resolveVariables(node, root, {
     inputs: given.variables ?? [],
     strict: given.strictVariables ?? true,
@@ -72,7 +80,7 @@ function decode(body: Body, declared: ResolvedVariables | undefined, root: Scope
 
 function readFields(fields: Fields, body: Body, complain: (complaint: Complaint) => void): Job | undefined {
   const { Label: label, ...rest } = fields;
-  const parsed = v.safeParse(JobSchema, { ID: label, ...rest });
+  const parsed = v.safeParse(JobSchema, { ID: label, Name: label, ...rest });
   if (parsed.success) return parsed.output;
   const span: Span = body.items.find((item) => item.kind === "block" && item.type === "job") ?? body;
   for (const issue of parsed.issues.slice(0, 10)) {

@@ -3,10 +3,13 @@ import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
+import type { VariableInput } from "#base/language/hcl/evaluate/variables.ts";
+import { functionsNamedIn } from "#base/language/hcl/functions/on-demand.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import { parseJob } from "#base/language/jobspec/parse-job.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
-import { block, flag, text } from "#base/protocol/schema.ts";
+import { block, flag, text, textMap } from "#base/protocol/schema.ts";
+import { jobToWire } from "#base/protocol/job-wire.ts";
 import { jobDiff } from "../server/job-diff.ts";
 import { sameSpecification } from "../server/job-specification.ts";
 import { nextLaunchMs } from "../server/periodic.ts";
@@ -19,8 +22,16 @@ import { MAX_JOB_BYTES } from "./job-write-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { readJob, submitJob } from "./requests.ts";
 
-const ParseBody = v.object({ JobHCL: text, Variables: text, Canonicalize: flag, HCLv1: flag });
+const ParseBody = v.object({
+  JobHCL: text,
+  Variables: text,
+  VariableFlags: textMap,
+  Canonicalize: flag,
+  HCLv1: flag,
+});
 const PlanBody = v.object({ Job: block(JobSchema), Diff: flag, PolicyOverride: flag });
+/** Parsing is one turn of the server: what needs more than some 10 ms is for the command line. */
+const MAX_PARSE_STEPS = 100_000;
 const given = { namespace: v.optional(v.string(), "") };
 
 /** Routes that tell what a job would be or do, and change nothing. */
@@ -74,21 +85,36 @@ function parseRoute({ server }: NomadHttpDeps): Route {
     query: v.object(given),
     body: jsonBody(ParseBody),
     maxBodyBytes: MAX_JOB_BYTES,
-    handle: ({ body }) => {
+    handle: async ({ body }) => {
       if (body.JobHCL === "") throw new HttpError(400, "Job spec is empty");
       if (body.HCLv1) throw new HttpError(400, "HCL1 job files are not supported: write the job in HCL2");
       const parsed = parseJob({
         source: body.JobHCL,
         fileName: "job.hcl",
-        variables:
-          body.Variables === "" ? [] : [{ kind: "file", source: { name: "variables.hcl", text: body.Variables } }],
+        variables: [
+          ...(body.Variables === "" ? [] : [fileInput(body.Variables)]),
+          ...Object.entries(body.VariableFlags).map(([name, given]) => flagInput(name, given)),
+        ],
+        onDemand: await functionsNamedIn(body.JobHCL + body.Variables),
+        maxSteps: MAX_PARSE_STEPS,
         now: () => env.clock.nowMs(),
         uuid: () => env.random.uuid(),
       });
       if (!parsed.ok) throw new HttpError(400, renderDiagnostics(parsed.diagnostics));
-      return { kind: "json", value: body.Canonicalize ? canonicalize(parsed.job) : parsed.job };
+      const job = jobToWire(body.Canonicalize ? canonicalize(parsed.job) : parsed.job);
+      // Of a job that was never registered.
+      const value = { ...job, Status: "", StatusDescription: "", CreateIndex: 0, ModifyIndex: 0, JobModifyIndex: 0 };
+      return { kind: "json", value };
     },
   });
+}
+
+function fileInput(content: string): VariableInput {
+  return { kind: "file", source: { name: "variables.hcl", text: content } };
+}
+
+function flagInput(name: string, given: string): VariableInput {
+  return { kind: "text", name, text: given, from: "flag" };
 }
 
 /** https://developer.hashicorp.com/nomad/api-docs/jobs#create-job-plan */
@@ -104,13 +130,17 @@ function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolea
   );
   return {
     Annotations: { DesiredTGUpdates: plan.annotations, PreemptedAllocs: null },
-    FailedTGAllocs: plan.result?.FailedTGAllocs ?? {},
+    FailedTGAllocs: orNull(plan.result?.FailedTGAllocs),
     NextPeriodicLaunch: nextLaunch(job, context.env.clock.nowMs()),
     JobModifyIndex: existing?.modifyIndex ?? 0,
     CreatedEvals: [],
     Diff: options.diff ? withUpdates(jobDiff(existing?.value, job), plan) : null,
     Warnings: options.warnings,
   };
+}
+
+function orNull<T extends object>(map: T | undefined): T | null {
+  return map === undefined || Object.keys(map).length === 0 ? null : map;
 }
 
 const UPDATE_NAMES = [

@@ -3,7 +3,7 @@ import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryInteger, queryText } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
-import { JobSubmissionSchema } from "#base/protocol/job-submission.ts";
+import { JobSubmissionSchema, type JobSubmission } from "#base/protocol/job-submission.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { anyMap, block, flag, integer, optionalInteger, text, textMap } from "#base/protocol/schema.ts";
 import type { Row } from "#base/state/table.ts";
@@ -44,13 +44,14 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
   const register = async (body: v.InferOutput<typeof RegisterBody>, namespace: string): Promise<Reply> => {
     refuseIfClosed(deps);
     const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, namespace);
+    const { submission, warning } = keptSubmission(job, body.Submission);
     const answer = await jobs.register(job, {
       ...(body.EnforceIndex ? { checkIndex: body.JobModifyIndex } : {}),
-      ...(body.Submission === null ? {} : { submission: body.Submission }),
+      ...(submission === undefined ? {} : { submission }),
       preserveCounts: body.PreserveCounts,
       evalPriority: body.EvalPriority,
     });
-    return written(orThrow(answer), warnings);
+    return written(orThrow(answer), [warnings, warning].filter((each) => each !== "").join("\n"));
   };
   const registering = {
     method: ["PUT", "POST"],
@@ -155,7 +156,12 @@ function dispatchRoute(deps: NomadHttpDeps): Route {
     handle: async ({ params, query, body }) => {
       refuseIfClosed(deps);
       const at = { namespace: oneNamespace(query.namespace), id: params.id };
-      const request = { payload: body.Payload, meta: body.Meta, idempotencyToken: query.idempotency_token };
+      const request = {
+        payload: body.Payload,
+        meta: body.Meta,
+        idempotencyToken: query.idempotency_token,
+        idPrefix: body.IdPrefixTemplate,
+      };
       const { jobId, evalId, index, jobModifyIndex } = orThrow(await dispatch(deps.server, at, request));
       const value = {
         DispatchedJobID: jobId,
@@ -226,6 +232,17 @@ function versionWrites(deps: NomadHttpDeps): Route[] {
       },
     }),
   ];
+}
+
+/** Longest source that is kept; the job itself is what counts. */
+const MAX_SOURCE_BYTES = 1_000_000;
+
+function keptSubmission(job: Job, given: JobSubmission | null): { submission?: JobSubmission; warning: string } {
+  if (given === null || job.Meta["nomad_discard_job_source"] === "true") return { warning: "" };
+  const bytes = Buffer.byteLength(given.Source) + Buffer.byteLength(given.Variables);
+  if (bytes <= MAX_SOURCE_BYTES) return { submission: given, warning: "" };
+  const warning = `the job source has ${bytes} bytes, more than the ${MAX_SOURCE_BYTES} that are kept: it was not stored`;
+  return { warning };
 }
 
 /** Operators may close the door while they repair something. */

@@ -9,6 +9,7 @@ import { jobPlanRoutes } from "./job-plan-routes.ts";
 import { jobHistoryRoutes } from "./job-history-routes.ts";
 import { jobReadRoutes } from "./job-read-routes.ts";
 import { jobRelatedRoutes } from "./job-related-routes.ts";
+import { jobTagRoutes } from "./job-tag-routes.ts";
 import { jobWriteRoutes } from "./job-write-routes.ts";
 import { metricsRoutes } from "./metrics-routes.ts";
 import { namespaceRoutes } from "./namespace-routes.ts";
@@ -28,6 +29,7 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...jobHistoryRoutes(deps),
     ...jobRelatedRoutes(deps),
     ...jobWriteRoutes(deps),
+    ...jobTagRoutes(deps),
     ...jobPlanRoutes(deps),
     ...allocRoutes(deps),
     ...evalRoutes(deps),

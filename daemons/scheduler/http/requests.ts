@@ -46,6 +46,7 @@ const STATUS: Readonly<Record<string, number>> = {
   bad_dispatch: 400,
   conflict: 409,
   bad_version: 400,
+  bad_tag: 400,
   bad_count: 400,
   no_group: 400,
   not_scalable: 400,

@@ -37,6 +37,11 @@ export class ClusterState {
     );
   }
 
+  /** Those of a job as it is registered now, oldest first: a purged one of the same name may have left some. */
+  currentVersions(job: Row<Job>): Row<Job>[] {
+    return this.jobVersions(job.namespace, job.id).filter(({ createIndex }) => createIndex >= job.createIndex);
+  }
+
   evaluation(namespace: string, id: string): Row<Evaluation> | undefined {
     return this.view.table(tables.evals).get(namespace, id);
   }

@@ -8,12 +8,16 @@ import { standingOf } from "./job-status.ts";
 /** Largest payload, decoded. https://developer.hashicorp.com/nomad/docs/job-specification/dispatch_payload */
 export const MAX_PAYLOAD_BYTES = 16 * 1024;
 
+const MAX_PREFIX = 128;
+
 export interface DispatchRequest {
   /** Base64; empty: none. */
   readonly payload: string;
   readonly meta: Readonly<Record<string, string>>;
   /** A request with the token of a dispatch that is not over gives that one again. */
   readonly idempotencyToken: string;
+  /** Stands in the id after `dispatch-`; empty: nothing. */
+  readonly idPrefix?: string;
 }
 
 export interface Dispatched extends JobAnswer {
@@ -39,7 +43,8 @@ export async function dispatch(
   if (same !== undefined) {
     return succeed({ jobId: same.id, evalId: "", index: same.modifyIndex, jobModifyIndex: same.modifyIndex });
   }
-  const ID = `${id}/dispatch-${Math.floor(env.clock.nowMs() / 1000)}-${env.random.uuid().slice(0, 8)}`;
+  const prefix = request.idPrefix === undefined || request.idPrefix === "" ? "" : `${request.idPrefix}-`;
+  const ID = `${id}/dispatch-${prefix}${Math.floor(env.clock.nowMs() / 1000)}-${env.random.uuid().slice(0, 8)}`;
   const child: Job = {
     ...parent.value,
     ID,
@@ -55,13 +60,16 @@ export async function dispatch(
 }
 
 /** What the job does not allow. */
-function problemOf(job: Job, { payload, meta }: DispatchRequest): string | undefined {
+function problemOf(job: Job, { payload, meta, idPrefix = "" }: DispatchRequest): string | undefined {
   const rules = job.ParameterizedJob;
   if (rules === null || job.Dispatched) return "specified job is not parameterized";
   if (job.Stop) return "specified job is stopped";
   if (rules.Payload === "required" && payload === "")
     return "payload is not provided but required by parameterized job";
   if (rules.Payload === "forbidden" && payload !== "") return "payload provided but forbidden by parameterized job";
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(payload)) return "payload is not base64";
+  if (idPrefix.length > MAX_PREFIX || /[\s\p{Cc}]/u.test(idPrefix))
+    return `id prefix ${JSON.stringify(idPrefix)} is not valid`;
   const bytes = Math.floor((payload.replace(/=+$/, "").length * 3) / 4);
   if (bytes > MAX_PAYLOAD_BYTES) return `payload exceeds maximum size; ${bytes} > ${MAX_PAYLOAD_BYTES}`;
   const allowed = new Set([...rules.MetaRequired, ...rules.MetaOptional]);

@@ -132,12 +132,14 @@ function collectDeployments({ state, ages, nowNs, ops, goneJobs }: Collection): 
   }
 }
 
-/** Versions of jobs that are gone, once no allocation needs them any more. */
+/** Versions of jobs that are gone (or were, before one of the same name came), once no allocation needs them any more. */
 function collectVersions({ state, ops, goneAllocs, goneJobs }: Collection): void {
   for (const row of state.view.table(jobVersions).list()) {
-    const { Namespace, ID } = row.value;
-    if (state.job(Namespace, ID) !== undefined && !goneJobs.has(`${Namespace}/${ID}`)) continue;
-    if (state.jobAllocs(Namespace, ID).some(({ alloc }) => !goneAllocs.has(alloc.ID))) continue;
+    const { Namespace, ID, Version } = row.value;
+    const job = state.job(Namespace, ID);
+    if (job !== undefined && row.createIndex >= job.createIndex && !goneJobs.has(`${Namespace}/${ID}`)) continue;
+    const isNeeded = ({ alloc }: KnownAlloc): boolean => alloc.JobVersion === Version && !goneAllocs.has(alloc.ID);
+    if (state.jobAllocs(Namespace, ID).some(isNeeded)) continue;
     ops.push(remove(jobVersions, row.namespace, row.id));
     if (state.view.table(jobSubmissions).get(row.namespace, row.id) !== undefined) {
       ops.push(remove(jobSubmissions, row.namespace, row.id));

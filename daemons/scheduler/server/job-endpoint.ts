@@ -151,7 +151,8 @@ export class JobEndpoint {
         return fail("bad_version", `current job has version ${now}; enforcing version ${to.enforcePriorVersion}`);
       }
       if (to.version === now) return fail("bad_version", `can't revert to current version`);
-      const target = this.#context.state.jobVersion(namespace, id, to.version)?.value;
+      const versions = this.#context.state.currentVersions(existing);
+      const target = versions.find(({ value }) => value.Version === to.version)?.value;
       if (target === undefined)
         return fail("not_found", `job "${id}" in namespace "${namespace}" at version ${to.version} not found`);
       return this.#write(existing, { wanted: { ...target, Stop: false }, options: {} });
@@ -181,8 +182,9 @@ export class JobEndpoint {
   ): Promise<Result<JobAnswer>> {
     const { wanted, options } = what;
     const same = existing !== undefined && sameSpecification(existing.value, wanted);
-    const version = existing === undefined ? 0 : existing.value.Version + (same ? 0 : 1);
-    const job: Job = { ...wanted, Version: version, Stable: false, SubmitTime: nowNsOf(this.#context) };
+    const version = existing === undefined ? this.#firstVersion(wanted) : existing.value.Version + (same ? 0 : 1);
+    const SubmitTime = nowNsOf(this.#context);
+    const job: Job = { ...wanted, Version: version, Stable: false, VersionTag: null, SubmitTime };
     const compare = existing === undefined ? absent(jobs, job.Namespace, job.ID) : unchanged(jobs, existing);
     const guard = namespaceGuard(this.#context.state.view, job.Namespace);
     const ops: Op[] = [];
@@ -221,9 +223,18 @@ export class JobEndpoint {
     return { Time, Count: null, PreviousCount, Message: outcome.message, Error: true, Meta, EvalID: "" };
   }
 
+  /** 0, or after those a purged job of the same name left for the allocations it still has. */
+  #firstVersion({ Namespace, ID }: Job): number {
+    const left = this.#context.state.jobVersions(Namespace, ID).at(-1);
+    return left === undefined ? 0 : left.value.Version + 1;
+  }
+
+  /** What has a tag is kept, and does not count. */
   #forgetOld(job: Job): Op[] {
     const { state } = this.#context;
-    const old = state.jobVersions(job.Namespace, job.ID).filter(({ value }) => value.Version !== job.Version);
+    const old = state
+      .jobVersions(job.Namespace, job.ID)
+      .filter(({ value }) => value.Version !== job.Version && value.VersionTag === null);
     const running = new Set(state.jobAllocs(job.Namespace, job.ID).map(({ alloc }) => alloc.JobVersion));
     const surplus = old.length + 1 - MAX_JOB_VERSIONS;
     const lastStable = old.findLast(({ value }) => value.Stable)?.value.Version;

@@ -2,7 +2,7 @@ import type { Complaint } from "../diagnostic.ts";
 import type { HclFunction } from "../functions/function.ts";
 import type { SourceText } from "../source.ts";
 import { evaluate } from "./evaluate.ts";
-import type { Scope } from "./scope.ts";
+import { MAX_STEPS, type Scope } from "./scope.ts";
 import type { Value } from "./value.ts";
 
 export interface RootOptions {
@@ -11,6 +11,7 @@ export interface RootOptions {
   readonly functions: ReadonlyMap<string, HclFunction>;
   readonly variables?: ReadonlyMap<string, Value>;
   readonly deferUnknown?: boolean;
+  readonly maxSteps?: number | undefined;
 }
 
 /** The outermost scope of a file. */
@@ -24,7 +25,7 @@ export function rootScope(options: RootOptions): Scope {
     deferUnknown,
     bound: undefined,
     item: undefined,
-    budget: { steps: 0, reported: false, complain },
+    budget: { steps: 0, maxSteps: options.maxSteps ?? MAX_STEPS, reported: false, complain },
     evaluate,
   };
 }

@@ -31,6 +31,8 @@ export interface Scope {
 
 export interface Budget {
   steps: number;
+  /** {@link MAX_STEPS}, or less where others wait. */
+  readonly maxSteps: number;
   reported: boolean;
   /** The root's: also heard where `try` and `can` listen to nothing else. */
   readonly complain: (complaint: Complaint) => void;
@@ -60,9 +62,9 @@ export function lookUp(scope: Scope, name: string): Value | undefined {
 /** False: the budget is used up; it has been complained about once. */
 export function spend({ budget }: Scope, span: Span, amount: number): boolean {
   budget.steps += amount;
-  if (budget.steps <= MAX_STEPS) return true;
+  if (budget.steps <= budget.maxSteps) return true;
   if (!budget.reported) {
-    const message = `this needs more than ${MAX_STEPS} evaluation steps`;
+    const message = `this needs more than ${budget.maxSteps} evaluation steps`;
     budget.complain({ code: "hcl_value", message, span: { start: span.start, end: span.end } });
   }
   budget.reported = true;

@@ -1,4 +1,5 @@
 import type { Job } from "#base/protocol/job.ts";
+import { jobToWire } from "#base/protocol/job-wire.ts";
 import type { Row } from "#base/state/table.ts";
 import type { ClusterState } from "../../server/cluster-state.ts";
 import { isTemplate } from "../../server/job-endpoint.ts";
@@ -10,8 +11,11 @@ export function jobAnswer(state: ClusterState, row: Row<Job>) {
   const standing = standingOf(state, row);
   const version = state.jobVersion(row.namespace, row.id, row.value.Version)?.value;
   return {
-    ...row.value,
-    Stable: version?.Stable ?? row.value.Stable,
+    ...jobToWire({
+      ...row.value,
+      Stable: version?.Stable ?? row.value.Stable,
+      VersionTag: version?.VersionTag ?? null,
+    }),
     Status: standing.status,
     StatusDescription: "",
     CreateIndex: row.createIndex,
@@ -24,7 +28,7 @@ export function jobAnswer(state: ClusterState, row: Row<Job>) {
 export function versionAnswer(state: ClusterState, row: Row<Job>) {
   const current = state.job(row.value.Namespace, row.value.ID);
   return {
-    ...row.value,
+    ...jobToWire(row.value),
     Status: current === undefined ? "dead" : standingOf(state, current).status,
     StatusDescription: "",
     CreateIndex: current?.createIndex ?? row.createIndex,

@@ -177,7 +177,8 @@ export class DeploymentEndpoint {
   #revert(deployment: Deployment): { readonly target: Job | undefined; readonly note: string } {
     if (!Object.values(deployment.TaskGroups).some((group) => group.AutoRevert)) return { target: undefined, note: "" };
     const { state } = this.#context;
-    const versions = state.jobVersions(deployment.Namespace, deployment.JobID).map(({ value }) => value);
+    const job = state.job(deployment.Namespace, deployment.JobID);
+    const versions = job === undefined ? [] : state.currentVersions(job).map(({ value }) => value);
     const failing = versions.find((each) => each.Version === deployment.JobVersion);
     const target = versions.findLast((each) => each.Stable && each.Version < deployment.JobVersion);
     if (target === undefined) return { target, note: " - no stable job version to auto revert to" };

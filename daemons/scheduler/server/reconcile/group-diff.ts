@@ -1,4 +1,5 @@
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
+import type { Task } from "#base/protocol/task.ts";
 
 /** `in-place`: the running tasks need not know. `destructive`: only new tasks can follow the change. */
 export type UpdateKind = "same" | "in-place" | "destructive";
@@ -21,26 +22,36 @@ function runtimeText(job: Job, group: TaskGroup): string {
     group.EphemeralDisk,
     group.Volumes,
     group.Consul,
-    group.Tasks.map((task) => [
-      task.Name,
-      task.Driver,
-      task.User,
-      task.Config,
-      task.Env,
-      task.Meta,
-      task.Resources,
-      task.Lifecycle,
-      task.Artifacts,
-      task.Templates,
-      task.VolumeMounts,
-      task.DispatchPayload,
-      task.LogConfig,
-      task.Leader,
-      task.Vault,
-      task.Consul,
-      task.Identity,
-      task.Identities,
-      task.Secrets,
-    ]),
+    group.Tasks.map(runtimeParts),
   ]);
+}
+
+/** The same for one task, in a group whose own blocks stay. */
+export function taskUpdateKind(before: Task, after: Task): UpdateKind {
+  if (JSON.stringify(runtimeParts(before)) !== JSON.stringify(runtimeParts(after))) return "destructive";
+  return JSON.stringify(before) === JSON.stringify(after) ? "same" : "in-place";
+}
+
+function runtimeParts(task: Task): readonly unknown[] {
+  return [
+    task.Name,
+    task.Driver,
+    task.User,
+    task.Config,
+    task.Env,
+    task.Meta,
+    task.Resources,
+    task.Lifecycle,
+    task.Artifacts,
+    task.Templates,
+    task.VolumeMounts,
+    task.DispatchPayload,
+    task.LogConfig,
+    task.Leader,
+    task.Vault,
+    task.Consul,
+    task.Identity,
+    task.Identities,
+    task.Secrets,
+  ];
 }
