@@ -1,9 +1,131 @@
-import type { AccessRule, RouteRequest } from "./route.ts";
+import type { Result } from "#base/env/errors.ts";
+import { HttpError } from "./http-error.ts";
 
-export type AccessVerdict = { readonly allowed: true } | { readonly allowed: false; readonly message: string };
+/** What a rule's target is when the handler itself, or each item of the list, decides. */
+export const SOME = Symbol("some");
 
-/** Decides whether a token opens a route. Asked before query and body are parsed, which are undefined here. */
-export type AccessPolicy = (rule: AccessRule, request: RouteRequest) => AccessVerdict | Promise<AccessVerdict>;
+/** Whom a route lets in. `public` needs no token at all, `any-token` any that is known; see {@link isAllowed}. */
+export type AccessRule = { readonly kind: "public" } | { readonly kind: "any-token" } | CapabilityRule;
+
+export interface CapabilityRule {
+  readonly kind: "capability";
+  readonly resource: string;
+  readonly capability: string;
+  /**
+   * Which one of the resource is asked for; `SOME`: the handler demands, or the items of the list are filtered.
+   * Default: of namespaces the one in the query, otherwise the only one.
+   */
+  readonly of?: (request: Targeted) => string | typeof SOME;
+  /** What each item of the list that is answered takes to be seen. */
+  readonly each?: EachRule;
+}
+
+export interface EachRule {
+  readonly resource: string;
+  readonly capability: string;
+  readonly nameOf: (item: unknown) => string;
+}
+
+/** What of a request says which one it is about. */
+export interface Targeted {
+  readonly params: Readonly<Record<string, string>>;
+  /** All values of each query parameter, in order, unparsed. */
+  readonly rawQuery: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Whose request it is, for logs: never a secret. */
+export interface Requester {
+  /** Empty: nobody said who they are. */
+  readonly accessorId: string;
+  readonly name: string;
+  readonly global: boolean;
+  /** RFC 3339; empty where it does not apply. */
+  readonly createTime: string;
+}
+
+/** What the holder of a token may do. */
+export interface Access {
+  readonly requester: Requester;
+  /** May do everything. */
+  readonly isManagement: boolean;
+  /** Came with no token. */
+  readonly isAnonymous: boolean;
+  /**
+   * `name` says which one, where a resource has many: a namespace, a node pool, a key; of variables
+   * `<namespace>/<path>`. Empty for resources there is one of.
+   */
+  allows(resource: string, capability: string, name: string): boolean;
+  /** Whether it is allowed for at least one name. */
+  allowsSome(resource: string, capability: string): boolean;
+}
+
+/** Says what a token may do; fails when there is no such token. Asked before query and body are parsed. */
+export type AccessPolicy = (token: string) => Result<Access> | Promise<Result<Access>>;
+
+export const nobody: Requester = { accessorId: "", name: "", global: false, createTime: "" };
+
+/** Everything, for everybody. */
+export const fullAccess: Access = {
+  requester: nobody,
+  isManagement: true,
+  isAnonymous: false,
+  allows: () => true,
+  allowsSome: () => true,
+};
+
+/** Nothing. */
+export const noAccess: Access = {
+  requester: nobody,
+  isManagement: false,
+  isAnonymous: true,
+  allows: () => false,
+  allowsSome: () => false,
+};
 
 /** No access control: for listeners that only the machine's own users reach. */
-export const openAccess: AccessPolicy = () => ({ allowed: true });
+export const openAccess: AccessPolicy = () => ({ ok: true, value: fullAccess });
+
+export const PERMISSION_DENIED = "Permission denied";
+
+/** Whether a rule lets a request in. */
+export function isAllowed(rule: AccessRule, access: Access, request: Targeted): boolean {
+  switch (rule.kind) {
+    case "public":
+      return true;
+    case "any-token":
+      return !access.isAnonymous;
+    case "capability": {
+      if (access.isManagement) return true;
+      const name = rule.of === undefined ? usualTarget(rule, request) : rule.of(request);
+      return name === SOME
+        ? access.allowsSome(rule.resource, rule.capability)
+        : access.allows(rule.resource, rule.capability, name);
+    }
+    default:
+      return rule satisfies never;
+  }
+}
+
+/** The items of a list that its reader may see. Other values stay as they are. */
+export function visibleItems(value: unknown, { resource, capability, nameOf }: EachRule, access: Access): unknown {
+  if (access.isManagement || !Array.isArray(value)) return value;
+  return value.filter((item: unknown) => access.allows(resource, capability, nameOf(item)));
+}
+
+/** For what only the body or the state tells. Throws the 403 that users know. */
+export function demand(
+  access: Access,
+  what: { readonly resource: string; readonly capability: string; readonly name: string },
+): void {
+  if (!access.isManagement && !access.allows(what.resource, what.capability, what.name)) {
+    throw new HttpError(403, PERMISSION_DENIED);
+  }
+}
+
+/** Namespaced things are in the namespace that the query names. */
+function usualTarget(rule: CapabilityRule, { rawQuery }: Targeted): string | typeof SOME {
+  if (rule.resource !== "namespace") return "";
+  const given = rawQuery.get("namespace")?.[0] ?? "";
+  if (given === "*" && rule.each !== undefined) return SOME;
+  return given === "" ? "default" : given;
+}

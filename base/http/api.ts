@@ -1,5 +1,5 @@
 import { CodedError, messageOf } from "#base/env/errors.ts";
-import { openAccess } from "./access.ts";
+import { isAllowed, noAccess, openAccess, PERMISSION_DENIED, type Access } from "./access.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { limitBody, type BodySpec } from "./body.ts";
 import { isForeignWrite } from "./cross-site.ts";
@@ -63,8 +63,12 @@ async function answer(serving: Serving, exchange: ExchangeRequest): Promise<Exch
   const { row, params } = match;
   const token = tokenOf(options.dialect, exchange.headers, target.query);
   const request = new Request(exchange, { method: match.method, target, params, token });
-  const verdict = await (options.access ?? openAccess)(row.access, request);
-  if (!verdict.allowed) throw new HttpError(403, verdict.message);
+  if (row.access.kind !== "public") {
+    const known = await (options.access ?? openAccess)(token);
+    if (!known.ok) throw new HttpError(403, known.error.message);
+    request.access = known.value;
+    if (!isAllowed(row.access, request.access, request)) throw new HttpError(403, PERMISSION_DENIED);
+  }
   request.query = row.query === undefined ? {} : parseQuery(row.query, serving.listsOf(row), target.query);
   request.body = row.body === undefined ? undefined : await readBody(row, row.body, exchange);
   const answering: Answering = { api: options, row, request };
@@ -77,6 +81,7 @@ class Request implements RouteRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly rawQuery: ReadonlyMap<string, readonly string[]>;
   readonly token: string;
+  access: Access = noAccess;
   query: unknown;
   body: unknown;
   readonly #exchange: ExchangeRequest;

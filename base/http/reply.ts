@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { visibleItems } from "./access.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { readLocal, waitOf } from "./blocking.ts";
 import { consistencyOf, singleServer } from "./consistency.ts";
@@ -105,7 +106,9 @@ function freshnessHeaders({ api }: Answering, mode: string): Headers {
 function renderValue(value: unknown, rendering: Rendering): ExchangeResponse {
   const { api, row, request, headers } = rendering;
   const query = request.rawQuery;
-  const shaped = shapeList(row, value, { query, compile: api.compileFilter });
+  const each = row.access.kind === "capability" ? row.access.each : undefined;
+  const seen = each === undefined ? value : visibleItems(value, each, request.access);
+  const shaped = shapeList(row, seen, { query, compile: api.compileFilter });
   if (shaped.nextToken !== undefined) headers[api.dialect.nextTokenHeader] = shaped.nextToken;
   headers["Content-Type"] ??= "application/json";
   const pretty = query.get("pretty")?.[0];

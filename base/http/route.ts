@@ -1,14 +1,9 @@
 import type * as v from "valibot";
 import type { Address } from "#base/env/net.ts";
+import type { Access, AccessRule } from "./access.ts";
 import type { BodySpec } from "./body.ts";
 
 export type Method = "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE" | "LIST";
-
-/** Whom a route lets in. `public` needs no token at all; capabilities are checked by the access policy that is in force. */
-export type AccessRule =
-  | { readonly kind: "public" }
-  | { readonly kind: "any-token" }
-  | { readonly kind: "capability"; readonly resource: string; readonly capability: string };
 
 /** A table of the state, as far as the kit needs to know one. */
 export interface NamedTable {
@@ -69,6 +64,8 @@ export interface RouteRequest<Q = unknown, B = unknown, P extends string = strin
   readonly headers: Readonly<Record<string, string>>;
   /** Empty when none was sent. */
   readonly token: string;
+  /** What the token may do; of a public route nothing, as nobody looked. */
+  readonly access: Access;
   readonly remote: Address;
   /** Aborts when the client went away or the server stops. */
   readonly signal: AbortSignal;

@@ -1,7 +1,7 @@
 import type { Env } from "#base/env/env.ts";
 import type { LogLevel } from "#base/env/log.ts";
 import { HttpError } from "#base/http/http-error.ts";
-import type { AccessRule } from "#base/http/route.ts";
+import type { AccessRule } from "#base/http/access.ts";
 import type { Store } from "#base/state/store.ts";
 import type { View } from "#base/state/table.ts";
 import type { CatalogWriter } from "../catalog/catalog-writer.ts";

@@ -3,6 +3,8 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import test from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
+import { fail, succeed } from "#base/env/errors.ts";
+import { demand, fullAccess, noAccess, SOME, type Access, type AccessRule } from "#base/http/access.ts";
 import { createApi } from "#base/http/api.ts";
 import { BlockingQueries } from "#base/state/blocking.ts";
 import { bytesBody, jsonBody } from "#base/http/body.ts";
@@ -312,10 +314,7 @@ test("a token comes from the API's header, as a bearer, or in Consul's query; th
   await world.add("a", "cat");
   const seed = {
     routes: petRoutes(world),
-    access: (rule: { kind: string }, { token }: { token: string }) =>
-      rule.kind === "public" || token === "secret"
-        ? ({ allowed: true } as const)
-        : ({ allowed: false, message: "Permission denied" } as const),
+    access: (token: string) => succeed(token === "secret" ? fullAccess : noAccess),
   };
   const nomad = apiOf(world, seed);
   const consul = apiOf(world, { ...seed, dialect: consulDialect });
@@ -330,6 +329,58 @@ test("a token comes from the API's header, as a bearer, or in Consul's query; th
   const { headers } = await consul(requestOf({ url: "/v1/pet/a?stale&token=secret" }));
   t.is(headers["X-Consul-Effective-Consistency"], "stale");
   t.truthy(headers["X-Consul-Index"]);
+});
+
+test("a rule names what it is about; lists show what their reader may see, and errors say no more", async (t) => {
+  const world = await makeState(t);
+  const may = (names: readonly string[]): Access => ({
+    ...noAccess,
+    isAnonymous: false,
+    allows: (_resource, capability, name) => capability === "read" && names.includes(name),
+    allowsSome: () => names.length > 0,
+  });
+  const rule = { kind: "capability", resource: "namespace", capability: "read" } as const;
+  const each = { resource: "namespace", capability: "read", nameOf: (item: unknown) => String(item) };
+  const list = (path: string, access: AccessRule): Route =>
+    route({ method: "GET", path, summary: "", access, handle: () => ({ kind: "json", value: ["a", "b", "c"] }) });
+  const api = apiOf(world, {
+    routes: [
+      list("/usual", rule),
+      list("/each", { ...rule, each }),
+      list("/named/:name", { ...rule, of: ({ params }) => params["name"] ?? "" }),
+      list("/any", { kind: "any-token" }),
+      route({
+        method: "GET",
+        path: "/inside",
+        summary: "",
+        access: { ...rule, of: () => SOME },
+        handle({ access }) {
+          demand(access, { resource: "namespace", capability: "read", name: "b" });
+          return { kind: "json", value: true };
+        },
+      }),
+    ],
+    access: (token) =>
+      token === "gone" ? fail("gone", "ACL token not found") : succeed(token === "" ? noAccess : may(token.split(","))),
+  });
+  const ask = async (url: string, token: string) => {
+    const answer = await api(requestOf({ url, headers: { "x-nomad-token": token } }));
+    return `${answer.status} ${await textOf(answer)}`;
+  };
+  t.is(await ask("/usual", "default"), '200 ["a","b","c"]');
+  t.is(await ask("/usual?namespace=b", "b"), '200 ["a","b","c"]');
+  t.is(await ask("/usual?namespace=b", "default"), "403 Permission denied");
+  t.is(await ask("/usual?namespace=*", "a"), "403 Permission denied");
+  t.is(await ask("/usual", ""), "403 Permission denied");
+  t.is(await ask("/usual", "gone"), "403 ACL token not found");
+  t.is(await ask("/each?namespace=*", "a,c"), '200 ["a","c"]');
+  t.is(await ask("/each?namespace=*", ""), "403 Permission denied");
+  t.is(await ask("/named/b", "b"), '200 ["a","b","c"]');
+  t.is(await ask("/named/b", "c"), "403 Permission denied");
+  t.is(await ask("/any", ""), "403 Permission denied");
+  t.is(await ask("/any", "x"), '200 ["a","b","c"]');
+  t.is(await ask("/inside", "a"), "403 Permission denied");
+  t.is(await ask("/inside", "b"), "200 true");
 });
 
 test("what is outside the state blocks by hash, or by an index that need not rise", async (t) => {
