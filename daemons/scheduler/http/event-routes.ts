@@ -1,35 +1,18 @@
 import * as v from "valibot";
+import type { Clock } from "#base/env/clock.ts";
 import { utf8 } from "#base/env/bytes.ts";
-import { BoundedQueue } from "#base/env/queue.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryInteger, queryTexts } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
-import type { ViewChange, ViewRowChange } from "#base/state/table.ts";
-import { allocReports, allocs, deployments, evals, jobs, nodes, nodeStates } from "#base/state/tables.ts";
 import type { ClusterState } from "../server/cluster-state.ts";
-import { allocAnswer } from "./answers/alloc.ts";
-import { deploymentAnswer } from "./answers/deployment.ts";
-import { evalAnswer } from "./answers/evaluation.ts";
-import { jobAnswer } from "./answers/job.ts";
-import { nodeAnswer } from "./answers/node.ts";
+import type { BufferedChange, EventBuffer } from "../server/events/event-buffer.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { namespaced, namespaceFilter, readJob } from "./requests.ts";
+import { eventsOf, isGlobal, type StreamEvent, type Topic } from "./stream-event.ts";
 
 const HEARTBEAT_MS = 30_000;
-/** Revisions a slow reader may be behind; above that its stream ends and it has to come again. */
-const MAX_BEHIND = 1000;
-const TOPICS = ["Job", "Allocation", "Evaluation", "Deployment", "Node"] as const;
-type Topic = (typeof TOPICS)[number];
-
-interface StreamEvent {
-  readonly Topic: Topic;
-  readonly Type: string;
-  readonly Key: string;
-  readonly Namespace: string;
-  readonly FilterKeys: readonly string[];
-  readonly Index: number;
-  readonly Payload: unknown;
-}
+/** Happenings that are looked at in one turn; a large revision takes several lines of the same index. */
+const SLICE = 100;
 
 /** https://developer.hashicorp.com/nomad/api-docs/events */
 export function eventRoutes({ server }: NomadHttpDeps): Route[] {
@@ -42,118 +25,96 @@ export function eventRoutes({ server }: NomadHttpDeps): Route[] {
       access: readJob,
       query: v.object({ ...namespaced, index: queryInteger, topic: queryTexts }),
       handle: ({ query, signal }) => {
-        const wanted = topicFilter(query.topic);
-        const namespace = namespaceFilter(query.namespace);
-        const body = lines(follow(signal, (event) => wanted(event) && inNamespace(event, namespace)));
+        const filter = filterOf(query.topic, namespaceFilter(query.namespace));
+        const start = server.events.placeOf(query.index ?? 0);
+        const body = lines(follow({ state, clock: env.clock, buffer: server.events, signal, start, filter }));
         return { kind: "stream", contentType: "application/json", body };
       },
     }),
   ];
+}
 
-  async function* follow(signal: AbortSignal, wanted: (event: StreamEvent) => boolean): AsyncGenerator<unknown> {
-    const behind = new BoundedQueue<unknown>(MAX_BEHIND);
-    let lost = false;
-    let wake = (): void => {};
-    const unfollow = state.view.onChange((change) => {
-      const Events = eventsOf(state, change).filter(wanted);
-      if (Events.length === 0) return;
-      if (!behind.push({ Index: change.revision, Events })) lost = true;
-      wake();
-    });
-    const onAbort = (): void => wake();
-    signal.addEventListener("abort", onAbort);
-    try {
-      yield {};
-      while (!signal.aborted && !lost) {
-        const next = behind.shift();
-        if (next !== undefined) {
-          yield next;
-          continue;
-        }
-        const heard = await new Promise<boolean>((resolve) => {
-          const timer = env.clock.after(HEARTBEAT_MS, () => resolve(false));
-          wake = () => {
-            timer.cancel();
-            resolve(true);
-          };
-        });
-        if (!heard) yield {};
-      }
-    } finally {
-      unfollow();
-      signal.removeEventListener("abort", onAbort);
+interface Filter {
+  readonly wants: (topic: Topic) => boolean;
+  readonly passes: (event: StreamEvent) => boolean;
+}
+
+interface Following {
+  readonly state: ClusterState;
+  readonly clock: Clock;
+  readonly buffer: EventBuffer;
+  readonly signal: AbortSignal;
+  readonly start: number;
+  readonly filter: Filter;
+}
+
+/** Ends when the reader goes, or is so slow that what comes next is not kept any more: it has to come again then. */
+async function* follow(following: Following): AsyncGenerator<unknown> {
+  const { buffer, signal } = following;
+  yield {};
+  for (let place = following.start; !signal.aborted;) {
+    const change = buffer.at(place);
+    if (change === "gone") return;
+    if (change === "ahead") {
+      if (!(await news(following))) yield {};
+      continue;
     }
+    yield* told(following, change);
+    place += 1;
   }
+}
+
+async function* told({ state, clock, filter }: Following, change: BufferedChange): AsyncGenerator<unknown> {
+  const { revision: Index, happenings } = change;
+  for (let at = 0; at < happenings.length; at += SLICE) {
+    if (at > 0) await new Promise<void>((resolve) => clock.soon(resolve));
+    const Events = happenings
+      .slice(at, at + SLICE)
+      .flatMap((each) => eventsOf(state, each, { Index, wants: filter.wants }))
+      .filter(filter.passes);
+    if (Events.length > 0) yield { Index, Events };
+  }
+}
+
+/** Resolves with false when nothing happened in time. */
+function news({ clock, buffer, signal }: Following): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (heard: boolean): void => {
+      timer.cancel();
+      ignore();
+      signal.removeEventListener("abort", onAbort);
+      resolve(heard);
+    };
+    const onAbort = (): void => done(true);
+    const timer = clock.after(HEARTBEAT_MS, () => done(false));
+    const ignore = buffer.onNext(() => done(true));
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) done(true);
+  });
 }
 
 async function* lines(values: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
   for await (const value of values) yield utf8(`${JSON.stringify(value)}\n`);
 }
 
-function inNamespace(event: StreamEvent, namespace: string | undefined): boolean {
-  return namespace === undefined || event.Topic === "Node" || event.Namespace === namespace;
-}
-
 /** `Topic`, `Topic:key`, `*` or `*:key`; none is everything. */
-function topicFilter(topics: readonly string[]): (event: StreamEvent) => boolean {
-  if (topics.length === 0) return () => true;
-  const wanted = topics.map((text) => {
+function filterOf(topics: readonly string[], namespace: string | undefined): Filter {
+  const wanted = (topics.length === 0 ? ["*"] : topics).map((text) => {
     const [topic = "", key = "*"] = text.split(/:(.*)/s);
-    if (topic !== "*" && topic === "") throw new HttpError(400, `Invalid key value pair for topic: topic=${text}`);
+    if (topic === "") throw new HttpError(400, `Invalid key value pair for topic: topic=${text}`);
     return { topic, key };
   });
-  return (event) =>
+  const passes = (event: StreamEvent): boolean => {
+    if (namespace !== undefined && !isGlobal(event) && event.Namespace !== namespace) return false;
+    return wanted.some(({ topic, key }) => {
+      if (key !== "*" && key !== event.Key && !event.FilterKeys.includes(key)) return false;
+      return topic === "*" || topic === event.Topic || topic === event.Type;
+    });
+  };
+  // `NodeDrain` is named among the topics: it is a type of Node.
+  const wants = (topic: Topic): boolean =>
     wanted.some(
-      ({ topic, key }) =>
-        (topic === "*" || topic === event.Topic) &&
-        (key === "*" || key === event.Key || event.FilterKeys.includes(key)),
+      (each) => each.topic === "*" || each.topic === topic || (each.topic === "NodeDrain" && topic === "Node"),
     );
-}
-
-function eventsOf(state: ClusterState, { rows, revision }: ViewChange): StreamEvent[] {
-  return rows.flatMap((row) => eventOf(state, row, revision) ?? []);
-}
-
-function eventOf(state: ClusterState, row: ViewRowChange, Index: number): StreamEvent | undefined {
-  const { table, namespace: Namespace, id } = row;
-  switch (table) {
-    case jobs.name: {
-      const job = state.job(Namespace, id);
-      const Payload = { Job: job === undefined ? null : jobAnswer(state, job) };
-      const Type = job === undefined || job.value.Stop ? "JobDeregistered" : "JobRegistered";
-      return { Topic: "Job", Type, Key: id, Namespace, FilterKeys: [], Index, Payload };
-    }
-    case allocs.name:
-    case allocReports.name: {
-      const found = state.alloc(Namespace, id);
-      if (found === undefined) return undefined;
-      const { Job: _job, ...Allocation } = allocAnswer(state, state.known(found));
-      const Type = table === allocs.name ? "PlanResult" : "AllocationUpdated";
-      const FilterKeys = [found.value.JobID, found.value.DeploymentID].filter((key) => key !== "");
-      return { Topic: "Allocation", Type, Key: id, Namespace, FilterKeys, Index, Payload: { Allocation } };
-    }
-    case evals.name: {
-      const found = state.evaluation(Namespace, id);
-      if (found === undefined) return undefined;
-      const FilterKeys = [found.value.JobID, found.value.DeploymentID].filter((key) => key !== "");
-      const Payload = { Evaluation: evalAnswer(found) };
-      return { Topic: "Evaluation", Type: "EvaluationUpdated", Key: id, Namespace, FilterKeys, Index, Payload };
-    }
-    case deployments.name: {
-      const found = state.deploymentById(id);
-      if (found === undefined) return undefined;
-      const Payload = { Deployment: deploymentAnswer(state, found) };
-      const FilterKeys = [found.value.JobID];
-      return { Topic: "Deployment", Type: "DeploymentStatusUpdate", Key: id, Namespace, FilterKeys, Index, Payload };
-    }
-    case nodes.name:
-    case nodeStates.name: {
-      const found = state.node(id);
-      const Payload = { Node: found === undefined ? null : nodeAnswer(state, found) };
-      const Type = found === undefined ? "NodeDeregistration" : table === nodes.name ? "NodeRegistration" : "NodeEvent";
-      return { Topic: "Node", Type, Key: id, Namespace: "", FilterKeys: [], Index, Payload };
-    }
-    default:
-      return undefined;
-  }
+  return { wants, passes };
 }

@@ -32,10 +32,11 @@ export function servicesOfAlloc(state: ClusterState, known: KnownAlloc): NativeS
   const { alloc } = known;
   if (alloc.DesiredStatus !== "run" || clientStatus(known) !== "running") return [];
   const removals = state.view.table(serviceRemovals);
-  return servicesOf(state, known).filter(({ ID }) => removals.get(alloc.Namespace, ID) === undefined);
+  return allocServices(state, known).filter(({ ID }) => removals.get(alloc.Namespace, ID) === undefined);
 }
 
-function servicesOf(state: ClusterState, known: KnownAlloc): NativeService[] {
+/** What an allocation offers while it runs. */
+export function allocServices(state: ClusterState, known: KnownAlloc): NativeService[] {
   const { alloc } = known;
   const job = state.jobVersion(alloc.Namespace, alloc.JobID, alloc.JobVersion)?.value;
   const group = job?.TaskGroups.find(({ Name }) => Name === alloc.TaskGroup);

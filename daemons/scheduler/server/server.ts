@@ -13,6 +13,7 @@ import { ClusterState } from "./cluster-state.ts";
 import { DeploymentEndpoint } from "./deploy/deployment-endpoint.ts";
 import { DeploymentWatcher } from "./deploy/watcher.ts";
 import { Drainer } from "./drainer.ts";
+import { EventBuffer } from "./events/event-buffer.ts";
 import { Heartbeats } from "./heartbeat.ts";
 import { heartbeatTimer } from "./heartbeat-timer.ts";
 import { JobEndpoint } from "./job-endpoint.ts";
@@ -58,6 +59,7 @@ export interface SchedulerServer {
   readonly link: ServerLink;
   readonly periodic: PeriodicLauncher;
   readonly collector: Collector;
+  readonly events: EventBuffer;
   stats(): SchedulerStats;
   /** How operators set the scheduler up. */
   configuration(): SchedulerConfiguration;
@@ -88,6 +90,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     deploymentWatcher.apply(change);
     parts.drainer.apply(change);
     parts.periodic.apply(change);
+    parts.events.apply(change);
     parts.locks.apply(change);
   };
   const lives = [beats, worker, deploymentWatcher, parts.drainer, parts.periodic, parts.collector, parts.locks];
@@ -105,6 +108,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     configuration: parts.configuration,
     periodic: parts.periodic,
     collector: parts.collector,
+    events: parts.events,
     link: createLocalLink({ context, nodes: parts.nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
     stats: () => ({
       evalsQueued: broker.size,
@@ -161,6 +165,7 @@ function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServ
     deployments,
     configuration,
     collector: new Collector(context),
+    events: new EventBuffer(state),
     locks: new LockKeeper(context),
     services: new ServiceCatalog(state),
     drainer: new Drainer(context, nodes),

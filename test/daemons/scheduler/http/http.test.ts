@@ -243,6 +243,52 @@ test("the event stream begins with a heartbeat and gives what its topics ask for
   while (!(await lines.next()).done);
 });
 
+test("the event stream starts in the past and knows namespaces", async (t) => {
+  const { send, put, cluster } = await api(t);
+  await put("/v1/jobs", sent());
+  await cluster.settled();
+  for (const alloc of cluster.running()) await cluster.report(alloc);
+  const { createIndex } = cluster.state.job("default", "app")!;
+  const events = async (query: string, until: string) => {
+    const abort = new AbortController();
+    const { body } = await send("GET", `/v1/event/stream${query}`, undefined, abort.signal);
+    const seen: { Index: number; name: string }[] = [];
+    for await (const line of body as AsyncIterable<Uint8Array>) {
+      const { Events = [] } = JSON.parse(Buffer.from(line).toString());
+      for (const event of Events) seen.push({ Index: event.Index, name: `${event.Topic} ${event.Type}` });
+      if (seen.some(({ name }) => name === until)) abort.abort();
+    }
+    return seen;
+  };
+  const all = await events("", "Allocation AllocationUpdated");
+  for (const name of [
+    "Node NodeRegistration",
+    "Job JobRegistered",
+    "Evaluation EvaluationUpdated",
+    "Allocation PlanResult",
+  ]) {
+    t.true(
+      all.some((each) => each.name === name),
+      name,
+    );
+  }
+  t.deepEqual(
+    all.map(({ Index }) => Index),
+    all.map(({ Index }) => Index).toSorted((a, b) => a - b),
+  );
+  const later = await events(
+    `?index=${createIndex}&topic=Job:app&topic=Allocation:app`,
+    "Allocation AllocationUpdated",
+  );
+  t.is(later[0]?.name, "Job JobRegistered");
+  t.true(later.every(({ Index }) => Index >= createIndex));
+  t.is((await send("GET", "/v1/event/stream?topic=:x")).status, 400);
+  // Nothing of another namespace; a node belongs to none.
+  await cluster.server.nodes.setEligibility("node-1", "ineligible");
+  const foreign = await events("?namespace=other", "Node NodeEligibility");
+  t.true(foreign.every(({ name }) => name.startsWith("Node")));
+});
+
 test("agent, status, operator and metrics", async (t) => {
   const { get, put } = await api(t);
   await put("/v1/jobs", sent());

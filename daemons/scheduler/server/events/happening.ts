@@ -1,0 +1,70 @@
+import type { Deployment } from "#base/protocol/deployment.ts";
+import type { Evaluation } from "#base/protocol/evaluation.ts";
+import type { Job } from "#base/protocol/job.ts";
+import type { NodePool } from "#base/protocol/node-pool.ts";
+import type { Node, NodeState } from "#base/protocol/node.ts";
+import type { Row, ViewChange, ViewRowChange } from "#base/state/table.ts";
+import { allocReports, allocs, deployments, evals, jobs, nodePools, nodes, nodeStates } from "#base/state/tables.ts";
+import type { KnownAlloc } from "../alloc-state.ts";
+import type { ClusterState } from "../cluster-state.ts";
+
+/** What one written record was about, with the records as they were then. Undefined rows: gone. */
+export type Happening =
+  | { readonly of: "job"; readonly at: At; readonly row: Row<Job> | undefined; readonly collected: boolean }
+  | { readonly of: "alloc"; readonly at: At; readonly cause: "plan" | "report"; readonly known: KnownAlloc }
+  | { readonly of: "eval"; readonly at: At; readonly row: Row<Evaluation> }
+  | { readonly of: "deployment"; readonly at: At; readonly row: Row<Deployment> }
+  | {
+      readonly of: "node";
+      readonly at: At;
+      readonly cause: "registration" | "state";
+      readonly row: Row<Node> | undefined;
+      readonly state: Row<NodeState> | undefined;
+    }
+  | { readonly of: "pool"; readonly at: At; readonly row: Row<NodePool> | undefined };
+
+export interface At {
+  readonly namespace: string;
+  readonly id: string;
+}
+
+export function happeningsOf(state: ClusterState, { rows }: ViewChange): Happening[] {
+  // A person who purges a job leaves an evaluation; the collector does not.
+  const collected = !rows.some(({ table, kind }) => table === evals.name && kind === "put");
+  return rows.flatMap((row) => happeningOf(state, row, collected) ?? []);
+}
+
+function happeningOf(
+  state: ClusterState,
+  { table, namespace, id }: ViewRowChange,
+  collected: boolean,
+): Happening | undefined {
+  const at = { namespace, id };
+  switch (table) {
+    case jobs.name:
+      return { of: "job", at, row: state.job(namespace, id), collected };
+    case allocs.name:
+    case allocReports.name: {
+      const row = state.alloc(namespace, id);
+      if (row === undefined) return undefined;
+      return { of: "alloc", at, cause: table === allocs.name ? "plan" : "report", known: state.known(row) };
+    }
+    case evals.name: {
+      const row = state.evaluation(namespace, id);
+      return row === undefined ? undefined : { of: "eval", at, row };
+    }
+    case deployments.name: {
+      const row = state.deploymentById(id);
+      return row === undefined ? undefined : { of: "deployment", at, row };
+    }
+    case nodes.name:
+    case nodeStates.name: {
+      const cause = table === nodes.name ? "registration" : "state";
+      return { of: "node", at, cause, row: state.node(id), state: state.nodeState(id) };
+    }
+    case nodePools.name:
+      return { of: "pool", at, row: state.view.table(nodePools).get(namespace, id) };
+    default:
+      return undefined;
+  }
+}
