@@ -11,6 +11,7 @@ export function agentFacts({ config, env, addresses, nodeName, state, version }:
     version,
     rpcAddress: { host: addresses.advertise, port: config.ports.rpc },
     servesClient: config.client.enabled,
+    search: config.server.search,
     config: () => publicConfig(config),
     stats: () => {
       const { engine, revision, keys, bytes } = state.store.status();

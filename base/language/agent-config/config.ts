@@ -67,6 +67,7 @@ const ServerSchema = settings({
   jobMaxSourceSize: whole(1_000_000),
   encrypt: text,
   serverJoin: JoinSchema,
+  search: settings({ fuzzyEnabled: on, limitQuery: whole(20), limitResults: whole(100), minTermLength: whole(2) }),
   /** `schedulerAlgorithm`, `memoryOversubscription` and `preemption` of a new cluster. */
   defaultSchedulerConfig: settings({
     schedulerAlgorithm: v.nullish(v.picklist(["binpack", "spread"]), "binpack"),

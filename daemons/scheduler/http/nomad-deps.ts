@@ -1,3 +1,4 @@
+import type { SearchLimits } from "../server/search/fuzzy-search.ts";
 import type { SchedulerServer } from "../server/server.ts";
 
 /** What the routes answer from. */
@@ -15,6 +16,8 @@ export interface AgentFacts {
   /** Of the internal API between nodes. */
   readonly rpcAddress: { readonly host: string; readonly port: number };
   readonly servesClient: boolean;
+  /** Of fuzzy searches. */
+  readonly search?: SearchLimits;
   /** Configuration in force, secrets left out. */
   config(): Readonly<Record<string, unknown>>;
   /** Further sections of `/v1/agent/self`'s stats. */

@@ -36,6 +36,17 @@ const scheduler: BlockTable = {
   blocks: { preemption_config: nestedBlock("preemptionConfig", preemption) },
 };
 
+const search: BlockTable = {
+  name: "search",
+  attributes: {
+    fuzzy_enabled: to("fuzzyEnabled", flag),
+    limit_query: to("limitQuery", positive),
+    limit_results: to("limitResults", positive),
+    min_term_length: to("minTermLength", positive),
+  },
+  blocks: {},
+};
+
 export const server: BlockTable = {
   name: "server",
   attributes: {
@@ -60,7 +71,11 @@ export const server: BlockTable = {
     job_max_source_size: to("jobMaxSourceSize", bytes),
     encrypt: to("encrypt", text),
   },
-  blocks: { ...serverJoin, default_scheduler_config: nestedBlock("defaultSchedulerConfig", scheduler) },
+  blocks: {
+    ...serverJoin,
+    search: nestedBlock("search", search),
+    default_scheduler_config: nestedBlock("defaultSchedulerConfig", scheduler),
+  },
   ignored: {
     retry_join: "write: server_join { retry_join = [ … ] }",
     start_join: "write: server_join { start_join = [ … ] }",

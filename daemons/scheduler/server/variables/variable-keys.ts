@@ -18,7 +18,9 @@ export function variableKeys({ state, store, keyring, ...rest }: ServerContext):
       return false;
     },
     async rekey(keyId) {
-      for (const row of [...table.list()]) {
+      // A list of its own: the table changes while this waits.
+      const rows = [...table.list()];
+      for (const row of rows) {
         if (row.value.KeyID !== keyId) continue;
         const context = sealedAt(row.namespace, row.id);
         const plain = keyring.decrypt(row.value, context);
