@@ -20,6 +20,7 @@ import { fingerprintNode } from "./fingerprint/fingerprint.ts";
 import { loadIdentity } from "./fingerprint/node-identity.ts";
 import { createLogRotation } from "./logs/log-rotation.ts";
 import type { LogRotation } from "./logs/log-rotation.ts";
+import { stopWhenLonely, type LonelyStop } from "./lonely-stop.ts";
 import { keepRegistered } from "./registration.ts";
 import type { Registration } from "./registration.ts";
 import { createReportOutbox } from "./report-outbox.ts";
@@ -60,6 +61,7 @@ export class SchedulerClient {
   #state: ClientState | undefined;
   #shared: AllocRunnerDeps | undefined;
   #registration: Registration | undefined;
+  #lonely: LonelyStop | undefined;
   #watch: AllocWatch | undefined;
   #endStatus: () => void = () => {};
   #stopped = false;
@@ -87,7 +89,8 @@ export class SchedulerClient {
       this.#runners.get(allocOfService(id))?.serviceStatus(id, status),
     );
     await this.#takeUp(this.#state);
-    this.#registration = keepRegistered(env, this.#deps.link, () => this.node());
+    this.#lonely = stopWhenLonely(env, () => this.#runners.values());
+    this.#registration = keepRegistered(env, this.#deps.link, { node: () => this.node(), contact: this.#lonely });
     this.#watch = watchAllocs(env, this.#deps.link, {
       nodeId: identity.nodeId,
       ready: this.#registration.registered,
@@ -110,6 +113,7 @@ export class SchedulerClient {
     this.#stopped = true;
     this.#watch?.close();
     this.#registration?.close();
+    this.#lonely?.close();
     for (const timer of this.#timers.values()) timer.cancel();
     if (this.#deps.onStop === "stop") await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
     for (const runner of this.#runners.values()) runner.leave();

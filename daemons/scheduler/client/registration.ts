@@ -17,7 +17,12 @@ export interface Registration {
 const BEAT_SHARE = 0.5;
 
 /** Registers this node, then keeps saying that it lives. A server that forgot the node is told again. */
-export function keepRegistered(env: Env, link: ServerLink, node: () => Node): Registration {
+export function keepRegistered(
+  env: Env,
+  link: ServerLink,
+  of: { readonly node: () => Node; readonly contact: { heard(): void; missed(): void } },
+): Registration {
+  const { node, contact } = of;
   const closing = new AbortController();
   let wake = new AbortController();
   let dirty = true;
@@ -45,11 +50,13 @@ export function keepRegistered(env: Env, link: ServerLink, node: () => Node): Re
       let pauseMs: number;
       try {
         const reply = await beat();
+        contact.heard();
         known();
         failures = 0;
         pauseMs = reply.ttlMs * BEAT_SHARE;
       } catch (thrown) {
         failures += 1;
+        contact.missed();
         pauseMs = backoffMs(failures, env.random);
         env.log.warn("cannot reach a server; this node's tasks run on", { error: messageOf(thrown) });
       }

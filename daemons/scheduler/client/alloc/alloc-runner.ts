@@ -1,6 +1,7 @@
 import { nowNs, sleep } from "#base/env/clock.ts";
 import { fail, succeed } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
+import type { AllocClientStatus } from "#base/protocol/alloc.ts";
 import type { CheckStatus } from "#base/protocol/catalog.ts";
 import type { Service } from "#base/protocol/service.ts";
 import type { Task } from "#base/protocol/task.ts";
@@ -21,6 +22,7 @@ import { foldStatus } from "./alloc-status.ts";
 import { groupOf, isMain } from "./group-tasks.ts";
 import { planLifecycle } from "./lifecycle-plan.ts";
 import type { MemberTask } from "./lifecycle-plan.ts";
+import { createRunLimit, RUN_LIMIT_DESCRIPTION, type RunLimit } from "./run-limit.ts";
 import { groupLookup } from "./task-environment.ts";
 import { newAttemptId, startScope, surroundTask } from "./task-host.ts";
 import type { TaskHost } from "./task-host.ts";
@@ -40,6 +42,7 @@ export class AllocRunner {
   #groupRegistered = false;
   #verdict: HealthVerdict | null;
   #health: AllocHealth | undefined;
+  #limit: RunLimit | undefined;
   readonly #atEnd: (() => void)[] = [];
 
   constructor(deps: AllocRunnerDeps, initial: ClientAlloc, saved?: SavedTasks) {
@@ -80,6 +83,7 @@ export class AllocRunner {
       await buildAllocDir(this.#deps.env.disk, this.dir);
     }
     this.#watchHealth();
+    this.#limitRun();
     await Promise.all([...this.tasks.values()].map((runner) => runner.resume()));
     this.#ready = true;
     this.#advance();
@@ -105,6 +109,7 @@ export class AllocRunner {
         if (record.phase.kind === "running") this.#registerTask(task, record.phase.handle);
       }
       if (this.#groupRegistered) this.#registerGroup();
+      this.#limitRun();
     }
     this.#advance();
     // The servers lost sight of it, and this node hears of it: it is in reach again, and says how it fared.
@@ -141,6 +146,7 @@ export class AllocRunner {
   /** Lets go of everything; the tasks run on. */
   leave(): void {
     this.#health?.close();
+    this.#limit?.close();
     this.#services?.close();
     for (const runner of this.tasks.values()) runner.leave();
     this.#ready = false;
@@ -209,7 +215,10 @@ export class AllocRunner {
     const plan = planLifecycle(members, this.#stopping);
     const { ID } = this.#current.alloc;
     for (const name of plan.begin) {
-      this.tasks.get(name)?.send({ kind: "begin", attempt: newAttemptId(this.#deps, ID, name) });
+      const task = this.tasks.get(name);
+      // Time is up for what comes after, too.
+      if (this.#limit?.exceeded === true) task?.send({ kind: "stop", why: undefined });
+      else task?.send({ kind: "begin", attempt: newAttemptId(this.#deps, ID, name) });
     }
     for (const { name, why } of plan.stop) this.tasks.get(name)?.send({ kind: "stop", why });
     const mainUp = members.every(({ task, record }) => !isMain(task) || record.phase.kind === "running");
@@ -262,6 +271,18 @@ export class AllocRunner {
     await this.#services?.deregister(taskName);
   }
 
+  #limitRun(): void {
+    const { job } = this.#current;
+    const limitNs = groupOf(this.#current)?.MaxRunDuration ?? 0;
+    if ((job.Type !== "batch" && job.Type !== "sysbatch") || this.isTerminal()) return;
+    if (limitNs <= 0 && this.#limit === undefined) return;
+    this.#limit ??= createRunLimit(this.#deps.env, () => void this.stop());
+    this.#limit.set(
+      limitNs,
+      this.#records().map(({ state }) => state),
+    );
+  }
+
   #watchHealth(): void {
     const { alloc, job } = this.#current;
     if (alloc.DeploymentID === "" && (job.Type !== "service" || alloc.PreviousAllocation === "")) return;
@@ -296,7 +317,10 @@ export class AllocRunner {
   #report(): void {
     const { alloc } = this.#current;
     const states = Object.fromEntries([...this.tasks].map(([name, runner]) => [name, runner.record().state]));
-    const { status, description } = foldStatus(Object.values(states));
+    const folded = foldStatus(Object.values(states));
+    const { status, description } = this.#expired(folded.status)
+      ? { status: "complete" as const, description: RUN_LIMIT_DESCRIPTION }
+      : folded;
     this.#deps.report({
       AllocID: alloc.ID,
       NodeID: alloc.NodeID,
@@ -311,8 +335,14 @@ export class AllocRunner {
     });
   }
 
+  /** What was killed because its time was up did not fail. */
+  #expired(status: AllocClientStatus): boolean {
+    return this.#limit?.exceeded === true && (status === "complete" || status === "failed" || status === "pending");
+  }
+
   #ended(): void {
     this.#health?.close();
+    this.#limit?.close();
     void this.#deregister("");
     for (const done of this.#atEnd.splice(0)) done();
   }

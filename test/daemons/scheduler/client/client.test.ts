@@ -398,6 +398,38 @@ test("servers that are away lose nothing: reports wait, the folder goes when the
   t.pass();
 });
 
+test("batch work that takes longer than it may is complete, and nothing is run after it", async (t) => {
+  const { servers, start } = place(t);
+  const client = await start("stop");
+  t.teardown(() => client.stop());
+  const tasks = [
+    mock("main", { run_for: "1h" }),
+    mock("late", { run_for: "1ms" }, { Lifecycle: { Hook: "poststop" } }),
+  ];
+  servers.set(jobOf(tasks, { type: "batch", group: { MaxRunDuration: 300e6 } }), { ID: "long" });
+  const over = await servers.until("long", ({ ClientStatus }) => ClientStatus === "complete");
+  t.is(over.ClientDescription, "allocation exceeded max_run_duration");
+  t.is(over.TaskStates["main"]?.State, "dead");
+  t.is(over.TaskStates["late"]?.StartedAt, 0);
+});
+
+test("without servers for stop_on_client_after the allocation ends, and no other", async (t) => {
+  const { servers, start } = place(t);
+  servers.ttlMs = 200;
+  const client = await start("stop");
+  t.teardown(() => client.stop());
+  servers.set(jobOf([mock("main", { run_for: "1h" })], { group: { Disconnect: { StopOnClientAfter: 100e6 } } }), {
+    ID: "shy",
+  });
+  servers.set(jobOf([mock("main", { run_for: "1h" })]), { ID: "bold" });
+  for (const id of ["shy", "bold"]) await servers.until(id, ({ ClientStatus }) => ClientStatus === "running");
+  servers.away = true;
+  while (client.runner("shy")?.isTerminal() !== true) await new Promise((resolve) => setTimeout(resolve, 20));
+  t.false(client.runner("bold")?.isTerminal());
+  servers.away = false;
+  t.is((await servers.until("shy", ({ ClientStatus }) => ClientStatus === "complete")).ClientStatus, "complete");
+});
+
 test("a log that grows is cut into files of its limit while the task goes on writing; readers see one stream", async (t) => {
   const { dir, env } = place(t);
   const name = { folder: dir, task: "web", stream: "stdout" as const };

@@ -14,6 +14,7 @@ export class FakeServers implements ServerLink {
   readonly history: AllocReport[] = [];
   readonly nodes: Node[] = [];
   away = false;
+  ttlMs = 10_000;
   readonly #allocs = new Map<string, ClientAlloc>();
   #index = 1;
   readonly #wake: (() => void)[] = [];
@@ -22,11 +23,11 @@ export class FakeServers implements ServerLink {
   register(node: Node) {
     this.#mustBeHere();
     this.nodes.push(node);
-    return Promise.resolve({ status: "ready" as const, ttlMs: 10_000 });
+    return Promise.resolve({ status: "ready" as const, ttlMs: this.ttlMs });
   }
   heartbeat() {
     this.#mustBeHere();
-    return Promise.resolve({ status: "ready" as const, ttlMs: 10_000 });
+    return Promise.resolve({ status: "ready" as const, ttlMs: this.ttlMs });
   }
   async allocs({ index, signal }: { index: number; signal: AbortSignal }): Promise<AllocsReply> {
     this.#mustBeHere();
