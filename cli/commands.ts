@@ -60,6 +60,18 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./demo.ts")).demo,
   },
   {
+    name: "fmt",
+    summary: "Lay job and configuration files out in the usual way",
+    operands: "[PATH...]",
+    flags: {
+      check: on("Write nothing; exit code 1 when a file would change"),
+      list: on("List the files that change (default; -list=false)"),
+      recursive: on("Go into folders inside folders, too"),
+      write: on("Write the files (default; -write=false)"),
+    },
+    load: async () => (await import("./fmt.ts")).fmt,
+  },
+  {
     name: "version",
     summary: "Print the version",
     operands: "",

@@ -22,7 +22,8 @@ const NOMAD: Readonly<Record<string, string>> = {
 
 /** By the name of a link: what its command line means here. */
 const LINKS: Readonly<Record<string, (words: readonly string[]) => readonly string[]>> = {
-  nomad: ([first = "", ...rest]) => [...(own(NOMAD, first)?.split(" ") ?? (first === "" ? [] : [first])), ...rest],
+  nomad: ([first = "", ...rest]) =>
+    readsJobFile([...(own(NOMAD, first)?.split(" ") ?? (first === "" ? [] : [first])), ...rest]),
   "consul-template": (words) => ["template", ...words],
   envconsul: (words) => ["envconsul", ...words],
 };
@@ -37,6 +38,13 @@ export function wordsAs(calledAs: readonly (string | undefined)[], words: readon
     if (meaning !== undefined) return meaning(words);
   }
   return words;
+}
+
+/** There `-json` says that the job file is JSON, which is seen by itself here; here it would ask for JSON output. */
+function readsJobFile(words: readonly string[]): readonly string[] {
+  const [noun = "", verb = ""] = words;
+  const takesFile = noun === "job" && ["run", "plan", "validate"].includes(verb);
+  return takesFile ? words.filter((word) => word !== "-json" && word !== "--json") : words;
 }
 
 function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {

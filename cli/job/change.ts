@@ -5,6 +5,7 @@ import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
 import { printJson } from "../print/json.ts";
 import { findJob } from "./find-job.ts";
+import { findVersion } from "./find-version.ts";
 import { EXIT_CODES, monitorEval } from "./monitor.ts";
 
 /** `JOB [GROUP] COUNT`: the group may be left out where there is one. */
@@ -26,13 +27,14 @@ export const evaluate = withNomad(async (session) => {
   return conclude(session, await session.nomad.jobs.evaluate(id, { forceReschedule, namespace }));
 });
 
-/** `JOB VERSION`: runs an older version again, as a new one. */
+/** `JOB VERSION|TAG`: runs an older version again, as a new one. */
 export const revert = withNomad(async (session) => {
   const [job, version = "", ...more] = session.operands;
-  if (!/^\d{1,9}$/.test(version) || more.length > 0)
-    throw new UsageError("give a job and one of its versions (lares job history)");
-  const { id, namespace } = await findJob(session, job);
-  return conclude(session, await session.nomad.jobs.revert(id, Number(version), { namespace }));
+  if (version === "" || more.length > 0)
+    throw new UsageError("give a job and one of its versions or their tags (lares job history)");
+  const found = await findJob(session, job);
+  const { Version } = await findVersion(session, found, version);
+  return conclude(session, await session.nomad.jobs.revert(found.id, Version, { namespace: found.namespace }));
 });
 
 /** Restarts the tasks of a job's running allocations, one allocation after the other. */

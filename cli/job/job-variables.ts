@@ -1,6 +1,6 @@
 import type { VariableInput } from "#base/language/hcl/evaluate/variables.ts";
 import { UsageError, type Invocation } from "../command/command.ts";
-import { readText } from "./read-text.ts";
+import { readTextFile } from "../spec/read-text.ts";
 
 /** What a command was given for a job file's variables. */
 export interface JobVariables {
@@ -20,7 +20,7 @@ export function jobVariables({ flags, environment }: Pick<Invocation, "flags" | 
       ? [{ kind: "text", name: key.slice(PREFIX.length), text, from: "environment" }]
       : [],
   );
-  const files = flags.values("var-file").map((file) => ({ name: file, text: readText(file) }));
+  const files = flags.values("var-file").map((file) => ({ name: file, text: readTextFile(file) }));
   const fromFlags = flags.values("var").map((given): TextInput => {
     const equals = given.indexOf("=");
     if (equals < 1) throw new UsageError(`-var takes NAME=VALUE, not "${given}"`);

@@ -1,7 +1,8 @@
-import type { FieldDiff, GroupDiff, JobDiff, ObjectDiff, PlanAnswer, TaskDiff } from "#base/client/nomad-answers.ts";
+import type { PlanAnswer } from "#base/client/nomad-answers.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { printJson } from "../print/json.ts";
+import { diffLines } from "./diff-lines.ts";
 import { placementHint, placementReasons } from "./placement.ts";
 import { readJob } from "./read-job.ts";
 
@@ -13,7 +14,9 @@ export const plan = withNomad(async (session) => {
   const { output, flags, nomad } = session;
   try {
     const { job } = await readJob(session);
-    const answer = valueOf(await nomad.jobs.plan(job, { diff: !flags.on("no-diff") }));
+    const answer = valueOf(
+      await nomad.jobs.plan(job, { diff: !flags.on("no-diff") && flags.value("diff") !== "false" }),
+    );
     if (flags.on("json")) printJson(output, answer);
     else
       for (const line of planLines(answer, { file: session.operands[0] ?? "", verbose: flags.on("verbose") }))
@@ -26,7 +29,7 @@ export const plan = withNomad(async (session) => {
 });
 
 function planLines(answer: PlanAnswer, options: { readonly file: string; readonly verbose: boolean }): string[] {
-  const lines = answer.Diff === null ? [] : [...jobDiff(answer.Diff, options.verbose), ""];
+  const lines = answer.Diff === null ? [] : [...diffLines(answer.Diff, options.verbose), ""];
   lines.push("Scheduler dry-run:");
   const failed = Object.entries(answer.FailedTGAllocs);
   if (failed.length === 0) lines.push("- All tasks successfully allocated.");
@@ -52,65 +55,3 @@ function changesAllocs(answer: PlanAnswer): boolean {
 
 /** What makes or ends allocations; an update in place does neither. */
 const CHANGES = ["Place", "Stop", "Migrate", "DestructiveUpdate", "Canary"];
-
-const MARKS: Readonly<Record<string, string>> = { Added: "+", Deleted: "-", Edited: "+/-", None: "" };
-
-function marked(type: string, text: string, depth: number): string {
-  const mark = MARKS[type] ?? "";
-  return `${"  ".repeat(depth)}${mark === "" ? "" : `${mark} `}${text}`;
-}
-
-/** A job's differences, indented as they nest; unchanged parts only when `verbose`. */
-function jobDiff(diff: JobDiff, verbose: boolean): string[] {
-  return [
-    marked(diff.Type, `Job: "${diff.ID}"`, 0),
-    ...parts(diff, { depth: 0, verbose }),
-    ...diff.TaskGroups.flatMap((group) => groupDiff(group, verbose)),
-  ];
-}
-
-function groupDiff(group: GroupDiff, verbose: boolean): string[] {
-  const updates = Object.entries(group.Updates).map(([kind, count]) => `${count} ${kind}`);
-  const note = updates.length === 0 ? "" : ` (${updates.join(", ")})`;
-  return [
-    marked(group.Type, `Task Group: "${group.Name}"${note}`, 0),
-    ...parts(group, { depth: 1, verbose }),
-    ...group.Tasks.flatMap((task) => taskDiff(task, verbose)),
-  ];
-}
-
-function taskDiff(task: TaskDiff, verbose: boolean): string[] {
-  if (task.Type === "None" && !verbose) return [];
-  const note = task.Annotations.length === 0 ? "" : ` (${task.Annotations.join(", ")})`;
-  return [marked(task.Type, `Task: "${task.Name}"${note}`, 1), ...parts(task, { depth: 2, verbose })];
-}
-
-interface Nesting {
-  readonly depth: number;
-  readonly verbose: boolean;
-}
-
-function parts(
-  of: { readonly Fields: readonly FieldDiff[]; readonly Objects: readonly ObjectDiff[] },
-  nesting: Nesting,
-): string[] {
-  const shown = <T extends { readonly Type: string }>(all: readonly T[]): T[] =>
-    all.filter(({ Type }) => nesting.verbose || Type !== "None");
-  return [
-    ...shown(of.Fields).map((field) => fieldDiff(field, nesting.depth)),
-    ...shown(of.Objects).flatMap((object) => [
-      marked(object.Type, `${object.Name} {`, nesting.depth),
-      ...parts(object, { ...nesting, depth: nesting.depth + 1 }),
-      `${"  ".repeat(nesting.depth)}}`,
-    ]),
-  ];
-}
-
-function fieldDiff(field: FieldDiff, depth: number): string {
-  const note = field.Annotations.length === 0 ? "" : ` (${field.Annotations.join(", ")})`;
-  const change =
-    field.Type === "Edited"
-      ? `"${field.Old}" => "${field.New}"`
-      : `"${field.Type === "Deleted" ? field.Old : field.New}"`;
-  return marked(field.Type, `${field.Name}: ${change}${note}`, depth);
-}

@@ -11,7 +11,7 @@ import type { NomadSession } from "../api/session.ts";
 import { UsageError, type Invocation } from "../command/command.ts";
 import { fileAccess } from "./file-access.ts";
 import { jobVariables } from "./job-variables.ts";
-import { readText } from "./read-text.ts";
+import { readTextFile } from "../spec/read-text.ts";
 
 export interface JobFile {
   readonly job: Job;
@@ -26,7 +26,7 @@ export interface JobFile {
 export async function readJob(session: Invocation & Pick<NomadSession, "namespace">): Promise<JobFile> {
   const [file, ...more] = session.operands;
   if (file === undefined || more.length > 0) throw new UsageError("name one job file, or - for standard input");
-  const text = readText(file);
+  const text = readTextFile(file);
   const { job, submission } = isApiJob(text) ? fromJson(text, file) : await fromHcl(text, file, session);
   const namespace = session.namespace ?? job.Namespace;
   return { job: namespace === "" ? job : { ...job, Namespace: namespace }, submission };

@@ -3,7 +3,9 @@ import type { Command } from "../command/command.ts";
 
 const FILE_FLAGS = {
   var: values("NAME=VALUE", "Sets a variable of the job file"),
-  "var-file": values("FILE", "Sets variables from a file"),
+  "var-file": values("FILE", "Sets variables from a file, in HCL or JSON"),
+  "hcl2-strict": on("A value for a variable the file does not declare is a mistake (default; -hcl2-strict=false)"),
+  "policy-override": on("Accepted: there are no policies to override"),
 };
 const detach = on("Do not wait for the outcome; print the evaluation's id");
 
@@ -17,6 +19,8 @@ export const JOB_COMMANDS: readonly Command[] = [
       ...FILE_FLAGS,
       detach,
       output: on("Only print the job as JSON, all defaults filled in"),
+      "eval-priority": value("NUMBER", "Of the evaluation, instead of the job's"),
+      verbose: on("Show whole ids"),
       "check-index": value("INDEX", "Only if the job's modify index is still this (0: only if it is new)"),
       "preserve-counts": on("Keep the counts the job has now"),
     },
@@ -29,6 +33,7 @@ export const JOB_COMMANDS: readonly Command[] = [
     flags: {
       ...NOMAD_FLAGS,
       ...FILE_FLAGS,
+      diff: on("Show the differences (default; -diff=false leaves them out)"),
       "no-diff": on("Leave the differences out"),
       verbose: on("Show what stays, too"),
     },
@@ -62,17 +67,29 @@ export const JOB_COMMANDS: readonly Command[] = [
   },
   {
     name: "job inspect",
-    summary: "Print a job as JSON",
+    summary: "Print a job as JSON, or the text it was submitted as",
     operands: "JOB",
-    flags: NOMAD_FLAGS,
+    flags: {
+      ...NOMAD_FLAGS,
+      version: value("VERSION", "That version, by its number or tag"),
+      hcl: on("The text it was submitted as"),
+      "with-vars": on("With -hcl: the variables it was submitted with, too"),
+    },
     load: async () => (await import("./inspect.ts")).inspect,
   },
   {
     name: "job history",
     summary: "List the kept versions of a job",
     operands: "JOB",
-    flags: NOMAD_FLAGS,
-    load: async () => (await import("./inspect.ts")).history,
+    flags: {
+      ...NOMAD_FLAGS,
+      p: on("Show what each version changed"),
+      full: on("Print each version as JSON, too"),
+      version: value("VERSION", "Only that version, by its number or tag"),
+      "diff-version": value("VERSION", "Compare each version with that one"),
+      "diff-tag": value("TAG", "Compare each version with the one of that tag"),
+    },
+    load: async () => (await import("./history.ts")).history,
   },
   {
     name: "job scale",
@@ -84,7 +101,7 @@ export const JOB_COMMANDS: readonly Command[] = [
   {
     name: "job revert",
     summary: "Run an older version of a job again",
-    operands: "JOB VERSION",
+    operands: "JOB VERSION|TAG",
     flags: { ...NOMAD_FLAGS, detach },
     load: async () => (await import("./change.ts")).revert,
   },
@@ -94,6 +111,46 @@ export const JOB_COMMANDS: readonly Command[] = [
     operands: "JOB",
     flags: { ...NOMAD_FLAGS, detach, "force-reschedule": on("Place failed allocations again at once") },
     load: async () => (await import("./change.ts")).evaluate,
+  },
+  {
+    name: "job dispatch",
+    summary: "Run a parameterized job, with a file as its payload",
+    operands: "JOB [FILE]",
+    flags: {
+      ...NOMAD_FLAGS,
+      detach,
+      meta: values("KEY=VALUE", "Metadata the job allows"),
+      "idempotency-token": value("TOKEN", "Once only: a second dispatch with it gives the first again"),
+      "id-prefix-template": value("TEXT", "Stands in the new job's id"),
+      verbose: on("Show whole ids"),
+    },
+    load: async () => (await import("./dispatch.ts")).dispatch,
+  },
+  {
+    name: "job periodic force",
+    summary: "Launch a periodic job now",
+    operands: "JOB",
+    flags: { ...NOMAD_FLAGS, detach },
+    load: async () => (await import("./periodic-force.ts")).periodicForce,
+  },
+  {
+    name: "job tag apply",
+    summary: "Give a version of a job a name, and keep it",
+    operands: "JOB",
+    flags: {
+      ...NOMAD_FLAGS,
+      name: value("TAG", "The name"),
+      description: value("TEXT", "What it is for"),
+      version: value("VERSION", "The version (default: the newest)"),
+    },
+    load: async () => (await import("./tag.ts")).applyTag,
+  },
+  {
+    name: "job tag unset",
+    summary: "Take a version's name away",
+    operands: "JOB",
+    flags: { ...NOMAD_FLAGS, name: value("TAG", "The name") },
+    load: async () => (await import("./tag.ts")).unsetTag,
   },
   {
     name: "job restart",

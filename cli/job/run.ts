@@ -1,4 +1,5 @@
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
+import { jobToWire } from "#base/protocol/job-wire.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
@@ -12,12 +13,13 @@ export const run = withNomad(async (session) => {
   const { flags, output, nomad } = session;
   const { job, submission } = await readJob(session);
   if (flags.on("output")) {
-    printJson(output, { Job: canonicalize(job) });
+    printJson(output, { Job: jobToWire(canonicalize(job)) });
     return 0;
   }
   const answer = valueOf(
     await nomad.jobs.register(job, {
-      checkIndex: indexOf(flags.value("check-index")),
+      checkIndex: wholeNumber("check-index", flags.value("check-index")),
+      evalPriority: wholeNumber("eval-priority", flags.value("eval-priority")),
       preserveCounts: flags.on("preserve-counts") || undefined,
       submission,
     }),
@@ -41,8 +43,8 @@ export const run = withNomad(async (session) => {
   return EXIT_CODES[outcome];
 });
 
-function indexOf(text: string | undefined): number | undefined {
+function wholeNumber(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`-check-index takes a whole number, not "${text}"`);
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`-${flag} takes a whole number, not "${text}"`);
   return Number(text);
 }
