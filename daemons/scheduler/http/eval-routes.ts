@@ -1,11 +1,28 @@
 import * as v from "valibot";
-import { queryText } from "#base/http/query.ts";
+import { jsonBody } from "#base/http/body.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { queryFlag, queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
+import { compileFilter } from "#base/language/filter/compile.ts";
+import type { Evaluation } from "#base/protocol/evaluation.ts";
+import { text, texts } from "#base/protocol/schema.ts";
+import type { Row } from "#base/state/table.ts";
 import { allocReports, allocs, evals } from "#base/state/tables.ts";
 import { allocStub } from "./answers/alloc.ts";
-import { evalAnswer } from "./answers/evaluation.ts";
+import { deleteEvals, MAX_DELETED_EVALS, relatedEvals } from "../server/eval-endpoint.ts";
+import { evalAnswer, evalStub } from "./answers/evaluation.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { byCreation, creationKey, listed, namespaced, namespaceFilter, readJob, newestOf } from "./requests.ts";
+import {
+  byCreation,
+  creationKey,
+  listed,
+  namespaced,
+  management,
+  namespaceFilter,
+  newestOf,
+  orThrow,
+  readJob,
+} from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/evaluations */
 export function evalRoutes(deps: NomadHttpDeps): Route[] {
@@ -32,23 +49,68 @@ export function evalRoutes(deps: NomadHttpDeps): Route[] {
         },
       }),
     }),
-    route({
-      method: "GET",
-      path: "/v1/evaluations/count",
-      summary: "Count evaluations",
-      access: readJob,
-      query: v.object(namespaced),
-      tables: [evals],
-      handle: ({ query }) => ({
-        kind: "state",
-        read: () => ({
-          index: table.lastIndex,
-          value: { Count: [...table.list(namespaceFilter(query.namespace))].length },
-        }),
-      }),
-    }),
+    countRoute(deps),
+    deleteRoute(deps),
     ...evalRoutesById(deps),
   ];
+}
+
+function countRoute({ server }: NomadHttpDeps): Route {
+  const table = server.context.state.view.table(evals);
+  return route({
+    method: "GET",
+    path: "/v1/evaluations/count",
+    summary: "Count evaluations",
+    access: readJob,
+    query: v.object({ ...listed, filter: queryText }),
+    tables: [evals],
+    handle: ({ query }) => ({
+      kind: "state",
+      read: () => {
+        const rows = [...table.list(namespaceFilter(query.namespace), query.prefix)];
+        return { index: table.lastIndex, value: { Count: matching(rows, query.filter).length } };
+      },
+    }),
+  });
+}
+
+function deleteRoute({ server }: NomadHttpDeps): Route {
+  const { state } = server.context;
+  return route({
+    method: "DELETE",
+    path: "/v1/evaluations",
+    summary: "Delete evaluations by id or filter, while the broker is paused",
+    access: management,
+    query: v.object({ ...namespaced, filter: queryText }),
+    body: jsonBody(v.object({ EvalIDs: texts, Filter: text }), { whenEmpty: {} }),
+    handle: async ({ query, body }) => {
+      const filter = body.Filter === "" ? query.filter : body.Filter;
+      if (body.EvalIDs.length > 0 === (filter !== "")) {
+        throw new HttpError(400, "evals must be deleted by either ID or filter: give one of EvalIDs and filter");
+      }
+      if (body.EvalIDs.length > MAX_DELETED_EVALS) {
+        const { length } = body.EvalIDs;
+        throw new HttpError(400, `request includes ${length} evaluation IDs, must be ${MAX_DELETED_EVALS} or fewer`);
+      }
+      const all = (): Row<Evaluation>[] => [...state.view.table(evals).list(namespaceFilter(query.namespace))];
+      const byId = body.EvalIDs.map((id) => {
+        const row = state.evaluationById(id);
+        if (row === undefined) throw new HttpError(404, `eval not found: ${id}`);
+        return row;
+      });
+      const rows = filter === "" ? byId : matching(all(), filter);
+      const { count, index } = orThrow(await deleteEvals(server.context, rows));
+      return { kind: "json", index, value: { Count: count, Index: index } };
+    },
+  });
+}
+
+/** The filter applies to evaluations as they are answered. */
+function matching(rows: readonly Row<Evaluation>[], filter: string): readonly Row<Evaluation>[] {
+  if (filter === "") return rows;
+  const compiled = compileFilter(filter);
+  if (!compiled.ok) throw new HttpError(400, `failed to read filter expression: ${compiled.error.message}`);
+  return rows.filter((row) => compiled.value(evalAnswer(row)));
 }
 
 function evalRoutesById({ server }: NomadHttpDeps): Route[] {
@@ -59,14 +121,16 @@ function evalRoutesById({ server }: NomadHttpDeps): Route[] {
       path: "/v1/evaluation/:id",
       summary: "Read an evaluation",
       access: readJob,
+      query: v.object({ related: queryFlag }),
       tables: [evals],
-      handle: ({ params }) => ({
+      handle: ({ params, query }) => ({
         kind: "state",
         read: () => {
           const row = state.evaluationById(params.id);
-          return row === undefined
-            ? { index: newestOf(state, [evals]), value: undefined, missing: "eval not found" }
-            : { index: row.modifyIndex, value: evalAnswer(row) };
+          if (row === undefined)
+            return { index: newestOf(state, [evals]), value: undefined, missing: "eval not found" };
+          const related = query.related ? { RelatedEvals: relatedEvals(state, row).map(evalStub) } : {};
+          return { index: row.modifyIndex, value: { ...evalAnswer(row), ...related } };
         },
       }),
     }),

@@ -9,6 +9,7 @@ import { jobPlanRoutes } from "./job-plan-routes.ts";
 import { jobHistoryRoutes } from "./job-history-routes.ts";
 import { jobReadRoutes } from "./job-read-routes.ts";
 import { jobRelatedRoutes } from "./job-related-routes.ts";
+import { jobStatusesRoutes } from "./job-statuses-routes.ts";
 import { jobTagRoutes } from "./job-tag-routes.ts";
 import { jobWriteRoutes } from "./job-write-routes.ts";
 import { metricsRoutes } from "./metrics-routes.ts";
@@ -26,6 +27,7 @@ import { serviceRoutes } from "./service-routes.ts";
 export function nomadRoutes(deps: NomadHttpDeps): Route[] {
   return [
     ...jobReadRoutes(deps),
+    ...jobStatusesRoutes(deps),
     ...jobHistoryRoutes(deps),
     ...jobRelatedRoutes(deps),
     ...jobWriteRoutes(deps),

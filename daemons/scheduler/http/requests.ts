@@ -52,6 +52,7 @@ const STATUS: Readonly<Record<string, number>> = {
   not_scalable: 400,
   deploying: 400,
   invalid: 400,
+  broker_runs: 400,
   in_use: 409,
   no_key: 500,
   corrupt: 500,

@@ -15,3 +15,28 @@ export function evalAnswer({ value, createIndex, modifyIndex }: Row<Evaluation>)
     ModifyIndex: modifyIndex,
   };
 }
+
+/** As much as a list of related evaluations tells of each. */
+export function evalStub(row: Row<Evaluation>) {
+  const { value, createIndex, modifyIndex } = row;
+  return {
+    ID: value.ID,
+    Namespace: value.Namespace,
+    Priority: value.Priority,
+    Type: value.Type,
+    TriggeredBy: value.TriggeredBy,
+    JobID: value.JobID,
+    NodeID: value.NodeID,
+    DeploymentID: value.DeploymentID,
+    Status: value.Status,
+    StatusDescription: value.StatusDescription,
+    WaitUntil: timeText(value.WaitUntil),
+    NextEval: value.NextEval,
+    PreviousEval: value.PreviousEval,
+    BlockedEval: value.BlockedEval,
+    CreateTime: value.CreateTime,
+    ModifyTime: value.ModifyTime,
+    CreateIndex: createIndex,
+    ModifyIndex: modifyIndex,
+  };
+}
