@@ -43,7 +43,7 @@ export function operatorRoutes({ server }: NomadHttpDeps): Route[] {
       handle: async ({ body, query }) => {
         const row = table.get(GLOBAL, CURRENT);
         const at = { namespace: GLOBAL, id: CURRENT };
-        if (query.cas !== undefined && query.cas !== (row?.modifyIndex ?? 0)) {
+        if (query.cas !== undefined && query.cas !== (row?.modifyIndex ?? 1)) {
           return { kind: "json", index: view.index, value: { Updated: false, Index: view.index } };
         }
         const compare =

@@ -80,7 +80,8 @@ async function statsOf({ client, env, ...rest }: ClientHttpDeps, allocId: string
     Tasks: Object.fromEntries(
       [...measured].map(([name, stats]) => [
         name,
-        { ResourceUsage: usageOf(stats), Timestamp: stats.timestampNs, Pids: stats.pids },
+        // Clients expect a map by process there; what is measured is the task as a whole.
+        { ResourceUsage: usageOf(stats), Timestamp: stats.timestampNs, Pids: null },
       ]),
     ),
     Timestamp: nowNs(env.clock),

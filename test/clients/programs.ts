@@ -1,0 +1,80 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const here = import.meta.dirname;
+const root = join(here, "../..");
+/** Kept between runs; the packages in it are pinned. */
+const cache = join(root, "node_modules/.cache/lares/clients");
+const MINUTES = 60_000;
+
+/** A client program: the words that run it. */
+export type Client = readonly string[];
+
+/** HashiCorp's Go client and Prometheus's service discovery, in one program. */
+export async function goClient(): Promise<Client> {
+  const folder = mkdtempSync(join(tmpdir(), "lares-go-"));
+  const program = join(folder, "clients");
+  await run("go", ["build", "-o", program, "."], { cwd: join(here, "go"), timeout: 10 * MINUTES });
+  return [program];
+}
+
+export async function pythonClient(): Promise<Client> {
+  const wanted = join(here, "python/requirements.txt");
+  const name = createHash("sha256").update(readFileSync(wanted)).digest("hex").slice(0, 12);
+  const folder = join(cache, `python-${name}`);
+  if (!existsSync(join(folder, "whole"))) {
+    await run("python3", ["-m", "venv", folder], { timeout: 2 * MINUTES });
+    await run(join(folder, "bin/pip"), ["install", "--quiet", "--requirement", wanted], { timeout: 5 * MINUTES });
+    writeFileSync(join(folder, "whole"), "");
+  }
+  return [join(folder, "bin/python"), join(here, "python/nomad_client.py")];
+}
+
+/** HashiCorp's Java SDK; its archives come from Maven's central repository and are checked. */
+export async function javaClient(): Promise<Client> {
+  const folder = join(cache, "java");
+  mkdirSync(folder, { recursive: true });
+  const jars = readFileSync(join(here, "java/jars.txt"), "utf8").trim().split("\n");
+  const paths = await Promise.all(
+    jars.map(async (line) => {
+      const [hash = "", path = ""] = line.split(/\s+/);
+      const file = join(folder, basename(path));
+      if (!existsSync(file)) await fetchFile(`https://repo1.maven.org/maven2/${path}`, { file, hash });
+      return file;
+    }),
+  );
+  return ["java", "-cp", paths.join(":"), join(here, "java/NomadClient.java")];
+}
+
+async function fetchFile(url: string, { file, hash }: { readonly file: string; readonly hash: string }): Promise<void> {
+  // curl knows the proxies and certificates of the machine.
+  await run("curl", ["-sSfL", "--retry", "3", "-o", `${file}.part`, url], { timeout: 5 * MINUTES });
+  const found = createHash("sha256")
+    .update(readFileSync(`${file}.part`))
+    .digest("hex");
+  if (found !== hash) throw new Error(`${url} has the hash ${found}, expected ${hash}`);
+  renameSync(`${file}.part`, file);
+}
+
+/** What a client said of each of its checks: the names that went well, and whole lines of those that did not. */
+export async function drive(
+  [program = "", ...args]: Client,
+  environment: Readonly<Record<string, string>>,
+): Promise<{ readonly passed: readonly string[]; readonly failed: readonly string[] }> {
+  const said = await run(program, args, { env: { ...process.env, ...environment }, timeout: 4 * MINUTES }).catch(
+    (error: unknown) => {
+      if (error instanceof Error && "stdout" in error && "stderr" in error)
+        return { stdout: `${String(error.stdout)}\nFAIL program: ${error.message}\n`, stderr: String(error.stderr) };
+      throw error;
+    },
+  );
+  const lines = said.stdout.split("\n");
+  const passed = lines.filter((line) => line.startsWith("ok ")).map((line) => line.slice(3));
+  const at = lines.findIndex((line) => line.startsWith("FAIL "));
+  return { passed, failed: at < 0 ? [] : [...lines.slice(at).filter((line) => !line.startsWith("ok ")), said.stderr] };
+}
