@@ -39,7 +39,7 @@ export function searchRoutes({ server, agent }: NomadHttpDeps): Route[] {
         if (!limits.fuzzyEnabled) {
           throw new HttpError(400, "fuzzy search is not enabled: set server { search { fuzzy_enabled = true } }");
         }
-        const length = [...body.Text].length;
+        const length = Array.from(body.Text).length;
         if (length < limits.minTermLength) {
           throw new HttpError(
             400,

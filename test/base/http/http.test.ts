@@ -365,7 +365,7 @@ test("a rule names what it is about; lists show what their reader may see, and e
   });
   const ask = async (url: string, token: string) => {
     const answer = await api(requestOf({ url, headers: { "x-nomad-token": token } }));
-    return `${answer.status} ${await textOf(answer)}`;
+    return `${answer.status} ${textOf(answer)}`;
   };
   t.is(await ask("/usual", "default"), '200 ["a","b","c"]');
   t.is(await ask("/usual?namespace=b", "b"), '200 ["a","b","c"]');

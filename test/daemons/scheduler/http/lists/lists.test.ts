@@ -16,7 +16,7 @@ test("evaluations are deleted by id and by filter, but only while the broker is 
   const { get, put, send, cluster } = await api(t);
   const remove = async (url: string, body: unknown) => {
     const answer = await send("DELETE", url, body);
-    return { status: answer.status, text: String(answer.body) };
+    return { status: answer.status, text: typeof answer.body === "string" ? answer.body : "" };
   };
   await put("/v1/jobs", sent());
   await put("/v1/jobs", sent({ ID: "batch", Name: "batch", Type: "batch" }));
