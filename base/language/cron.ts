@@ -26,7 +26,8 @@ const HINT =
  */
 export function parseCron(expression: string, timeZone = "UTC"): Result<Schedule> {
   const trimmed = expression.trim();
-  const pattern = fullPattern(MACROS[trimmed.toLowerCase()] ?? trimmed);
+  const macro = trimmed.toLowerCase();
+  const pattern = fullPattern((Object.hasOwn(MACROS, macro) ? MACROS[macro] : undefined) ?? trimmed);
   if (pattern === undefined) return fail("bad_cron", `${JSON.stringify(expression)} is no cron expression`, HINT);
   if (!isTimeZone(timeZone)) {
     return fail(

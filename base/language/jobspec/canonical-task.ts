@@ -110,8 +110,11 @@ function resources(given: Resources): Resources {
   };
 }
 
-const SCALED: Readonly<Record<string, string>> = { cpu: "vertical_cpu", mem: "vertical_mem" };
+const SCALED: ReadonlyMap<string, string> = new Map([
+  ["cpu", "vertical_cpu"],
+  ["mem", "vertical_mem"],
+]);
 
 function scaling(policy: ScalingPolicy): ScalingPolicy {
-  return { ...policy, Type: SCALED[policy.Type] ?? policy.Type };
+  return { ...policy, Type: SCALED.get(policy.Type) ?? policy.Type };
 }

@@ -18,28 +18,28 @@ export interface ObjectDiff {
 }
 
 /** What the blocks of a list are called, one by one; in their text order where they have no name of their own. */
-const ITEM_NAMES: Readonly<Record<string, string>> = {
-  Constraints: "Constraint",
-  Affinities: "Affinity",
-  Spreads: "Spread",
-  SpreadTarget: "SpreadTarget",
-  Networks: "Network",
-  ReservedPorts: "Static Port",
-  DynamicPorts: "Dynamic Port",
-  Services: "Service",
-  Checks: "Check",
-  Templates: "Template",
-  Artifacts: "Artifact",
-  Volumes: "Volume",
-  VolumeMounts: "VolumeMount",
-  Devices: "Device",
-  Identities: "Identity",
-  Actions: "Action",
-  Secrets: "Secret",
-  ScalingPolicies: "ScalingPolicy",
-  Links: "Link",
-  Connect: "ConsulConnect",
-};
+const ITEM_NAMES: ReadonlyMap<string, string> = new Map([
+  ["Constraints", "Constraint"],
+  ["Affinities", "Affinity"],
+  ["Spreads", "Spread"],
+  ["SpreadTarget", "SpreadTarget"],
+  ["Networks", "Network"],
+  ["ReservedPorts", "Static Port"],
+  ["DynamicPorts", "Dynamic Port"],
+  ["Services", "Service"],
+  ["Checks", "Check"],
+  ["Templates", "Template"],
+  ["Artifacts", "Artifact"],
+  ["Volumes", "Volume"],
+  ["VolumeMounts", "VolumeMount"],
+  ["Devices", "Device"],
+  ["Identities", "Identity"],
+  ["Actions", "Action"],
+  ["Secrets", "Secret"],
+  ["ScalingPolicies", "ScalingPolicy"],
+  ["Links", "Link"],
+  ["Connect", "ConsulConnect"],
+]);
 /** By which a block of a list is known again after a change, the first that it has. */
 const KEYS = ["Name", "Label", "DestPath", "Destination", "Value"];
 /** Their shape is a driver's or an autoscaler's business. */
@@ -56,7 +56,7 @@ export function objectDiffs(
 }
 
 function diffOf(key: string, old: unknown, now: unknown): ObjectDiff[] {
-  const name = ITEM_NAMES[key] ?? key;
+  const name = ITEM_NAMES.get(key) ?? key;
   if (key === "Volumes") return listDiff(name, valuesOf(old), valuesOf(now));
   if (Array.isArray(old) || Array.isArray(now)) return listDiff(name, itemsOf(old), itemsOf(now));
   if (isSingle(old) && isSingle(now)) return [];

@@ -1,6 +1,6 @@
 import type { Attribute, Block, Body, BodyItem } from "../ast.ts";
 import { toText } from "./convert.ts";
-import { bind, fault, type Scope } from "./scope.ts";
+import { bind, fault, spend, type Scope } from "./scope.ts";
 import { isList, isMap, sortedKeys, typeName, type Value } from "./value.ts";
 
 export interface ScopedItem {
@@ -11,6 +11,8 @@ export interface ScopedItem {
 
 /** Blocks one `dynamic` block may become. */
 const MAX_BLOCKS = 10_000;
+/** What reading a block costs, beside the expressions in it. */
+const STEPS_PER_BLOCK = 100;
 
 /** A body's items with every `dynamic` block replaced by the blocks it stands for. */
 export function expandDynamic(body: Body, scope: Scope): readonly ScopedItem[] {
@@ -41,6 +43,7 @@ function expandBlock(block: Block, scope: Scope): readonly ScopedItem[] {
     });
     return [];
   }
+  if (!spend(scope, forEach.value, elements.length * STEPS_PER_BLOCK)) return [];
   const name = iteratorName(attribute("iterator"), type.value);
   return elements.flatMap(([key, value]) => {
     const inner = bind(scope, name, { key, value });

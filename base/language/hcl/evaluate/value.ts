@@ -61,17 +61,21 @@ export function equal(a: Value, b: Value): boolean {
   return a === b;
 }
 
-/** JSON (parsed) as a value; undefined for what JSON cannot hold. */
-export function fromJson(json: unknown): Value | undefined {
+/** Lists and objects inside each other. */
+const MAX_DEPTH = 200;
+
+/** JSON (parsed) as a value; undefined for what JSON cannot hold, and for what is nested too deeply. */
+export function fromJson(json: unknown, depth = 0): Value | undefined {
   if (json === null || typeof json === "string" || typeof json === "number" || typeof json === "boolean") return json;
   if (Array.isArray(json)) {
-    const items = json.map(fromJson);
+    if (depth > MAX_DEPTH) return undefined;
+    const items = json.map((item) => fromJson(item, depth + 1));
     return items.every((item) => item !== undefined) ? items : undefined;
   }
-  if (typeof json !== "object") return undefined;
+  if (typeof json !== "object" || depth > MAX_DEPTH) return undefined;
   const entries: [string, Value][] = [];
   for (const [key, item] of Object.entries(json)) {
-    const value = fromJson(item);
+    const value = fromJson(item, depth + 1);
     if (value === undefined) return undefined;
     entries.push([key, value]);
   }

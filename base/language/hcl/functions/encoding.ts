@@ -60,12 +60,12 @@ function jsonDecode(s: string): Given {
   }
 }
 
-const NAMESPACES: Readonly<Record<string, string>> = {
-  dns: "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
-  url: "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
-  oid: "6ba7b812-9dad-11d1-80b4-00c04fd430c8",
-  x500: "6ba7b814-9dad-11d1-80b4-00c04fd430c8",
-};
+const NAMESPACES: ReadonlyMap<string, string> = new Map([
+  ["dns", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"],
+  ["url", "6ba7b811-9dad-11d1-80b4-00c04fd430c8"],
+  ["oid", "6ba7b812-9dad-11d1-80b4-00c04fd430c8"],
+  ["x500", "6ba7b814-9dad-11d1-80b4-00c04fd430c8"],
+]);
 
 /** RFC 8017, section 7.2 (PKCS #1 v1.5); the text in base64, the key as PEM without a password. */
 function rsaDecrypt(ciphertext: string, privateKey: string): Given {
@@ -84,7 +84,7 @@ function rsaDecrypt(ciphertext: string, privateKey: string): Given {
 
 /** RFC 9562, section 5.5. */
 function uuidV5(namespace: string, name: string): Given {
-  const hex = (NAMESPACES[namespace] ?? namespace).replaceAll("-", "");
+  const hex = (NAMESPACES.get(namespace) ?? namespace).replaceAll("-", "");
   if (!/^[0-9a-fA-F]{32}$/.test(hex)) return new Fault("the namespace must be dns, url, oid, x500 or a UUID");
   const digest = createHash("sha1").update(Buffer.from(hex, "hex")).update(name).digest();
   digest[6] = ((digest[6] ?? 0) & 0x0f) | 0x50;

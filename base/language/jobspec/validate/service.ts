@@ -7,10 +7,10 @@ import { checkIdentity } from "./task-parts.ts";
 const SECOND = 1e9;
 /** RFC 1123, section 2.1; the name becomes part of a DNS name. */
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-const CHECK_TYPES: Readonly<Record<string, readonly string[]>> = {
-  consul: ["http", "tcp", "grpc", "script"],
-  nomad: ["http", "tcp"],
-};
+const CHECK_TYPES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["consul", ["http", "tcp", "grpc", "script"]],
+  ["nomad", ["http", "tcp"]],
+]);
 const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
 export interface ServicePlace {
@@ -38,7 +38,7 @@ export function checkService(service: Service, { ports, tasks, report }: Service
   checkConnect(service, inner.at("connect"));
   checkKeys(service.Meta, "meta", inner);
   for (const tag of [...service.Tags, ...service.CanaryTags]) checkText(tag, "a tag", inner);
-  const known = CHECK_TYPES[service.Provider] ?? [];
+  const known = CHECK_TYPES.get(service.Provider) ?? [];
   for (const check of service.Checks) checkCheck(check, { service, ports, known, tasks, report: inner });
 }
 

@@ -72,13 +72,18 @@ function checkArtifact(artifact: Artifact, report: Report): void {
   if (checksum !== undefined && !checksum.includes("${")) checkChecksum(checksum, report);
 }
 
-const HEX_DIGITS: Readonly<Record<string, number>> = { md5: 32, sha1: 40, sha256: 64, sha512: 128 };
+const HEX_DIGITS: ReadonlyMap<string, number> = new Map([
+  ["md5", 32],
+  ["sha1", 40],
+  ["sha256", 64],
+  ["sha512", 128],
+]);
 
 function checkChecksum(checksum: string, report: Report): void {
   if (checksum.startsWith("file:")) return;
   const [type = "", digits = ""] = checksum.includes(":") ? checksum.split(":") : ["", checksum];
-  const wanted = HEX_DIGITS[type];
-  const known = Object.keys(HEX_DIGITS).join(", ");
+  const wanted = HEX_DIGITS.get(type);
+  const known = [...HEX_DIGITS.keys()].join(", ");
   if (type === "" || wanted === undefined)
     report.error(`the checksum ${JSON.stringify(checksum)} names no known kind`, `expected KIND:DIGITS with ${known}`);
   else if (!/^[0-9a-fA-F]*$/.test(digits) || digits.length !== wanted)

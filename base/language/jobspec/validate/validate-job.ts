@@ -3,6 +3,7 @@ import { parseCron } from "../../cron.ts";
 import { didYouMean } from "../../nearest.ts";
 import { isJobType, JOB_TYPES } from "../job-type.ts";
 import { checkAffinities, checkConstraints, checkSpreads } from "./constraints.ts";
+import { checkSize } from "./size.ts";
 import { checkGroup } from "./group.ts";
 import {
   checkKeys,
@@ -30,7 +31,9 @@ export interface JobLimits {
 
 /** What a schedule of any year is tried from: 2001. */
 const ANY_TIME_MS = 978_307_200_000;
-const MAX_SCHEDULES = 100;
+const MAX_SCHEDULES = 50;
+/** Searching one takes a millisecond. */
+const MAX_EMPTY_SCHEDULES = 5;
 const MAX_ID = 512;
 const NODE_POOL = /^[a-zA-Z0-9_-]{1,128}$/;
 const MAX_COUNT = 50_000;
@@ -41,6 +44,7 @@ const NAMESPACE = /^[a-zA-Z0-9-]{1,128}$/;
 export function validateJob(job: Job, limits: JobLimits = {}): JobVerdict {
   const findings: Findings = { errors: [], warnings: [] };
   const report = createReport(findings);
+  if (!checkSize(job, report)) return findings;
   checkIdentity(job, limits.maxPriority ?? MAX_PRIORITY, report);
   checkConstraints(job.Constraints, report);
   checkAffinities(job.Affinities, report);
@@ -129,11 +133,15 @@ function checkPeriodic(job: Job, report: Report): void {
   const all = single === "" ? several : [single, ...several];
   if (all.length === 0) inner.error("the schedule is missing", 'for example: crons = ["0 3 * * *"]');
   if (all.length > MAX_SCHEDULES) return inner.error(`${all.length} schedules; at most ${MAX_SCHEDULES} are possible`);
+  let empty = 0;
   for (const expression of all) {
+    if (empty >= MAX_EMPTY_SCHEDULES) return;
     const schedule = parseCron(expression, zone === "" ? "UTC" : zone);
     if (!schedule.ok) inner.error(schedule.error.message, schedule.error.hint);
-    else if (schedule.value.next(ANY_TIME_MS) === undefined)
+    else if (schedule.value.next(ANY_TIME_MS) === undefined) {
       inner.error(`the schedule ${JSON.stringify(expression)} never comes`, "no date has these fields");
+      empty += 1;
+    }
   }
 }
 

@@ -329,3 +329,39 @@ test("the nearest known word", (t) => {
 test("maps keep keys that assignment would swallow", (t) => {
   t.deepEqual(Object.keys(mapOf([["__proto__", 1]])), ["__proto__"]);
 });
+
+test("no argument makes a function throw", (t) => {
+  const word = fc.constantFrom(
+    "__proto__",
+    "constructor",
+    "a",
+    "",
+    "é",
+    "10.0.0.0/8",
+    "%5.2f",
+    "(a|b)*",
+    "**/{a,b}",
+    "2026-01-01T00:00:00Z",
+    "0",
+    "{",
+  );
+  const value: fc.Arbitrary<Value> = fc.letrec<{ value: Value; leaf: Value }>((tie) => ({
+    leaf: fc.oneof(word, fc.string(), fc.integer({ min: -5, max: 70 }), fc.double(), fc.boolean(), fc.constant(null)),
+    value: fc.oneof(
+      { maxDepth: 3 },
+      tie("leaf"),
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.dictionary(word, tie("value"), { maxKeys: 3 }),
+    ),
+  })).value;
+  const names = [...library.keys()].filter((name) => name !== "bcrypt");
+  t.true(names.length >= 81 - 4);
+  fc.assert(
+    fc.property(fc.constantFrom(...names), fc.array(value, { maxLength: 4 }), (name, values) => {
+      const outcome = library.get(name)?.(values);
+      if (outcome === undefined) throw new Error(`there is no ${name}`);
+      if (!outcome.ok && outcome.message === "") throw new Error("it failed without a word");
+    }),
+    { numRuns: 4000 },
+  );
+});

@@ -379,3 +379,54 @@ test("whatever has the shape of a job gets a verdict", (t) => {
   );
   t.pass();
 });
+
+test("a job in JSON with anything wrong in it gets its place named, or a verdict", (t) => {
+  const base = JSON.stringify({ Job: canonicalize(job(BIG)) }, null, 1);
+  const lines = base.split("\n");
+  const anything = fc.constantFrom(
+    '"x"',
+    "-1",
+    "1e300",
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "[[1]]",
+    '{"__proto__": 1}',
+    '"\\u0000"',
+    "9007199254740993",
+    "{",
+    "",
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(lines.length - 1), anything), { minLength: 1, maxLength: 3 }), (edits) => {
+      const changed = [...lines];
+      for (const [at, put] of edits)
+        changed[at] = (changed[at] ?? "").replace(/: (?:"(?:[^"\\]|\\.)*"|[\w.[\]{}-]+)/, () => `: ${put}`);
+      const text = changed.join("\n");
+      const read = parseJobJson(text);
+      if (read.ok) return void validateJob(canonicalize(read.job));
+      if (read.diagnostics.length === 0) throw new Error("failed without saying why");
+      for (const each of read.diagnostics) if (each.start.line < 1) throw new Error("without a place");
+    }),
+    { numRuns: 600 },
+  );
+  t.pass();
+});
+
+test("too much of anything is refused before it is looked at", (t) => {
+  const base = canonicalize(job(made({})));
+  const [group] = base.TaskGroups;
+  const verdicts = (changed: Partial<typeof base>) =>
+    validateJob({ ...base, ...changed }).errors.map(({ message }) => message);
+  const many = Array.from({ length: 501 }, (_, at) => ({ ...group!, Name: `g${at}` }));
+  t.deepEqual(verdicts({ TaskGroups: many }), ["the job has 501 groups; at most 500 are possible"]);
+  let deep: unknown = 1;
+  for (let depth = 0; depth < 50_000; depth++) deep = [deep];
+  const nested = { ...group!, Tasks: group!.Tasks.map((task) => ({ ...task, Config: { deep } })) };
+  t.deepEqual(verdicts({ TaskGroups: [nested] }), ["lists and objects are nested more than 64 deep"]);
+  t.regex(
+    verdicts({ Meta: { a: "x".repeat(1_400_000) } })[0] ?? "",
+    /^the job has \d+ characters as JSON; at most 1300000 can be kept$/,
+  );
+});

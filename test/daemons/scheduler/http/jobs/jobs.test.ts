@@ -308,3 +308,32 @@ test("the source a job was submitted as", async (t) => {
   await put("/v1/jobs", { ...sent({ Priority: 61, Meta: { nomad_discard_job_source: "true" } }), Submission });
   t.is((await get("/v1/job/app/submission")).status, 404);
 });
+
+test("jobs that are too large or too deep are refused by every route that takes one", async (t) => {
+  const { put } = await api(t);
+  const TaskGroups = Array.from({ length: 2000 }, (_, at) => ({
+    Name: `g${at}`,
+    Tasks: [{ Name: "t", Driver: "mock" }],
+  }));
+  const deep = JSON.stringify(sent()).replace('"1h"', "[".repeat(20_000) + "]".repeat(20_000));
+  const huge = sent({}, { Count: 100_000 });
+  for (const path of ["/v1/jobs", "/v1/job/app", "/v1/job/app/plan"]) {
+    const many = await put(path, sent({ TaskGroups }));
+    t.is(many.status, 400);
+    t.regex(many.text, /the job has 2000 groups; at most 500 are possible/);
+    t.regex((await put(path, deep)).text, /nested more than 64 deep/);
+    t.regex((await put(path, huge)).text, /count is 100000, more than the limit of 50000/);
+  }
+  const checked = (await put("/v1/validate/job", deep)).json;
+  t.regex(checked.Error, /nested more than 64 deep/);
+});
+
+test("a plan where every node is gone says so", async (t) => {
+  const { put, cluster } = await api(t, ["node-1", "node-2"]);
+  await put("/v1/jobs", sent());
+  await cluster.settled();
+  for (const id of ["node-1", "node-2"]) await put(`/v1/node/${id}/purge`, {});
+  const plan = await put("/v1/job/app/plan", { ...sent({}, { Count: 3 }), Diff: true });
+  t.is(plan.status, 200);
+  t.is(plan.json.FailedTGAllocs.web.NodesEvaluated, 0);
+});
