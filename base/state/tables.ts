@@ -1,4 +1,5 @@
 import { AllocReportSchema, AllocSchema, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
+import { AutopilotConfigurationSchema, type AutopilotConfiguration } from "#base/protocol/autopilot.ts";
 import {
   CatalogCheckSchema,
   CatalogNodeSchema,
@@ -46,6 +47,14 @@ export const schedulerConfigurations = defineTable<SchedulerConfiguration>({
   name: "scheduler-configuration",
   schemaVersion: 1,
   schema: SchedulerConfigurationSchema,
+  indexes: {},
+});
+
+/** How servers are looked after. One row, id `current`. */
+export const autopilotConfigurations = defineTable<AutopilotConfiguration>({
+  name: "autopilot-configuration",
+  schemaVersion: 1,
+  schema: AutopilotConfigurationSchema,
   indexes: {},
 });
 

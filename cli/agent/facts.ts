@@ -1,9 +1,10 @@
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { AgentFacts } from "#daemons/scheduler/http/nomad-deps.ts";
 import type { Composition } from "./composition.ts";
+import { agentOperations } from "./operations.ts";
 
 /** What this agent says of itself over Nomad's API. */
-export function agentFacts({ config, env, addresses, nodeName, state, version }: Composition): AgentFacts {
+export function agentFacts({ config, env, addresses, nodeName, state, version, reload }: Composition): AgentFacts {
   return {
     name: nodeName,
     region: config.region,
@@ -12,6 +13,8 @@ export function agentFacts({ config, env, addresses, nodeName, state, version }:
     rpcAddress: { host: addresses.advertise, port: config.ports.rpc },
     servesClient: config.client.enabled,
     search: config.server.search,
+    startedAt: new Date(env.clock.nowMs()).toISOString(),
+    operations: agentOperations({ config, env, reload }),
     config: () => publicConfig(config),
     stats: () => {
       const { engine, revision, keys, bytes } = state.store.status();

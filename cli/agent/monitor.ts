@@ -1,12 +1,7 @@
 import { utf8 } from "#base/env/bytes.ts";
-import type { LogEntry, LogFeed, LogLevel } from "#base/env/log.ts";
+import type { LogEntry, LogFeed } from "#base/env/log.ts";
+import type { MonitorRequest } from "#daemons/scheduler/http/agent-operations.ts";
 import { formatJson, formatText } from "#base/platform/log-format.ts";
-
-export interface MonitorRequest {
-  readonly level: LogLevel;
-  readonly json: boolean;
-  readonly signal: AbortSignal;
-}
 
 /** Entries a slow reader may be behind; more are dropped, and the reader is told how many. */
 const MAX_BEHIND = 1024;

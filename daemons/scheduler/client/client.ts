@@ -1,7 +1,8 @@
 import { join, resolve } from "node:path/posix";
 import type { Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
-import { messageOf } from "#base/env/errors.ts";
+import { assert } from "#base/env/assert.ts";
+import { messageOf, type Result } from "#base/env/errors.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { TaskCheck } from "#base/protocol/catalog.ts";
 import type { Node } from "#base/protocol/node.ts";
@@ -21,6 +22,7 @@ import { loadIdentity } from "./fingerprint/node-identity.ts";
 import { createLogRotation } from "./logs/log-rotation.ts";
 import type { LogRotation } from "./logs/log-rotation.ts";
 import { stopWhenLonely, type LonelyStop } from "./lonely-stop.ts";
+import { NodeMetadata, type DynamicMeta } from "./node-metadata.ts";
 import { keepRegistered } from "./registration.ts";
 import type { Registration } from "./registration.ts";
 import { createReportOutbox } from "./report-outbox.ts";
@@ -59,6 +61,7 @@ export class SchedulerClient {
   readonly #timers = new Map<string, Timer>();
   #node: Node | undefined;
   #state: ClientState | undefined;
+  #metadata: NodeMetadata | undefined;
   #shared: AllocRunnerDeps | undefined;
   #registration: Registration | undefined;
   #lonely: LonelyStop | undefined;
@@ -83,7 +86,9 @@ export class SchedulerClient {
     await env.disk.makeDir(this.#allocsRoot, { mode: 0o711 });
     const identity = await loadIdentity(env, stateDir);
     const bare = await fingerprintNode(env, { ...this.#deps, identity, allocsRoot: this.#allocsRoot });
-    this.#node = withDrivers(bare, await askDrivers(env, this.#deps.drivers, {}));
+    this.#metadata = await NodeMetadata.open(env, join(stateDir, "metadata.json"), config.client.meta);
+    const described = { ...bare, Meta: this.#metadata.merged() };
+    this.#node = withDrivers(described, await askDrivers(env, this.#deps.drivers, {}));
     this.#state = await openClientState(env, join(stateDir, "state.jsonl"));
     this.#endStatus = registry.onStatus((id, status) =>
       this.#runners.get(allocOfService(id))?.serviceStatus(id, status),
@@ -128,6 +133,21 @@ export class SchedulerClient {
   node(): Node {
     if (this.#node === undefined) throw new Error("the scheduler client was asked for its node before it started");
     return this.#node;
+  }
+
+  /** What this node says of itself beside what it measures. Only after `start`. */
+  metadata(): NodeMetadata {
+    assert(this.#metadata !== undefined, "the scheduler client was asked for its metadata before it started");
+    return this.#metadata;
+  }
+
+  /** Kept over restarts; the servers hear of it at once. */
+  async updateMetadata(changes: DynamicMeta): Promise<Result<void>> {
+    const done = await this.metadata().update(changes);
+    if (!done.ok) return done;
+    this.#node = { ...this.node(), Meta: this.metadata().merged() };
+    this.#registration?.changed();
+    return done;
   }
 
   runner(allocId: string): AllocRunner | undefined {

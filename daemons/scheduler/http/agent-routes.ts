@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
+import { rpcAddressOf } from "./answers/agent.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { readAgent } from "./requests.ts";
 
@@ -41,7 +42,7 @@ export function agentRoutes(deps: NomadHttpDeps): Route[] {
       path: "/v1/agent/servers",
       summary: "List the servers this agent's client talks to",
       access: readAgent,
-      handle: () => ({ kind: "json", value: [addressOf(agent)] }),
+      handle: () => ({ kind: "json", value: [rpcAddressOf(agent)] }),
     }),
     route({
       method: "GET",
@@ -65,14 +66,14 @@ function statusRoutes({ agent }: NomadHttpDeps): Route[] {
       path: "/v1/status/leader",
       summary: "The leader's address",
       access: open,
-      handle: () => ({ kind: "json", value: addressOf(agent) }),
+      handle: () => ({ kind: "json", value: rpcAddressOf(agent) }),
     }),
     route({
       method: "GET",
       path: "/v1/status/peers",
       summary: "The servers' addresses",
       access: open,
-      handle: () => ({ kind: "json", value: [addressOf(agent)] }),
+      handle: () => ({ kind: "json", value: [rpcAddressOf(agent)] }),
     }),
     route({
       method: "GET",
@@ -86,7 +87,7 @@ function statusRoutes({ agent }: NomadHttpDeps): Route[] {
 
 function statsOf({ server, agent }: NomadHttpDeps) {
   const { evalsReady, evalsInFlight, evalsBlocked, nodesHeartbeating } = server.stats();
-  const leader_addr = addressOf(agent);
+  const leader_addr = rpcAddressOf(agent);
   return {
     nomad: { server: "true", leader: "true", leader_addr, known_regions: "1", bootstrap: "true" },
     broker: {
@@ -97,11 +98,6 @@ function statsOf({ server, agent }: NomadHttpDeps) {
     heartbeat: { active: String(nodesHeartbeating) },
     ...agent.stats(),
   };
-}
-
-function addressOf({ rpcAddress }: NomadHttpDeps["agent"]): string {
-  const host = rpcAddress.host.includes(":") ? `[${rpcAddress.host}]` : rpcAddress.host;
-  return `${host}:${rpcAddress.port}`;
 }
 
 function memberOf(agent: NomadHttpDeps["agent"]) {

@@ -1,3 +1,4 @@
+import type { AgentOperations } from "./agent-operations.ts";
 import type { SearchLimits } from "../server/search/fuzzy-search.ts";
 import type { SchedulerServer } from "../server/server.ts";
 
@@ -16,6 +17,10 @@ export interface AgentFacts {
   /** Of the internal API between nodes. */
   readonly rpcAddress: { readonly host: string; readonly port: number };
   readonly servesClient: boolean;
+  /** RFC 3339. */
+  readonly startedAt?: string;
+  /** Undefined: nobody may operate the process through the API. */
+  readonly operations?: AgentOperations;
   /** Of fuzzy searches. */
   readonly search?: SearchLimits;
   /** Configuration in force, secrets left out. */

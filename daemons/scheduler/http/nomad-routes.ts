@@ -1,6 +1,12 @@
 import type { Route } from "#base/http/route.ts";
 import { actionRoutes } from "./action-routes.ts";
 import { agentRoutes } from "./agent-routes.ts";
+import { agentMemberRoutes } from "./agent-member-routes.ts";
+import { agentOperationRoutes } from "./agent-operation-routes.ts";
+import { autopilotRoutes } from "./autopilot-routes.ts";
+import { enterpriseRoutes } from "./enterprise-routes.ts";
+import { raftRoutes } from "./raft-routes.ts";
+import { volumeRoutes } from "./volume-routes.ts";
 import { allocRoutes } from "./alloc-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { evalRoutes } from "./eval-routes.ts";
@@ -45,6 +51,12 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...actionRoutes(deps),
     ...variableRoutes(deps),
     ...agentRoutes(deps),
+    ...agentMemberRoutes(deps),
+    ...agentOperationRoutes(deps),
+    ...raftRoutes(deps),
+    ...autopilotRoutes(deps),
+    ...volumeRoutes(deps),
+    ...enterpriseRoutes(),
     ...operatorRoutes(deps),
     ...metricsRoutes(deps),
     ...eventRoutes(deps),

@@ -5,11 +5,12 @@ import { route, type Route } from "#base/http/route.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { SchedulerConfigurationSchema } from "#base/protocol/scheduler-configuration.ts";
 import { absent, put, unchanged } from "#base/state/codec.ts";
-import { schedulerConfigurations } from "#base/state/tables.ts";
+import { jobs, schedulerConfigurations } from "#base/state/tables.ts";
 import { configurationOf, CURRENT } from "../server/configuration.ts";
 import { GC_NOW } from "../server/gc.ts";
+import { jobStub } from "./answers/job.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { readNode, readOperator, writeOperator } from "./requests.ts";
+import { management, readOperator, writeOperator } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/operator/scheduler and …/system */
 export function operatorRoutes({ server }: NomadHttpDeps): Route[] {
@@ -62,20 +63,42 @@ export function operatorRoutes({ server }: NomadHttpDeps): Route[] {
       access: writeOperator,
       handle: async () => ({ kind: "empty", status: 200, index: await collector.run(GC_NOW) }),
     }),
-    ...fixedRoutes(),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/system/reconcile/summaries",
+      summary: "Count the allocations of jobs anew: they are counted whenever they are read",
+      access: management,
+      handle: () => ({ kind: "empty", status: 200, index: view.index }),
+    }),
+    upgradeCheckRoute(server),
   ];
 }
 
-/** Kinds of things no node offers yet. */
-function fixedRoutes(): Route[] {
-  return (["/v1/volumes", "/v1/plugins"] as const).map((path) =>
-    route({
-      method: "GET",
-      path,
-      summary: "What nodes know of volumes is listed with them; the cluster itself keeps none",
-      access: readNode,
-      tables: [],
-      handle: () => ({ kind: "state", read: () => ({ index: 1, value: [] }) }),
-    }),
-  );
+/** https://developer.hashicorp.com/nomad/api-docs/operator/upgrade-check */
+function upgradeCheckRoute({ context: { state } }: NomadHttpDeps["server"]): Route {
+  return route({
+    method: "GET",
+    path: "/v1/operator/upgrade-check/vault-workload-identity",
+    summary: "List the jobs that use Vault without an identity for it",
+    access: readOperator,
+    handle: () => {
+      const affected = [...state.view.table(jobs).list()].filter(({ value }) =>
+        value.TaskGroups.some(({ Tasks }) =>
+          Tasks.some(
+            ({ Vault, Identities }) => Vault !== null && !Identities.some(({ Name }) => Name.startsWith("vault_")),
+          ),
+        ),
+      );
+      const value = {
+        JobsWithoutVaultIdentity: affected.map((row) => jobStub(state, row, false)),
+        OutdatedNodes: [],
+        VaultTokens: [],
+        Index: state.index,
+        KnownLeader: true,
+        LastContact: 0,
+        NextToken: "",
+      };
+      return { kind: "json", index: state.index, value };
+    },
+  });
 }

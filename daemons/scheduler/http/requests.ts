@@ -96,6 +96,7 @@ export const allocLifecycle = { kind: "capability", resource: "namespace", capab
 export const readNode = { kind: "capability", resource: "node", capability: "read" } as const;
 export const writeNode = { kind: "capability", resource: "node", capability: "write" } as const;
 export const readAgent = { kind: "capability", resource: "agent", capability: "read" } as const;
+export const writeAgent = { kind: "capability", resource: "agent", capability: "write" } as const;
 export const readNodePool = { kind: "capability", resource: "node-pool", capability: "read" } as const;
 export const writeNodePool = { kind: "capability", resource: "node-pool", capability: "write" } as const;
 /** Only for management tokens. */

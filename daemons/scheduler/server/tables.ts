@@ -2,6 +2,7 @@ import type { Table } from "#base/state/table.ts";
 import {
   allocReports,
   allocs,
+  autopilotConfigurations,
   deployments,
   evals,
   jobs,
@@ -26,6 +27,7 @@ export const schedulerTables: readonly Table<unknown>[] = [
   jobScalings,
   namespaces,
   nodePools,
+  autopilotConfigurations,
   schedulerConfigurations,
   evals,
   allocs,

@@ -25,6 +25,7 @@ export function clientAllocRoutes(deps: ClientHttpDeps): Route[] {
       query: v.object({ task: queryText }),
       handle: async ({ params, query }) => ({ kind: "json", value: await statsOf(deps, params.alloc, query.task) }),
     }),
+    ...endRoutes(deps),
     route({
       method: ["PUT", "POST"],
       path: "/v1/client/allocation/:alloc/restart",
@@ -52,6 +53,32 @@ export function clientAllocRoutes(deps: ClientHttpDeps): Route[] {
         const done = await runnerOf(deps, params.alloc).signal(name, body.Signal);
         if (!done.ok) throw refuse(done.error);
         return { kind: "json", value: {} };
+      },
+    }),
+  ];
+}
+
+function endRoutes(deps: ClientHttpDeps): Route[] {
+  return [
+    route({
+      method: ["PUT", "POST", "GET"],
+      path: "/v1/client/allocation/:alloc/gc",
+      summary: "Removes the folder of an allocation that has ended",
+      access: allocLifecycle,
+      async handle({ params }) {
+        const runner = runnerOf(deps, params.alloc);
+        if (!runner.isTerminal()) throw new HttpError(400, "the allocation has not ended: its folder is in use");
+        await deps.env.disk.remove(runner.dir.root);
+        return { kind: "json", value: {} };
+      },
+    }),
+    route({
+      method: ["GET", "PUT", "POST"],
+      path: "/v1/client/allocation/:alloc/pause",
+      summary: "Not available: answers 501",
+      access: readJob,
+      handle() {
+        throw new HttpError(501, "Nomad Enterprise only endpoint");
       },
     }),
   ];

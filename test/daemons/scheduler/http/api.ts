@@ -70,7 +70,7 @@ export async function startApi() {
     send,
     get: (url: string) => call("GET", url),
     put: (url: string, body?: unknown) => call("PUT", url, body),
-    delete: (url: string) => call("DELETE", url),
+    delete: (url: string, body?: unknown) => call("DELETE", url, body),
     async stop() {
       blocking.close();
       await cluster.stop();

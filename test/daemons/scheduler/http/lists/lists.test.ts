@@ -13,11 +13,7 @@ test("evaluations are counted, with a filter too", async (t) => {
 });
 
 test("evaluations are deleted by id and by filter, but only while the broker is paused", async (t) => {
-  const { get, put, send, cluster } = await api(t);
-  const remove = async (url: string, body: unknown) => {
-    const answer = await send("DELETE", url, body);
-    return { status: answer.status, text: typeof answer.body === "string" ? answer.body : "" };
-  };
+  const { get, put, delete: remove, cluster } = await api(t);
   await put("/v1/jobs", sent());
   await put("/v1/jobs", sent({ ID: "batch", Name: "batch", Type: "batch" }));
   await cluster.settled();
@@ -30,8 +26,8 @@ test("evaluations are deleted by id and by filter, but only while the broker is 
   t.is((await remove("/v1/evaluations", { EvalIDs, Filter: "x == y" })).status, 400);
   t.is((await remove("/v1/evaluations", { EvalIDs: ["none"] })).status, 404);
   t.is((await remove("/v1/evaluations", { EvalIDs: Array.from({ length: 8000 }, () => "x") })).status, 400);
-  t.like(JSON.parse((await remove("/v1/evaluations", { EvalIDs })).text), { Count: EvalIDs.length });
-  t.like(JSON.parse((await remove("/v1/evaluations", { Filter: 'JobID == "batch"' })).text), { Count: 1 });
+  t.like((await remove("/v1/evaluations", { EvalIDs })).json, { Count: EvalIDs.length });
+  t.like((await remove("/v1/evaluations", { Filter: 'JobID == "batch"' })).json, { Count: 1 });
   t.is((await get("/v1/evaluations/count")).json.Count, 0);
 });
 

@@ -1,0 +1,221 @@
+import test from "ava";
+import * as v from "valibot";
+import { testAgent, until, type TestAgent } from "#test/scenario/agent.ts";
+import { rowsOf, shoot } from "./shoot.ts";
+
+const CONFIG = `enable_debug = true
+telemetry {
+  prometheus_metrics         = true
+  publish_node_metrics       = true
+  publish_allocation_metrics = true
+}
+`;
+
+/** One agent in a process of its own: its real composition, asked over real sockets. */
+let agent: TestAgent;
+test.before(async () => {
+  agent = await testAgent({
+    config: CONFIG,
+    logLevel: "info",
+  });
+});
+test.after.always(() => agent.remove());
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly json: any;
+}
+
+async function ask(method: string, path: string, body?: unknown): Promise<Answer> {
+  const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+  const response = await fetch(`${agent.nomad}${path}`, init);
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    get json() {
+      return JSON.parse(text);
+    },
+  };
+}
+
+const get = (path: string) => ask("GET", path);
+const put = (path: string, body?: unknown) => ask("PUT", path, body);
+
+test.serial("what is said of the agent and its process", async (t) => {
+  const self = (await get("/v1/agent/self")).json;
+  t.is(self.member.Status, "alive");
+  t.truthy(self.stats.runtime.version);
+  const host = (await get("/v1/agent/host")).json.HostData;
+  t.regex(host.OS, /Linux/);
+  t.true(host.Network.some((each: any) => each.address === "127.0.0.1"));
+  t.true(host.Disk["/"].DiskMB > host.Disk["/"].UsedMB);
+  t.false(Object.entries(host.Environment).some(([name, value]) => /TOKEN/.test(name) && value !== "<redacted>"));
+  t.is((await get("/v1/agent/host?server_id=leader")).status, 200);
+  t.is((await get("/v1/agent/host?server_id=other")).status, 404);
+  t.is((await get("/v1/agent/host?node_id=other")).status, 404);
+  t.is((await put("/v1/agent/reload")).status, 200);
+  const schedulers = (await get("/v1/agent/schedulers")).json;
+  t.like(schedulers.schedulers[0], { status: "Started", workload_status: "WaitingToDequeue" });
+  t.like((await get("/v1/agent/schedulers/config")).json, { num_schedulers: 1, server_id: schedulers.server_id });
+  t.is((await put("/v1/agent/schedulers/config", { num_schedulers: 1 })).status, 200);
+  t.regex((await put("/v1/agent/schedulers/config", { num_schedulers: 4 })).text, /one worker schedules/);
+});
+
+test.serial("servers come and go by name and address; this one is alone", async (t) => {
+  const [own] = (await get("/v1/agent/servers")).json;
+  const name = (await get("/v1/agent/members")).json.Members[0].Name;
+  t.deepEqual((await put(`/v1/agent/join?address=${own}`)).json, { num_joined: 1, error: "" });
+  const other = (await put(`/v1/agent/join?address=10.9.9.9:4648&address=${own}`)).json;
+  t.is(other.num_joined, 1);
+  t.regex(other.error, /cannot join 10\.9\.9\.9:4648/);
+  t.is((await put("/v1/agent/join")).status, 400);
+  t.is((await put(`/v1/agent/servers?address=${own}`)).status, 200);
+  t.is((await put("/v1/agent/servers?address=10.9.9.9:4647")).status, 400);
+  t.regex((await put(`/v1/agent/force-leave?node=${name}`)).text, /is alive/);
+  t.is((await put("/v1/agent/force-leave?node=none")).status, 404);
+  const raft = (await get("/v1/operator/raft/configuration")).json;
+  t.like(raft.Servers[0], { Address: own, Leader: true, Voter: true, RaftProtocol: "3" });
+  t.is((await ask("DELETE", "/v1/operator/raft/peer?id=none")).status, 404);
+  t.is((await ask("DELETE", `/v1/operator/raft/peer?address=${own}`)).status, 400);
+  t.is((await put("/v1/operator/raft/transfer-leadership")).status, 400);
+  t.is((await put("/v1/operator/raft/transfer-leadership?address=1.2.3.4:1")).status, 404);
+  const health = (await get("/v1/operator/autopilot/health")).json;
+  t.like(health, { Healthy: true, FailureTolerance: 0 });
+  t.is(health.Servers.length, 1);
+});
+
+test.serial("autopilot's configuration is checked and set", async (t) => {
+  const before = (await get("/v1/operator/autopilot/configuration")).json;
+  t.like(before, { CleanupDeadServers: true, LastContactThreshold: "200ms", MaxTrailingLogs: 250 });
+  const changed = await put(`/v1/operator/autopilot/configuration?cas=${before.ModifyIndex}`, { MaxTrailingLogs: 9 });
+  t.is(changed.json, true);
+  t.is((await put("/v1/operator/autopilot/configuration?cas=1", { MaxTrailingLogs: 8 })).json, false);
+  t.is((await get("/v1/operator/autopilot/configuration")).json.MaxTrailingLogs, 9);
+  t.is((await put("/v1/operator/autopilot/configuration", { LastContactThreshold: "soon" })).status, 400);
+});
+
+test.serial("the log is followed, as frames and as plain text", async (t) => {
+  const abort = new AbortController();
+  const response = await fetch(`${agent.nomad}/v1/agent/monitor?log_level=debug&plain=true`, { signal: abort.signal });
+  const reader = response.body?.getReader();
+  const first = reader?.read();
+  await get("/v1/status/leader");
+  t.regex(new TextDecoder().decode((await first)?.value), /\[DEBUG\]/);
+  abort.abort();
+  await reader?.cancel().catch(() => undefined);
+  const frame = /^\{"Offset":\d+,"Data":"([^"]+)","FileEvent":"log"\}$/.exec(
+    (await get("/v1/agent/monitor/export")).text,
+  );
+  t.regex(Buffer.from(frame?.[1] ?? "", "base64").toString(), /\[(?:INFO|WARN)\]/);
+  t.is((await get("/v1/agent/monitor/export?log_level=loud")).status, 400);
+});
+
+test.serial("the process is profiled where debugging is on", async (t) => {
+  t.regex((await get("/v1/agent/pprof/cmdline")).text, /agent/);
+  t.regex((await get("/v1/agent/pprof/goroutine?debug=1")).text, /TCP|Timeout/);
+  t.true(JSON.parse((await get("/v1/agent/pprof/profile?seconds=0")).text).nodes.length > 0);
+  t.truthy(JSON.parse((await get("/v1/agent/pprof/heap?seconds=0")).text).head);
+  t.is((await get("/v1/agent/pprof/none")).status, 404);
+  t.is((await get("/v1/agent/pprof/profile?seconds=9999")).status, 400);
+});
+
+test.serial("a node's metadata is set, hidden, given to the servers and kept", async (t) => {
+  const [node] = (await get("/v1/nodes")).json;
+  t.deepEqual((await get("/v1/client/metadata")).json, { Meta: {}, Dynamic: {}, Static: {} });
+  const set = await put(`/v1/client/metadata?node_id=${node.ID}`, { Meta: { "rack.row": "4", gone: null } });
+  t.deepEqual(set.json, { Meta: { "rack.row": "4" }, Dynamic: { "rack.row": "4", gone: null }, Static: {} });
+  await until("the servers know", async () => (await get(`/v1/node/${node.ID}`)).json.Meta["rack.row"] === "4");
+  t.is((await put("/v1/client/metadata", { Meta: { "a/b": "x" } })).status, 400);
+  t.is((await put("/v1/client/metadata", { NodeID: "other", Meta: { a: "x" } })).status, 404);
+  t.is((await get("/v1/client/stats?node_id=other")).status, 404);
+  t.true((await get(`/v1/client/stats?node_id=${node.ID}`)).json.Memory.Total > 0);
+  await agent.stop();
+  await agent.start();
+  t.deepEqual((await get("/v1/client/metadata")).json.Meta, { "rack.row": "4" });
+});
+
+test.serial("the checks of an allocation's services, as they stand on its node", async (t) => {
+  const Checks = [{ Name: "up", Type: "tcp", Interval: 1e9, Timeout: 1e9, OnUpdate: "ignore" }];
+  const Job = {
+    ID: "checked",
+    Type: "service",
+    TaskGroups: [
+      {
+        Name: "g",
+        Networks: [{ DynamicPorts: [{ Label: "http" }] }],
+        Services: [{ Name: "web", PortLabel: "http", Provider: "nomad", Checks }],
+        Tasks: [
+          {
+            Name: "t",
+            Driver: "raw_exec",
+            Config: { command: "sleep", args: ["1000"] },
+            Resources: { CPU: 10, MemoryMB: 16 },
+          },
+        ],
+      },
+    ],
+  };
+  t.is((await put("/v1/jobs", { Job })).status, 200);
+  const allocs = async () => (await get("/v1/job/checked/allocations")).json;
+  await until("it runs", async () => (await allocs())[0]?.ClientStatus === "running");
+  const [{ ID }] = await allocs();
+  const checks = async () => Object.values((await get(`/v1/allocation/${ID}/checks`)).json);
+  await until("the check failed", async () => ((await checks())[0] as any)?.Status === "failure");
+  t.like((await checks())[0], { Check: "up", Service: "web", Mode: "readiness", Group: "checked.g[0]" });
+  t.is((await get(`/v1/client/allocation/${ID}/checks`)).status, 200);
+  t.is((await get("/v1/client/allocation/none/checks")).status, 404);
+  t.is((await get(`/v1/client/allocation/${ID}/gc`)).status, 400);
+  t.is((await ask("DELETE", "/v1/job/checked?purge=true")).status, 200);
+});
+
+test.serial("what does not exist here says so as its users know it", async (t) => {
+  for (const path of [
+    "/v1/quotas",
+    "/v1/quota/a",
+    "/v1/sentinel/policies",
+    "/v1/recommendations",
+    "/v1/operator/license",
+  ]) {
+    t.like(await get(path), { status: 501, text: "Nomad Enterprise only endpoint" });
+  }
+  t.is((await put("/v1/recommendations/apply", {})).status, 501);
+  t.is((await put("/v1/operator/utilization")).status, 501);
+  t.deepEqual((await get("/v1/volumes?type=csi")).json, []);
+  t.deepEqual((await get("/v1/volumes?type=host")).json, []);
+  t.deepEqual((await get("/v1/plugins?type=csi")).json, []);
+  t.is((await get("/v1/volume/csi/a")).status, 404);
+  t.regex((await put("/v1/volume/csi/a", {})).text, /CSI volumes are not available/);
+  t.is((await put("/v1/volume/csi/a/create", {})).status, 501);
+  t.is((await put("/v1/volume/host/create", {})).status, 501);
+  t.is((await get("/v1/volume/host/a")).status, 404);
+  t.is((await get("/v1/plugin/csi/a")).status, 404);
+  t.is((await put("/v1/system/reconcile/summaries")).status, 200);
+  t.like((await get("/v1/operator/upgrade-check/vault-workload-identity")).json, { JobsWithoutVaultIdentity: [] });
+});
+
+test.serial("every route that reads answers over a socket, and says how fresh it is", async (t) => {
+  const rows = rowsOf((await get("/v1/openapi.json")).json);
+  t.true(rows.length > 120, `${rows.length} routes`);
+  for (const { path } of rows.filter((row) => row.method === "get")) {
+    if (/stream|monitor|pprof|snapshot/.test(path)) continue;
+    const answer = await get(path.replaceAll(/\{\w+\}/g, "x"));
+    t.true(answer.status < 500 || answer.status === 501, `${path}: ${answer.status} ${answer.text}`);
+    const index = answer.headers.get("x-nomad-index");
+    if (answer.headers.has("x-nomad-knownleader")) t.regex(index ?? "", /^[1-9]\d*$/, path);
+  }
+});
+
+test.serial("whatever is asked, the agent lives and answers no 500", async (t) => {
+  const pid = agent.pid();
+  const rows = rowsOf((await get("/v1/openapi.json")).json);
+  const seen = await shoot(agent.nomad, rows, { requests: 2500, seed: 20_260_601 });
+  t.deepEqual(seen.failures, []);
+  t.true(seen.answered > 2400, JSON.stringify(seen));
+  t.is(agent.pid(), pid);
+  t.is((await get("/v1/agent/health")).status, 200);
+  t.is(v.parse(v.object({ ok: v.boolean() }), (await get("/v1/agent/health")).json.server).ok, true);
+});
