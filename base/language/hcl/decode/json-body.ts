@@ -15,7 +15,7 @@ export function parseJsonBody(source: SourceText, table: BlockTable, options: Js
   const text = options.templates === true ? source.text : source.text.replace(/([$%])\{/g, "$1$1{");
   const { node, diagnostics } = parseHclExpression({ name: source.name, text });
   if (diagnostics.length > 0) return { node: empty, diagnostics };
-  if (node.kind === "object") return { node: bodyOf(node, table), diagnostics };
+  if (node.kind === "object") return { node: objectBody(node, table), diagnostics };
   return {
     node: empty,
     diagnostics: [locate({ code: "json_shape", message: "expected an object", span: node }, { source })],
@@ -32,7 +32,8 @@ export function looksLikeJson(text: string): boolean {
   return /^[\s\uFEFF]*\{/.test(text);
 }
 
-function bodyOf(object: ObjectConstructor, table: BlockTable): Body {
+/** An object as a body, by the table that will read it. */
+export function objectBody(object: ObjectConstructor, table: BlockTable): Body {
   return {
     kind: "body",
     items: object.items.flatMap((item) => itemsOf(item, table)),
@@ -46,7 +47,9 @@ function itemsOf(item: ObjectItem, table: BlockTable): readonly BodyItem[] {
   const keySpan = { start: item.key.start, end: item.key.end };
   const rule =
     name === "dynamic" ? dynamicRule(table) : Object.hasOwn(table.blocks, name) ? table.blocks[name] : undefined;
-  const free = rule === undefined || (rule.kind === "free" && Object.hasOwn(table.attributes, name));
+  // Where a key may be both (`wait = "5s"` and `wait { … }`), its value decides; what is neither is the decoder's to refuse.
+  const plain = item.value.kind === "literal" && item.value.value !== null;
+  const free = rule === undefined || plain || (rule.kind === "free" && Object.hasOwn(table.attributes, name));
   if (free || (rule.kind === "custom" && rule.json === undefined)) {
     return [{ kind: "attribute", name, nameSpan: keySpan, value: item.value, start: item.start, end: item.end }];
   }
@@ -97,7 +100,7 @@ function block({ name, keySpan, label, object, inner }: BlockParts): BodyItem {
     type: name,
     typeSpan: keySpan,
     labels,
-    body: bodyOf(object, inner),
+    body: objectBody(object, inner),
     start: keySpan.start,
     end: object.end,
   };
