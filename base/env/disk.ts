@@ -3,6 +3,8 @@ export interface FileStat {
   readonly size: number;
   readonly mode: number;
   readonly modifiedMs: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** A file that only grows at its end. Writes are buffered by the system until `sync` resolves. */

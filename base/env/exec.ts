@@ -32,6 +32,8 @@ export interface SpawnOptions {
   readonly stdout: OutputTarget;
   readonly stderr: OutputTarget;
   readonly onOutput?: (stream: "stdout" | "stderr", data: Uint8Array) => void;
+  /** Default: a pipe that `write` fills, and nothing where `detached`. */
+  readonly stdin?: "inherit" | "ignore";
   /** Own session and process group, and outlives this program. */
   readonly detached: boolean;
   readonly uid?: number;

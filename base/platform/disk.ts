@@ -142,6 +142,8 @@ async function stat(path: string): Promise<FileStat> {
     size: found.size,
     mode: found.mode & 0o7777,
     modifiedMs: found.mtimeMs,
+    uid: found.uid,
+    gid: found.gid,
   };
 }
 

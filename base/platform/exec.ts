@@ -31,7 +31,7 @@ async function spawnProgram(argv: readonly string[], options: SpawnOptions): Pro
       env: { ...options.env },
       cwd: options.cwd,
       // A program that outlives us must not find its input gone when we end.
-      stdio: [options.detached ? "ignore" : "pipe", stdout, stderr],
+      stdio: [options.stdin ?? (options.detached ? "ignore" : "pipe"), stdout, stderr],
       detached: options.detached,
       uid: options.uid,
       gid: options.gid,

@@ -70,7 +70,7 @@ export class SimDisk implements Disk {
       const entry = this.#files.entries.get(path);
       if (entry === undefined) return undefined;
       const size = entry.kind === "file" ? entry.size : 0;
-      return { kind: entry.kind, size, mode: entry.mode, modifiedMs: entry.modifiedMs };
+      return { kind: entry.kind, size, mode: entry.mode, modifiedMs: entry.modifiedMs, uid: 0, gid: 0 };
     });
   }
 

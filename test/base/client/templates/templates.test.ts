@@ -3,7 +3,7 @@ import { silentLog } from "#base/env/log.ts";
 import type { Clock } from "#base/env/clock.ts";
 import type { Random } from "#base/env/random.ts";
 import { compileHandlebars } from "#base/client/templates/handlebars.ts";
-import { Quiescence } from "#base/client/templates/quiescence.ts";
+import { Quiescence } from "#base/client/templates/engine/quiescence.ts";
 import { TemplateRunner } from "#base/client/templates/runner.ts";
 import type { BlockingGet } from "#base/client/templates/watch.ts";
 

@@ -1,0 +1,124 @@
+import { posix } from "node:path";
+import { textOf, utf8 } from "#base/env/bytes.ts";
+import { DiskError, type Disk, type FileOptions } from "#base/env/disk.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+
+export interface Destination {
+  /** Absolute. */
+  readonly path: string;
+  /** Undefined: those of the file that is there, else 0644. */
+  readonly perms: number | undefined;
+  /** Undefined: those of the file that is there, else our own. */
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  /** Keeps the file that was there as `PATH.bak`. */
+  readonly backup: boolean;
+  readonly createDirs: boolean;
+}
+
+/** Writes the text unless the file holds it already. `changed`: the file is another one now. What was there stays whole until then. */
+export async function writeDestination(
+  disk: Disk,
+  destination: Destination,
+  text: string,
+): Promise<Result<{ readonly changed: boolean }>> {
+  try {
+    return await write(disk, destination, text);
+  } catch (thrown) {
+    if (!(thrown instanceof DiskError)) throw thrown;
+    return fail("destination", `cannot write ${destination.path}: ${reason(thrown)}`, hintFor(thrown.code));
+  }
+}
+
+async function write(
+  disk: Disk,
+  destination: Destination,
+  text: string,
+): Promise<Result<{ readonly changed: boolean }>> {
+  const { path, backup, createDirs } = destination;
+  const folder = posix.dirname(path);
+  const [before, around] = [await disk.stat(path), await disk.stat(folder)];
+  if (before?.kind === "directory")
+    return fail("destination", `cannot write ${path}: it is a directory`, "name the file inside it");
+  if (around === undefined) {
+    if (!createDirs)
+      return fail(
+        "destination",
+        `cannot write ${path}: there is no folder ${folder}`,
+        "create it, or set create_dest_dirs",
+      );
+    await disk.makeDir(folder);
+  }
+  const data = utf8(text);
+  const old = before === undefined ? undefined : await disk.read(path);
+  if (before !== undefined && old !== undefined && equals(old, data) && keepsMode(before.mode, destination))
+    return succeed({ changed: false });
+  if (backup && before !== undefined && old !== undefined)
+    await disk.replace(`${path}.bak`, old, { mode: before.mode, ...ownerOf(before) });
+  const mode = destination.perms ?? (before?.kind === "file" ? before.mode : 0o644);
+  const owner = owners(destination, before?.kind === "file" ? before : undefined);
+  await disk.replace(path, data, { mode, ...owner });
+  return succeed({ changed: true });
+}
+
+/** A file with the right text and the wrong mode is written again, too. */
+function keepsMode(mode: number, { perms }: Destination): boolean {
+  return perms === undefined || perms === mode;
+}
+
+type Owner = Pick<FileOptions, "uid" | "gid">;
+
+/** Only a changed owner is asked for: others than root may not even ask for their own. */
+function owners({ uid, gid }: Destination, before: { readonly uid: number; readonly gid: number } | undefined): Owner {
+  const owner = { uid: uid ?? before?.uid, gid: gid ?? before?.gid };
+  return {
+    ...(owner.uid === undefined ? {} : { uid: owner.uid }),
+    ...(owner.gid === undefined ? {} : { gid: owner.gid }),
+  };
+}
+
+function ownerOf({ uid, gid }: { readonly uid: number; readonly gid: number }): Owner {
+  return { uid, gid };
+}
+
+function equals(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+function reason(error: DiskError): string {
+  return error.code === "ENOSPC" ? "the disk is full (ENOSPC)" : `${error.message} (${error.code})`;
+}
+
+function hintFor(code: string): string | undefined {
+  switch (code) {
+    case "ENOSPC":
+      return "free some space; the file that was there is untouched";
+    case "EACCES":
+    case "EPERM":
+      return "the user this runs as may not write there";
+    case "EROFS":
+      return "the file system is read-only";
+    default:
+      return undefined;
+  }
+}
+
+/** The number of a user (`/etc/passwd`) or group (`/etc/group`); undefined for an empty name. */
+export async function ownerNumber(
+  disk: Disk,
+  file: "/etc/passwd" | "/etc/group",
+  name: string,
+): Promise<Result<number | undefined>> {
+  if (name === "" || name === "-1") return succeed(undefined);
+  if (/^\d+$/.test(name)) return succeed(Number(name));
+  const text = await disk.read(file);
+  for (const line of (text === undefined ? "" : textOf(text)).split("\n")) {
+    const [known, , id] = line.split(":");
+    if (known === name && id !== undefined) return succeed(Number(id));
+  }
+  return fail(
+    "no_owner",
+    `there is no ${file === "/etc/passwd" ? "user" : "group"} ${JSON.stringify(name)}`,
+    `see ${file}`,
+  );
+}
