@@ -85,7 +85,7 @@ export class WatchPool<D, V> {
       log.debug("received", { dependency: key });
       watch.value = { value: newest };
       watch.failure = undefined;
-      for (const each of [...watch.holders]) each.changed(key);
+      for (const each of watch.holders) each.changed(key);
     };
     const failed = (message: string, retryMs: number | undefined): void => {
       if (abort.signal.aborted) return;
@@ -93,7 +93,7 @@ export class WatchPool<D, V> {
       watch.failure = { message, final };
       if (final) log.error("cannot follow, giving up", { dependency: key, error: message });
       else log.warn("cannot follow, trying again", { dependency: key, error: message, retryMs: Math.round(retryMs) });
-      for (const each of [...watch.holders]) each.failed(key, message, final);
+      for (const each of watch.holders) each.failed(key, message, final);
     };
     const running = source
       .follow(dependency, { value, failed }, abort.signal)

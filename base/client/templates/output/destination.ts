@@ -1,4 +1,4 @@
-import { posix } from "node:path";
+import { dirname } from "node:path/posix";
 import { textOf, utf8 } from "#base/env/bytes.ts";
 import { DiskError, type Disk, type FileOptions } from "#base/env/disk.ts";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
@@ -36,7 +36,7 @@ async function write(
   text: string,
 ): Promise<Result<{ readonly changed: boolean }>> {
   const { path, backup, createDirs } = destination;
-  const folder = posix.dirname(path);
+  const folder = dirname(path);
   const [before, around] = [await disk.stat(path), await disk.stat(folder)];
   if (before?.kind === "directory")
     return fail("destination", `cannot write ${path}: it is a directory`, "name the file inside it");
