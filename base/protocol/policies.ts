@@ -103,7 +103,8 @@ export type ScalingPolicy = v.InferOutput<typeof ScalingPolicySchema>;
 export const LogConfigSchema = v.object({ MaxFiles: optionalInteger, MaxFileSizeMB: optionalInteger, Disabled: flag });
 export type LogConfig = v.InferOutput<typeof LogConfigSchema>;
 
-export const CheckRestartSchema = v.object({ Limit: integer, Grace: v.nullish(v.number(), 1e9), IgnoreWarnings: flag });
+/** `Grace` in nanoseconds; null: 1 s. */
+export const CheckRestartSchema = v.object({ Limit: integer, Grace: optionalInteger, IgnoreWarnings: flag });
 export type CheckRestart = v.InferOutput<typeof CheckRestartSchema>;
 
 export const LifecycleSchema = v.object({ Hook: text, Sidecar: flag });

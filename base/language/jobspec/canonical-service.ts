@@ -1,4 +1,5 @@
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
+import type { CheckRestart } from "#base/protocol/policies.ts";
 import type { Service, ServiceCheck } from "#base/protocol/service.ts";
 
 export interface ServiceOwner {
@@ -18,6 +19,7 @@ export function canonicalService(service: Service, owner: ServiceOwner): Service
     Provider: service.Provider === "" ? "consul" : service.Provider,
     Cluster: service.Cluster === "" ? "default" : service.Cluster,
     OnUpdate: service.OnUpdate === "" ? "require_healthy" : service.OnUpdate,
+    CheckRestart: checkRestart(service.CheckRestart, null),
     Checks: service.Checks.map((check) => canonicalCheck(check, { ...service, Name })),
   };
 }
@@ -39,7 +41,18 @@ function canonicalCheck(check: ServiceCheck, service: Service): ServiceCheck {
     Name: check.Name === "" ? `service: ${JSON.stringify(service.Name)} check` : check.Name,
     PortLabel: check.PortLabel === "" ? service.PortLabel : check.PortLabel,
     TaskName: check.TaskName === "" ? service.TaskName : check.TaskName,
-    CheckRestart: check.CheckRestart ?? service.CheckRestart,
+    CheckRestart: checkRestart(check.CheckRestart, service.CheckRestart),
     OnUpdate: check.OnUpdate === "" ? (service.OnUpdate === "" ? "require_healthy" : service.OnUpdate) : check.OnUpdate,
+  };
+}
+
+const DEFAULT_GRACE_NS = 1e9;
+
+function checkRestart(own: CheckRestart | null, outer: CheckRestart | null): CheckRestart | null {
+  if (own === null && outer === null) return null;
+  return {
+    Limit: own !== null && own.Limit > 0 ? own.Limit : (outer?.Limit ?? own?.Limit ?? 0),
+    Grace: own?.Grace ?? outer?.Grace ?? DEFAULT_GRACE_NS,
+    IgnoreWarnings: own?.IgnoreWarnings === true || outer?.IgnoreWarnings === true,
   };
 }

@@ -2,15 +2,15 @@ import { anything, duration, flag, integer, number, text, texts } from "#base/la
 import { freeBlock, nestedBlock, to, type BlockTable, type Fields } from "#base/language/hcl/decode/table.ts";
 
 /** Blocks that say how and where, shared by job, group and task. Keys: https://developer.hashicorp.com/nomad/docs/job-specification */
-const SHORTHANDS = [
+const VALUE_SHORTHANDS = [
   "version",
   "semver",
   "regexp",
   "set_contains",
   "set_contains_any",
   "set_contains_all",
-  "distinct_property",
 ] as const;
+const SHORTHANDS = [...VALUE_SHORTHANDS, "distinct_property"] as const;
 
 /** `version = ">= 1"` stands for `operator = "version"` and `value = ">= 1"`. */
 function finishConstraint(fields: Fields): Fields {
@@ -31,12 +31,16 @@ const target = {
   attribute: to("LTarget", text),
   operator: to("Operand", text),
   value: to("RTarget", text),
-  ...Object.fromEntries(SHORTHANDS.map((name) => [name, to(name, text)])),
+  ...Object.fromEntries(VALUE_SHORTHANDS.map((name) => [name, to(name, text)])),
 };
 
 const constraint: BlockTable = {
   name: "constraint",
-  attributes: { ...target, distinct_hosts: to("distinct_hosts", flag) },
+  attributes: {
+    ...target,
+    distinct_hosts: to("distinct_hosts", flag),
+    distinct_property: to("distinct_property", text),
+  },
   blocks: {},
   finish: finishConstraint,
 };

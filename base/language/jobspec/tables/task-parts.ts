@@ -5,7 +5,7 @@ import { constraints } from "./policies.ts";
 
 const device: BlockTable = {
   name: "device",
-  attributes: { name: to("Name", text), count: to("Count", integer) },
+  attributes: { count: to("Count", integer) },
   blocks: constraints,
 };
 

@@ -10,6 +10,8 @@ export interface CheckRestartWatch {
   close(): void;
 }
 
+const DEFAULT_GRACE_NS = 1e9;
+
 /**
  * Restarts a task whose service stays unhealthy (https://developer.hashicorp.com/nomad/docs/job-specification/check_restart):
  * `limit` failed runs in a row after `grace`, told by the time they take. Undefined when the service asks for none.
@@ -29,7 +31,7 @@ export function watchCheckRestart(
 
   const schedule = (): void => {
     timer?.cancel();
-    const graceLeftMs = Math.max(0, startedMs + rule.Grace / 1e6 - env.clock.monotonicMs());
+    const graceLeftMs = Math.max(0, startedMs + (rule.Grace ?? DEFAULT_GRACE_NS) / 1e6 - env.clock.monotonicMs());
     timer = env.clock.after(graceLeftMs + toleratedMs, () => {
       if (sick) restart(`check ${JSON.stringify(check.Name === "" ? service.Name : check.Name)} unhealthy`);
     });

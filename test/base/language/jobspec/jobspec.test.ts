@@ -1,5 +1,15 @@
+import { globSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import test from "ava";
 import fc from "fast-check";
+import { parseJsonBody } from "#base/language/hcl/decode/json-body.ts";
+import { formatHcl } from "#base/language/hcl/format/format.ts";
+import { parseHcl } from "#base/language/hcl/parse.ts";
+import { parseJobJson } from "#base/language/jobspec/parse-job-json.ts";
+import { jobFile } from "#base/language/jobspec/tables/job.ts";
+import { validateJob } from "#base/language/jobspec/validate/validate-job.ts";
+import { jobToWire } from "#base/protocol/job-wire.ts";
+import { knownKeys, usedKeys } from "./covered.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import type { VariableInput } from "#base/language/hcl/evaluate/variables.ts";
 import { BIG, complaints, job, read, REDIS } from "./jobs.ts";
@@ -289,6 +299,40 @@ test("defaults are filled in once: a second time changes nothing", (t) => {
     const once = canonicalize(job(text));
     t.deepEqual(canonicalize(once), once);
   }
+});
+
+const CORPUS = globSync("test/base/language/jobspec/corpus/*.nomad.{hcl,json}").toSorted();
+const WARNINGS: Readonly<Record<string, number>> = { connect: 5, service: 1, shorthand: 4, task: 1 };
+
+for (const file of CORPUS) {
+  test(`a whole job: ${basename(file)}`, (t) => {
+    const found = canonicalize(job(readFileSync(file, "utf8")));
+    const expected: unknown = JSON.parse(readFileSync(file.replace(/\.nomad\.\w+$/, ".expected.json"), "utf8"));
+    t.deepEqual(jobToWire(found), expected);
+    t.deepEqual(canonicalize(found), found);
+    const sent = parseJobJson(JSON.stringify(jobToWire(found)));
+    t.deepEqual(sent.ok ? canonicalize(sent.job) : sent.diagnostics, found);
+    const { errors, warnings } = validateJob(found);
+    t.is(errors.length, file.includes("refused") ? 2 : 0);
+    t.is(warnings.length, WARNINGS[basename(file).split(".")[0] ?? ""] ?? 0);
+    if (!file.endsWith(".hcl")) return;
+    const formatted = formatHcl({ name: file, text: readFileSync(file, "utf8") });
+    t.true(formatted.ok && formatHcl({ name: file, text: formatted.text }).ok);
+    t.deepEqual(formatted.ok ? canonicalize(job(formatted.text)) : undefined, found);
+  });
+}
+
+test("the whole jobs use every key there is", (t) => {
+  const used = CORPUS.flatMap((file) => {
+    const source = { name: file, text: readFileSync(file, "utf8") };
+    const { node } = file.endsWith(".json") ? parseJsonBody(source, jobFile) : parseHcl(source);
+    return [...usedKeys(node, jobFile)];
+  });
+  const unused = [...knownKeys(jobFile)].filter((key) => !used.includes(key));
+  t.deepEqual(
+    unused.filter((key) => !key.startsWith("variable.")),
+    [],
+  );
 });
 
 test("any edit of a job file is read without a throw", (t) => {
