@@ -1,10 +1,23 @@
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
+import type { SchedulerClient } from "#daemons/scheduler/client/client.ts";
+import { clientGauges } from "#daemons/scheduler/client/client-gauges.ts";
+import type { GaugeSource } from "#daemons/scheduler/gauge.ts";
 import type { AgentFacts } from "#daemons/scheduler/http/nomad-deps.ts";
 import type { Composition } from "./composition.ts";
+import { runtimeGauges } from "./runtime-gauges.ts";
 import { agentOperations } from "./operations.ts";
 
 /** What this agent says of itself over Nomad's API. */
-export function agentFacts({ config, env, addresses, nodeName, state, version, reload }: Composition): AgentFacts {
+export function agentFacts({
+  config,
+  env,
+  addresses,
+  nodeName,
+  state,
+  version,
+  reload,
+  client,
+}: Composition): AgentFacts {
   return {
     name: nodeName,
     region: config.region,
@@ -14,6 +27,11 @@ export function agentFacts({ config, env, addresses, nodeName, state, version, r
     servesClient: config.client.enabled,
     search: config.server.search,
     startedAt: new Date(env.clock.nowMs()).toISOString(),
+    metrics: {
+      prometheus: config.telemetry.prometheusMetrics,
+      prefixFilter: config.telemetry.prefixFilter,
+      sources: [runtimeGauges(nodeName), ...(client === undefined ? [] : [gaugesOfClient({ config, env, client })])],
+    },
     operations: agentOperations({ config, env, reload }),
     config: () => publicConfig(config),
     stats: () => {
@@ -33,6 +51,15 @@ export function agentFacts({ config, env, addresses, nodeName, state, version, r
       };
     },
   };
+}
+
+function gaugesOfClient({
+  config,
+  env,
+  client,
+}: Pick<Composition, "config" | "env"> & { readonly client: SchedulerClient }): GaugeSource {
+  const { publishNodeMetrics, publishAllocationMetrics } = config.telemetry;
+  return clientGauges({ env, client, node: publishNodeMetrics, allocs: publishAllocationMetrics });
 }
 
 /** The configuration in force, by the API's field names; what is secret is left out. */

@@ -1,3 +1,4 @@
+import type { MetricsOptions } from "./metrics-options.ts";
 import type { AgentOperations } from "./agent-operations.ts";
 import type { SearchLimits } from "../server/search/fuzzy-search.ts";
 import type { SchedulerServer } from "../server/server.ts";
@@ -23,6 +24,8 @@ export interface AgentFacts {
   readonly operations?: AgentOperations;
   /** Of fuzzy searches. */
   readonly search?: SearchLimits;
+  /** Default: in every format, of the scheduler alone. */
+  readonly metrics?: MetricsOptions;
   /** Configuration in force, secrets left out. */
   config(): Readonly<Record<string, unknown>>;
   /** Further sections of `/v1/agent/self`'s stats. */

@@ -9,8 +9,41 @@ interface CpuTimes {
   readonly total: number;
 }
 
+interface DiskUse {
+  readonly Device: string;
+  readonly Mountpoint: string;
+  readonly Size: number;
+  readonly Used: number;
+  readonly Available: number;
+  readonly UsedPercent: number;
+  readonly InodesUsedPercent: number;
+}
+
+/** Field names: https://developer.hashicorp.com/nomad/api-docs/client#read-stats */
+export interface HostStats {
+  readonly Memory: {
+    readonly Total: number;
+    readonly Available: number;
+    readonly Free: number;
+    readonly Used: number;
+  };
+  readonly CPU: readonly {
+    readonly CPU: string;
+    readonly User: number;
+    readonly System: number;
+    readonly Idle: number;
+    readonly Total: number;
+  }[];
+  readonly CPUTicksConsumed: number;
+  readonly DiskStats: readonly DiskUse[];
+  readonly AllocDirStats: DiskUse;
+  readonly DeviceStats: readonly unknown[];
+  readonly Uptime: number;
+  readonly Timestamp: number;
+}
+
 /** Machine-wide figures from /proc; CPU shares are since the call before, or since boot. */
-export function createHostStats(env: Env, allocsRoot: string): () => Promise<object> {
+export function createHostStats(env: Env, allocsRoot: string): () => Promise<HostStats> {
   let before = new Map<string, CpuTimes>();
   return async () => {
     const times = parseCpuTimes((await readText(env, "/proc/stat")) ?? "");

@@ -168,8 +168,41 @@ test.serial("the checks of an allocation's services, as they stand on its node",
   t.like((await checks())[0], { Check: "up", Service: "web", Mode: "readiness", Group: "checked.g[0]" });
   t.is((await get(`/v1/client/allocation/${ID}/checks`)).status, 200);
   t.is((await get("/v1/client/allocation/none/checks")).status, 404);
+  const metrics = (await get("/v1/metrics?format=prometheus")).text;
+  t.regex(
+    metrics,
+    /nomad_client_allocs_memory_rss\{.*job="checked",namespace="default",task_group="g".*task="t"\} [1-9]/,
+  );
+  t.regex(metrics, /nomad_client_allocations_running\{node_id="[^"]+".*\} 1\n/);
+  t.regex(metrics, /nomad_client_allocated_memory\{.*\} 16\n/);
   t.is((await get(`/v1/client/allocation/${ID}/gc`)).status, 400);
   t.is((await ask("DELETE", "/v1/job/checked?purge=true")).status, 200);
+});
+
+test.serial("measurements have the names dashboards look for", async (t) => {
+  const names = new Set((await get("/v1/metrics")).json.Gauges.map((each: any) => each.Name));
+  for (const name of [
+    "nomad.client.host.cpu.total_percent",
+    "nomad.client.host.memory.available",
+    "nomad.client.host.disk.used_percent",
+    "nomad.client.unallocated.cpu",
+    "nomad.client.uptime",
+    "nomad.nomad.broker.total_ready",
+    "nomad.nomad.broker.service_ready",
+    "nomad.nomad.blocked_evals.total_blocked",
+    "nomad.nomad.job_status.running",
+    "nomad.nomad.heartbeat.active",
+    "nomad.raft.appliedIndex",
+    "nomad.runtime.alloc_bytes",
+  ]) {
+    t.true(names.has(name), name);
+  }
+  const text = await get("/v1/metrics?format=prometheus");
+  t.regex(text.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+  for (const line of text.text.trimEnd().split("\n")) {
+    t.regex(line, /^(?:# (?:HELP|TYPE) \w+ .+|\w+\{(?:\w+="[^"]*",?)*\} -?[\d.e+-]+)$/);
+  }
+  t.is((await get("/v1/metrics?format=statsd")).status, 400);
 });
 
 test.serial("what does not exist here says so as its users know it", async (t) => {
