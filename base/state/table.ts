@@ -1,4 +1,5 @@
 import type * as v from "valibot";
+import type { Sharing } from "./sharing.ts";
 
 /** A kind of record: where it lives in the keyspace, how it is read, what it is found by. */
 export interface Table<T> {
@@ -8,6 +9,16 @@ export interface Table<T> {
   readonly schema: v.GenericSchema<unknown, T>;
   /** Secondary indexes: name → the keys a value is found under. */
   readonly indexes: Readonly<Record<string, IndexKeys<T>["keysOf"]>>;
+  /** Makes parts that are alike one in memory, in place: for tables of millions of rows. */
+  readonly share?: Shares<T>["share"];
+  /** The id where the value holds it too: one text in memory then serves both. */
+  readonly idIn?: Shares<T>["idIn"];
+}
+
+/** A method's type, for the same reason. */
+interface Shares<T> {
+  share(value: T, sharing: Sharing): void;
+  idIn(value: T): string;
 }
 
 /** A method's type, so that a table of jobs is a table of something: its rows only ever come from itself. */

@@ -21,6 +21,7 @@ import { JobScalingSchema, type JobScaling } from "#base/protocol/scaling-event.
 import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
 import { ServiceRemovalSchema, type ServiceRemoval } from "#base/protocol/service-removal.ts";
 import { StoredVariableSchema, type StoredVariable } from "#base/protocol/variable.ts";
+import { shareAlloc, shareReport } from "./alike.ts";
 import { defineTable } from "./table.ts";
 
 /** The newest specification of each job. id: job id. */
@@ -120,6 +121,8 @@ export const allocs = defineTable<Alloc>({
     eval: (alloc) => [alloc.EvalID],
     deployment: (alloc) => (alloc.DeploymentID === "" ? [] : [alloc.DeploymentID]),
   },
+  share: shareAlloc,
+  idIn: ({ ID }) => ID,
 });
 
 /** What the node's client reports. id: alloc id. */
@@ -128,6 +131,8 @@ export const allocReports = defineTable<AllocReport>({
   schemaVersion: 2,
   schema: AllocReportSchema,
   indexes: {},
+  share: shareReport,
+  idIn: ({ AllocID }) => AllocID,
 });
 
 /** What a node says of itself. id: node id. */

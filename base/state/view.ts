@@ -2,6 +2,7 @@ import { assert } from "#base/env/assert.ts";
 import { silentLog, type Log } from "#base/env/log.ts";
 import { ROOT, partsOf } from "#base/protocol/keys.ts";
 import { decodeRow } from "./codec.ts";
+import { Sharing } from "./sharing.ts";
 import { StoreError, type Change, type RevisionChange, type Store, type StoreRecord, type Watch } from "./store.ts";
 import { TableRows } from "./table-rows.ts";
 import type { Table, TableView, View, ViewChange, ViewRowChange } from "./table.ts";
@@ -179,13 +180,16 @@ class FollowedView implements View {
 }
 
 function intakeOf<T>(table: Table<T>, rows: TableRows<T>): Intake {
+  const sharing = new Sharing();
   return {
     rows,
     put(record, namespace, id) {
       const read = decodeRow(table, record.value);
       if (!read.ok) return `${record.key}: ${read.error.message}`;
+      table.share?.(read.value, sharing);
       const { createRevision: createIndex, modRevision: modifyIndex } = record;
-      rows.put({ namespace, id, value: read.value, createIndex, modifyIndex });
+      const own = table.idIn?.(read.value);
+      rows.put({ namespace, id: own === id ? own : id, value: read.value, createIndex, modifyIndex });
       return undefined;
     },
   };

@@ -4,7 +4,7 @@ import { type Client, drive, goClient, javaClient, pythonClient } from "./progra
 
 /** Programs that people wrote for Nomad, unmodified, against an agent of ours. `checks`: how many each makes. */
 const CLIENTS: readonly { readonly name: string; readonly make: () => Promise<Client>; readonly checks: number }[] = [
-  { name: "HashiCorp's Go client and Prometheus's discovery", make: goClient, checks: 42 },
+  { name: "HashiCorp's Go client and Prometheus's discovery", make: goClient, checks: 44 },
   { name: "python-nomad", make: pythonClient, checks: 9 },
   { name: "HashiCorp's Java SDK", make: javaClient, checks: 9 },
 ];

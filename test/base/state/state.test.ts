@@ -16,6 +16,9 @@ import { INDEX_OFFSET_KEY, withIndexOffset } from "#base/state/index-offset.ts";
 import { compareKeys, SortedKeys } from "#base/state/sorted-keys.ts";
 import { TableRows } from "#base/state/table-rows.ts";
 import { defineTable } from "#base/state/table.ts";
+import { AllocReportSchema, AllocSchema } from "#base/protocol/alloc.ts";
+import { shareAlloc, shareReport } from "#base/state/alike.ts";
+import { Sharing } from "#base/state/sharing.ts";
 import { followView } from "#base/state/view.ts";
 import type { Store, StoreError, TxnResult } from "#base/state/store.ts";
 import { CrashDisk } from "./crash-disk.ts";
@@ -411,5 +414,55 @@ test("a table's rows and indexes follow any history of writes", (t) => {
       }
     }),
     { numRuns: 60 },
+  );
+});
+
+test("what rows have in common is one in memory, and says what it said", (t) => {
+  const alloc = (fields: object) => v.parse(AllocSchema, { ID: "a", DesiredStatus: "run", ...fields });
+  const sharing = new Sharing();
+  const resources = () => ({ Tasks: {}, TaskLifecycles: {}, Shared: { DiskMB: 1, Networks: [], Ports: [] } });
+  const [one, two] = [0, 1].map(() =>
+    alloc({ AllocatedResources: resources(), Metrics: { NodesAvailable: { dc1: 3 } } }),
+  );
+  for (const each of [one!, two!]) shareAlloc(each, sharing);
+  t.is(one!.AllocatedResources, two!.AllocatedResources);
+  t.is(one!.Metrics!.NodesAvailable, two!.Metrics!.NodesAvailable);
+  const words = fc.constantFrom("", "a", "running", "dc1");
+  const counts = fc.dictionary(words, fc.nat({ max: 2 }));
+  const allocs = fc.record({
+    NodeID: words,
+    EvalID: words,
+    Metrics: fc.option(fc.record({ NodesAvailable: counts, ClassFiltered: counts, QuotaExhausted: fc.array(words) })),
+    AllocatedResources: fc.record({
+      Tasks: fc.constant({}),
+      TaskLifecycles: fc.dictionary(words, fc.constant(null)),
+      Shared: fc.record({ DiskMB: fc.nat({ max: 2 }), Networks: fc.constant([]), Ports: fc.constant([]) }),
+    }),
+  });
+  fc.assert(
+    fc.property(fc.array(allocs, { maxLength: 20 }), (list) => {
+      const pool = new Sharing();
+      const rows = list.map((fields) => alloc(fields));
+      const before = JSON.stringify(rows);
+      for (const row of rows) shareAlloc(row, pool);
+      return JSON.stringify(rows) === before;
+    }),
+  );
+  const details = fc.dictionary(words, words);
+  const reports = fc.array(fc.record({ Type: words, Message: words, Details: details }), { maxLength: 3 });
+  fc.assert(
+    fc.property(fc.array(reports, { maxLength: 10 }), (list) => {
+      const pool = new Sharing();
+      const rows = list.map((Events) =>
+        v.parse(AllocReportSchema, {
+          AllocID: "a",
+          ClientStatus: "running",
+          TaskStates: { t: { State: "dead", Events } },
+        }),
+      );
+      const before = JSON.stringify(rows);
+      for (const row of rows) shareReport(row, pool);
+      return JSON.stringify(rows) === before;
+    }),
   );
 });

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/nomad/api"
 	"github.com/hashicorp/nomad/api/contexts"
@@ -188,6 +189,21 @@ func operatorChecks(c *api.Client) []check {
 			again, _, err := c.Operator().SchedulerCASConfiguration(set, nil)
 			return want(err == nil && !again.Updated, "an old index was taken: %v", err)
 		}},
+		{"raft and autopilot", func() error {
+			raft, err := c.Operator().RaftGetConfiguration(nil)
+			if err != nil || len(raft.Servers) != 1 || !raft.Servers[0].Leader {
+				return fmt.Errorf("%+v: %v", raft, err)
+			}
+			pilot, _, err := c.Operator().AutopilotGetConfiguration(nil)
+			if err != nil {
+				return err
+			}
+			health, _, err := c.Operator().AutopilotServerHealth(nil)
+			if err != nil {
+				return err
+			}
+			return want(health.Healthy && pilot.MinQuorum == 0, "%+v", health)
+		}},
 		{"metrics", func() error {
 			metrics, _, err := c.Operator().MetricsSummary(nil)
 			if err != nil {
@@ -196,6 +212,10 @@ func operatorChecks(c *api.Client) []check {
 			return want(len(metrics.Gauges) > 0, "no gauges")
 		}},
 		{"garbage collection", func() error { return c.System().GarbageCollect() }},
+		{"what needs a licence says so", func() error {
+			_, _, err := c.Quotas().List(nil)
+			return want(err != nil && strings.Contains(err.Error(), "501"), "said %v", err)
+		}},
 		{"jobs stop", func() error {
 			for _, id := range []string{"web", "work", "clock"} {
 				if _, _, err := c.Jobs().Deregister(id, true, nil); err != nil {
