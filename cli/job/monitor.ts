@@ -36,24 +36,28 @@ class Monitor {
   /** Of the evaluation: allocations made before it are only changed by it. */
   #since = 0;
 
+  /** Ids as they are shown: whole with `-verbose`. */
+  readonly #short: (id: string) => string;
+
   constructor(session: NomadSession) {
+    this.#short = session.flags.on("verbose") ? (id) => id : shortId;
     this.#session = session;
     this.#live = new LiveLine(session.output);
     this.#startMs = session.env.clock.monotonicMs();
   }
 
   async follow(evalId: string): Promise<Outcome> {
-    this.#say(`==> Monitoring evaluation "${shortId(evalId)}"`);
+    this.#say(`==> Monitoring evaluation "${this.#short(evalId)}"`);
     const evaluation = await this.#evaluated(evalId);
     if (evaluation === undefined) return "failed";
     if (evaluation.Status !== "complete") {
       const why = evaluation.StatusDescription === "" ? "" : `: ${evaluation.StatusDescription}`;
-      this.#say(`==> Evaluation "${shortId(evaluation.ID)}" ended with status "${evaluation.Status}"${why}`);
+      this.#say(`==> Evaluation "${this.#short(evaluation.ID)}" ended with status "${evaluation.Status}"${why}`);
       return "failed";
     }
     const unplaced = Object.entries(evaluation.FailedTGAllocs);
     this.#say(
-      `==> Evaluation "${shortId(evaluation.ID)}" finished with status "complete"${unplaced.length > 0 ? " but failed to place all allocations:" : ""}`,
+      `==> Evaluation "${this.#short(evaluation.ID)}" finished with status "complete"${unplaced.length > 0 ? " but failed to place all allocations:" : ""}`,
     );
     if (evaluation.DeploymentID === "") {
       this.#sayUnplaced(evaluation, undefined);
@@ -85,19 +89,19 @@ class Monitor {
   async followDeployment(id: string, evaluation?: EvalAnswer): Promise<Outcome> {
     const { deployments } = this.#session.nomad;
     const isShort = evaluation !== undefined && Object.keys(evaluation.FailedTGAllocs).length > 0;
-    this.#say(`==> Monitoring deployment "${shortId(id)}"`);
+    this.#say(`==> Monitoring deployment "${this.#short(id)}"`);
     for (let index = 0; ;) {
       const { value, index: next } = await this.#ask((block) => deployments.read(id, { block }), index);
       index = next;
       if (value === undefined) return "failed";
       await this.#sayProgress(value);
       if (value.Status === "successful") {
-        this.#say(`==> Deployment "${shortId(id)}" successful after ${this.#elapsed()}`);
+        this.#say(`==> Deployment "${this.#short(id)}" successful after ${this.#elapsed()}`);
         if (evaluation !== undefined) this.#sayUnplaced(evaluation, value);
         return isShort ? "unplaced" : "done";
       }
       if (value.Status === "failed" || value.Status === "cancelled") {
-        this.#say(`==> Deployment "${shortId(id)}" ${value.Status}: ${value.StatusDescription}`);
+        this.#say(`==> Deployment "${this.#short(id)}" ${value.Status}: ${value.StatusDescription}`);
         await this.#sayFailures(id);
         return "failed";
       }
@@ -106,7 +110,7 @@ class Monitor {
         return "unplaced";
       }
       if (needsPromotion(value)) {
-        this.#say(`==> Canaries are healthy; "lares deployment promote ${shortId(id)}" goes on`);
+        this.#say(`==> Canaries are healthy; "lares deployment promote ${this.#short(id)}" goes on`);
         return "done";
       }
     }
@@ -136,16 +140,16 @@ class Monitor {
       ([name, group]) =>
         `${name} ${group.HealthyAllocs}/${group.DesiredTotal} healthy${group.UnhealthyAllocs > 0 ? `, ${group.UnhealthyAllocs} unhealthy` : ""}`,
     );
-    const text = `Deployment "${shortId(deployment.ID)}" ${deployment.Status}: ${groups.join("; ")}`;
+    const text = `Deployment "${this.#short(deployment.ID)}" ${deployment.Status}: ${groups.join("; ")}`;
     if (this.#isNews("deployment", text) && !this.#session.output.terminal) this.#say(`    ${text}`);
     this.#live.show(`    ${text} (${this.#elapsed()})`);
   }
 
   /** Each state of an allocation once. */
   #sayAlloc(alloc: AllocStub): void {
-    const id = shortId(alloc.ID);
+    const id = this.#short(alloc.ID);
     if (!this.#seen.has(alloc.ID)) {
-      const where = alloc.NodeName === "" ? shortId(alloc.NodeID) : alloc.NodeName;
+      const where = alloc.NodeName === "" ? this.#short(alloc.NodeID) : alloc.NodeName;
       const verb = alloc.CreateIndex < this.#since ? "updated in place" : "created";
       this.#say(`    Allocation "${id}" ${verb}: node "${where}", group "${alloc.TaskGroup}"`);
     }
@@ -162,8 +166,10 @@ class Monitor {
     for (const alloc of allocs.filter(
       (one) => one.DeploymentStatus?.Healthy === false || one.ClientStatus === "failed",
     )) {
-      this.#say(`    Allocation "${shortId(alloc.ID)}"${lastWords(alloc)}`);
-      this.#say(`      see: lares alloc status ${shortId(alloc.ID)}; lares alloc logs -stderr ${shortId(alloc.ID)}`);
+      this.#say(`    Allocation "${this.#short(alloc.ID)}"${lastWords(alloc)}`);
+      this.#say(
+        `      see: lares alloc status ${this.#short(alloc.ID)}; lares alloc logs -stderr ${this.#short(alloc.ID)}`,
+      );
     }
   }
 
@@ -178,7 +184,7 @@ class Monitor {
       this.#say(`    ${placed}${placementHint(metric)}`);
     }
     if (evaluation.BlockedEval !== "") {
-      this.#say(`    Evaluation "${shortId(evaluation.BlockedEval)}" waits for room to place the rest`);
+      this.#say(`    Evaluation "${this.#short(evaluation.BlockedEval)}" waits for room to place the rest`);
     }
   }
 

@@ -4,7 +4,7 @@ import { withNomad } from "../api/session.ts";
 import { printJson } from "../print/json.ts";
 import { diffLines } from "./diff-lines.ts";
 import { placementHint, placementReasons } from "./placement.ts";
-import { readJob } from "./read-job.ts";
+import { readJob, untold } from "./read-job.ts";
 
 /**
  * Says what registering a job would change. Exit code 0: no allocation would be made or stopped; 1: some would;
@@ -13,13 +13,18 @@ import { readJob } from "./read-job.ts";
 export const plan = withNomad(async (session) => {
   const { output, flags, nomad } = session;
   try {
-    const { job } = await readJob(session);
+    const read = await readJob(session);
+    const { job } = read;
     const answer = valueOf(
       await nomad.jobs.plan(job, { diff: !flags.on("no-diff") && flags.value("diff") !== "false" }),
     );
     if (flags.on("json")) printJson(output, answer);
     else
-      for (const line of planLines(answer, { file: session.operands[0] ?? "", verbose: flags.on("verbose") }))
+      for (const line of planLines(answer, {
+        file: session.operands[0] ?? "",
+        verbose: flags.on("verbose"),
+        warnings: untold(answer.Warnings, read),
+      }))
         output.line(line);
     return changesAllocs(answer) ? 1 : 0;
   } catch (error) {
@@ -28,7 +33,13 @@ export const plan = withNomad(async (session) => {
   }
 });
 
-function planLines(answer: PlanAnswer, options: { readonly file: string; readonly verbose: boolean }): string[] {
+interface PlanOptions {
+  readonly file: string;
+  readonly verbose: boolean;
+  readonly warnings: readonly string[];
+}
+
+function planLines(answer: PlanAnswer, options: PlanOptions): string[] {
   const lines = answer.Diff === null ? [] : [...diffLines(answer.Diff, options.verbose), ""];
   lines.push("Scheduler dry-run:");
   const failed = Object.entries(answer.FailedTGAllocs);
@@ -42,7 +53,7 @@ function planLines(answer: PlanAnswer, options: { readonly file: string; readonl
   if (answer.NextPeriodicLaunch !== "" && !answer.NextPeriodicLaunch.startsWith("0001-")) {
     lines.push(`- If submitted now, next periodic launch would be at ${answer.NextPeriodicLaunch}.`);
   }
-  if (answer.Warnings !== "") lines.push("", "Job Warnings:", answer.Warnings);
+  if (options.warnings.length > 0) lines.push("", "Job Warnings:", ...options.warnings);
   lines.push("", `Job Modify Index: ${answer.JobModifyIndex}`, "To submit the job with version verification run:", "");
   lines.push(`lares job run -check-index ${answer.JobModifyIndex} ${options.file}`);
   return lines;

@@ -16,6 +16,8 @@ import { readTextFile } from "../spec/read-text.ts";
 export interface JobFile {
   readonly job: Job;
   readonly submission: JobSubmission;
+  /** Warnings that were shown already, with their place in the file. */
+  readonly told: readonly string[];
 }
 
 /**
@@ -27,9 +29,9 @@ export async function readJob(session: Invocation & Pick<NomadSession, "namespac
   const [file, ...more] = session.operands;
   if (file === undefined || more.length > 0) throw new UsageError("name one job file, or - for standard input");
   const text = readTextFile(file);
-  const { job, submission } = isApiJob(text) ? fromJson(text, file) : await fromHcl(text, file, session);
+  const { job, submission, told } = isApiJob(text) ? fromJson(text, file) : await fromHcl(text, file, session);
   const namespace = session.namespace ?? job.Namespace;
-  return { job: namespace === "" ? job : { ...job, Namespace: namespace }, submission };
+  return { job: namespace === "" ? job : { ...job, Namespace: namespace }, submission, told };
 }
 
 /** Mistakes of meaning are shown in their line too, before anything is sent; the server judges again. */
@@ -51,11 +53,19 @@ async function fromHcl(text: string, file: string, invocation: Invocation): Prom
   const VariableFlags = Object.fromEntries(
     Object.entries(texts).filter(([name]) => Object.hasOwn(values, name) && sensitive?.has(name) !== true),
   );
-  return { job: read.job, submission: { Source: text, Format: "hcl2", VariableFlags, Variables: fileTexts } };
+  const submission = { Source: text, Format: "hcl2", VariableFlags, Variables: fileTexts };
+  return { job: read.job, submission, told: read.warnings.map(({ message }) => message) };
 }
 
 function fromJson(text: string, file: string): JobFile {
   const read = parseJobJson(text, file === "-" ? "stdin" : file);
-  if (read.ok) return { job: read.job, submission: { Source: text, Format: "json", VariableFlags: {}, Variables: "" } };
+  const submission = { Source: text, Format: "json", VariableFlags: {}, Variables: "" };
+  if (read.ok) return { job: read.job, submission, told: [] };
   throw new CodedError("job_file", `${renderDiagnostics(read.diagnostics)}\n`, "Nothing was changed.");
+}
+
+/** What a server warns of that the file's reading did not say already. */
+export function untold(warnings: string, { told }: Pick<JobFile, "told">): readonly string[] {
+  const lines = warnings.split("\n").filter((line) => line.startsWith("* "));
+  return lines.filter((line) => !told.some((message) => line.includes(message)));
 }

@@ -6,25 +6,27 @@ import { UsageError } from "../command/command.ts";
 import { printJson } from "../print/json.ts";
 import { shortId } from "../print/time.ts";
 import { EXIT_CODES, monitorEval } from "./monitor.ts";
-import { readJob } from "./read-job.ts";
+import { readJob, untold } from "./read-job.ts";
 
 /** Registers a job and follows it until it runs. Exit code 0 all well, 1 failed, 2 some of it found no place. */
 export const run = withNomad(async (session) => {
   const { flags, output, nomad } = session;
-  const { job, submission } = await readJob(session);
+  const file = await readJob(session);
+  const { job, submission } = file;
   if (flags.on("output")) {
     printJson(output, { Job: jobToWire(canonicalize(job)) });
     return 0;
   }
-  const answer = valueOf(
-    await nomad.jobs.register(job, {
-      checkIndex: wholeNumber("check-index", flags.value("check-index")),
-      evalPriority: wholeNumber("eval-priority", flags.value("eval-priority")),
-      preserveCounts: flags.on("preserve-counts") || undefined,
-      submission,
-    }),
-  );
-  if (answer.Warnings !== "") output.error(`Job Warnings:\n${answer.Warnings}`);
+  const registered = await nomad.jobs.register(job, {
+    checkIndex: wholeNumber("check-index", flags.value("check-index")),
+    evalPriority: wholeNumber("eval-priority", flags.value("eval-priority")),
+    preserveCounts: flags.on("preserve-counts") || undefined,
+    submission,
+  });
+  if (!registered.ok && registered.error.message.includes("job modify index")) output.error("Job not updated");
+  const answer = valueOf(registered);
+  const warnings = untold(answer.Warnings, file);
+  if (warnings.length > 0) output.error(["Job Warnings:", ...warnings].join("\n"));
   if (flags.on("json")) {
     printJson(output, answer);
     return 0;

@@ -1,13 +1,13 @@
 import { answerOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { printJson } from "../print/json.ts";
-import { readJob } from "./read-job.ts";
+import { readJob, untold } from "./read-job.ts";
 
 /** Says what is wrong with a job file. Exit code 0 when nothing is. */
 export const validate = withNomad(async (session) => {
   const { output, flags, nomad } = session;
-  const { job } = await readJob(session);
-  const result = await nomad.jobs.validate(job);
+  const file = await readJob(session);
+  const result = await nomad.jobs.validate(file.job);
   if (!result.ok && result.error.code === "unreachable") {
     output.error("No agent could be asked, so only the file itself was checked, not what its drivers say.");
     output.line("Job file is well formed");
@@ -16,7 +16,8 @@ export const validate = withNomad(async (session) => {
   const { value } = answerOf(result);
   if (flags.on("json")) printJson(output, value);
   else {
-    if (value.Warnings !== "") output.line(`Job Warnings:\n${value.Warnings}`);
+    const warnings = untold(value.Warnings, file);
+    if (warnings.length > 0) output.line(["Job Warnings:", ...warnings].join("\n"));
     for (const error of value.ValidationErrors) output.error(`  * ${error}`);
     output.line(isFine(value) ? "Job validation successful" : "Job validation errors: nothing of this was registered");
   }

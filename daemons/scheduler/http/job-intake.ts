@@ -9,8 +9,7 @@ import { tenancyProblems, withPool } from "../server/tenancy/job-tenancy.ts";
 
 export interface Intake {
   readonly job: Job;
-  /** One a line; empty when there are none. */
-  readonly warnings: string;
+  readonly warnings: readonly string[];
 }
 
 /** A job as a client sent it → complete and valid, or a 400 that lists what is wrong. */
@@ -28,7 +27,7 @@ export function takeJob(view: View, sent: Job | null, namespace: string): Intake
   if (errors.length > 0) throw new HttpError(400, errorList(errors));
   const [refused] = tenancyProblems(view, job);
   if (refused !== undefined) throw new HttpError(400, refused);
-  return { job, warnings: warnings.join("\n") };
+  return { job, warnings };
 }
 
 export interface JobCheck {
@@ -49,4 +48,11 @@ function findingText({ message, hint }: Failure): string {
 export function errorList(errors: readonly string[]): string {
   const head = errors.length === 1 ? "1 error occurred:" : `${errors.length} errors occurred:`;
   return [head, ...errors.map((error) => `\t* ${error}`), ""].join("\n");
+}
+
+/** Empty when there are none. */
+export function warningList(warnings: readonly string[]): string {
+  if (warnings.length === 0) return "";
+  const head = warnings.length === 1 ? "1 warning:" : `${warnings.length} warnings:`;
+  return [head, "", ...warnings.map((warning) => `* ${warning}`)].join("\n");
 }

@@ -7,6 +7,7 @@ import type { VariableInput } from "#base/language/hcl/evaluate/variables.ts";
 import { functionsNamedIn } from "#base/language/hcl/functions/on-demand.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import { parseJob } from "#base/language/jobspec/parse-job.ts";
+import type { Evaluation } from "#base/protocol/evaluation.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { block, flag, text, textMap } from "#base/protocol/schema.ts";
 import { jobToWire } from "#base/protocol/job-wire.ts";
@@ -16,8 +17,9 @@ import { nextLaunchMs } from "../server/periodic.ts";
 import type { Plan } from "../server/plan.ts";
 import { schedule } from "../server/schedule/schedule.ts";
 import { evalFor, nowNsOf } from "../server/server-context.ts";
+import { evalAnswer } from "./answers/evaluation.ts";
 import { NEVER, timeText } from "./answers/time.ts";
-import { checkJob, errorList, takeJob } from "./job-intake.ts";
+import { checkJob, errorList, takeJob, warningList } from "./job-intake.ts";
 import { MAX_JOB_BYTES } from "./job-write-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { readJob, submitJob } from "./requests.ts";
@@ -53,7 +55,7 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
           DriverConfigValidated: true,
           ValidationErrors: errors.length === 0 ? null : errors,
           Error: errors.length === 0 ? "" : errorList(errors),
-          Warnings: warnings.join("\n"),
+          Warnings: warningList(warnings),
         };
         return { kind: "json", value };
       },
@@ -69,7 +71,7 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
       handle: ({ body, query, params }) => {
         if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
         const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
-        return { kind: "json", value: planAnswer(deps, job, { diff: body.Diff, warnings }) };
+        return { kind: "json", value: planAnswer(deps, job, { diff: body.Diff, warnings: warningList(warnings) }) };
       },
     }),
   ];
@@ -133,10 +135,15 @@ function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolea
     FailedTGAllocs: orNull(plan.result?.FailedTGAllocs),
     NextPeriodicLaunch: nextLaunch(job, context.env.clock.nowMs()),
     JobModifyIndex: existing?.modifyIndex ?? 0,
-    CreatedEvals: [],
+    CreatedEvals: plan.evaluations.length === 0 ? null : plan.evaluations.map(plannedEval),
     Diff: options.diff ? withUpdates(jobDiff(existing?.value, job), plan) : null,
     Warnings: options.warnings,
   };
+}
+
+/** One that registering would make: it has no indexes yet. */
+function plannedEval(value: Evaluation) {
+  return evalAnswer({ namespace: value.Namespace, id: value.ID, value, createIndex: 0, modifyIndex: 0 });
 }
 
 function orNull<T extends object>(map: T | undefined): T | null {

@@ -9,7 +9,7 @@ import { anyMap, block, flag, integer, optionalInteger, text, textMap } from "#b
 import type { Row } from "#base/state/table.ts";
 import type { JobAnswer } from "../server/job-endpoint.ts";
 import { dispatch } from "../server/dispatch.ts";
-import { takeJob } from "./job-intake.ts";
+import { takeJob, warningList } from "./job-intake.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { namespaced, oneNamespace, orThrow, readJob, scaleJob, submitJob } from "./requests.ts";
 
@@ -51,7 +51,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
       preserveCounts: body.PreserveCounts,
       evalPriority: body.EvalPriority,
     });
-    return written(orThrow(answer), [warnings, warning].filter((each) => each !== "").join("\n"));
+    return written(orThrow(answer), warningList([...warnings, ...warning]));
   };
   const registering = {
     method: ["PUT", "POST"],
@@ -237,12 +237,15 @@ function versionWrites(deps: NomadHttpDeps): Route[] {
 /** Longest source that is kept; the job itself is what counts. */
 const MAX_SOURCE_BYTES = 1_000_000;
 
-function keptSubmission(job: Job, given: JobSubmission | null): { submission?: JobSubmission; warning: string } {
-  if (given === null || job.Meta["nomad_discard_job_source"] === "true") return { warning: "" };
+function keptSubmission(
+  job: Job,
+  given: JobSubmission | null,
+): { readonly submission?: JobSubmission; readonly warning: readonly string[] } {
+  if (given === null || job.Meta["nomad_discard_job_source"] === "true") return { warning: [] };
   const bytes = Buffer.byteLength(given.Source) + Buffer.byteLength(given.Variables);
-  if (bytes <= MAX_SOURCE_BYTES) return { submission: given, warning: "" };
+  if (bytes <= MAX_SOURCE_BYTES) return { submission: given, warning: [] };
   const warning = `the job source has ${bytes} bytes, more than the ${MAX_SOURCE_BYTES} that are kept: it was not stored`;
-  return { warning };
+  return { warning: [warning] };
 }
 
 /** Operators may close the door while they repair something. */

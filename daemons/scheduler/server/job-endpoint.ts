@@ -86,7 +86,8 @@ export class JobEndpoint {
         return this.#commit([unchanged(jobs, existing)], ops, evaluation.ID);
       }
       const stopped = { ...existing.value, Stop: true, SubmitTime: nowNsOf(this.#context) };
-      return this.#write(existing, { wanted: stopped, options: { trigger: "job-register" }, evaluation });
+      const how = { trigger: "job-register", ...this.#sourceOf(existing.value) } as const;
+      return this.#write(existing, { wanted: stopped, options: how, evaluation });
     });
   }
 
@@ -128,7 +129,7 @@ export class JobEndpoint {
         if (!written.ok) return written;
         return judged.ok ? succeed({ ...written.value, jobModifyIndex: existing.modifyIndex }) : judged;
       }
-      const options = { trigger: "job-scaling" } as const;
+      const options = { trigger: "job-scaling", ...this.#sourceOf(existing.value) } as const;
       return this.#write(existing, {
         wanted: judged.value,
         options,
@@ -155,7 +156,7 @@ export class JobEndpoint {
       const target = versions.find(({ value }) => value.Version === to.version)?.value;
       if (target === undefined)
         return fail("not_found", `job "${id}" in namespace "${namespace}" at version ${to.version} not found`);
-      return this.#write(existing, { wanted: { ...target, Stop: false }, options: {} });
+      return this.#write(existing, { wanted: { ...target, Stop: false }, options: this.#sourceOf(target) });
     });
   }
 
@@ -221,6 +222,12 @@ export class JobEndpoint {
     }
     const Meta = { OriginalCount: count ?? null, OriginalMessage: message, OriginalMeta: meta };
     return { Time, Count: null, PreviousCount, Message: outcome.message, Error: true, Meta, EvalID: "" };
+  }
+
+  /** A version that only stops, scales or goes back is still what its text says. */
+  #sourceOf({ Namespace, ID, Version }: Job): Pick<RegisterOptions, "submission"> {
+    const row = this.#context.state.view.table(jobSubmissions).get(Namespace, jobVersionId(ID, Version));
+    return row === undefined ? {} : { submission: row.value };
   }
 
   /** 0, or after those a purged job of the same name left for the allocations it still has. */

@@ -337,3 +337,32 @@ test("a plan where every node is gone says so", async (t) => {
   t.is(plan.status, 200);
   t.is(plan.json.FailedTGAllocs.web.NodesEvaluated, 0);
 });
+
+test("warnings are counted and listed; a plan that finds no room shows the evaluation that would wait", async (t) => {
+  const { put } = await api(t);
+  const Update = { MaxParallel: 5, Canary: 4 };
+  const { Warnings } = (await put("/v1/validate/job", sent({}, { Update }))).json;
+  t.regex(
+    Warnings,
+    /^2 warnings:\n\n\* group "web": update: canary 4 is more than the count 1.*\n\* group "web": update: max_parallel 5/,
+  );
+  t.regex((await put("/v1/jobs", sent({}, { Update, MaxClientDisconnect: 1 }))).json.Warnings, /^3 warnings:/);
+  const plan = (await put("/v1/job/app/plan", sent({}, { Count: 40_000 }))).json;
+  t.like(plan.CreatedEvals[0], { JobID: "app", Status: "blocked", CreateIndex: 0 });
+});
+
+test("a version that only stops, scales or goes back keeps the text it was submitted as", async (t) => {
+  const { get, put, delete: remove, cluster } = await api(t);
+  const source = async () => (await get("/v1/job/app/submission")).json.Source;
+  const submit = (Priority: number) =>
+    put("/v1/jobs", { ...sent({ Priority, Type: "batch" }), Submission: { Source: `${Priority}`, Format: "hcl2" } });
+  await submit(50);
+  await submit(60);
+  await cluster.settled();
+  await put("/v1/job/app/scale", { Count: 2, Target: { Group: "web" } });
+  t.is(await source(), "60");
+  await put("/v1/job/app/revert", { JobID: "app", JobVersion: 0 });
+  t.is(await source(), "50");
+  await remove("/v1/job/app");
+  t.is(await source(), "50");
+});
