@@ -58,6 +58,8 @@ export interface View {
   onChange(listener: (change: ViewChange) => void): () => void;
   /** Resolves once the view has applied `revision` (read your own writes). */
   reached(revision: number): Promise<void>;
+  /** Keys of rows that were staged (`staging.ts`) by whoever did not live to show them, by the name they are staged under. */
+  staged(): ReadonlyMap<string, readonly string[]>;
   close(): void;
 }
 
