@@ -22,7 +22,7 @@ export class TableRows<T> implements TableView<T> {
   readonly #namespaceNames = new SortedKeys(() => this.#namespaces.keys());
   readonly #indexes: ReadonlyMap<string, Map<string, Found<T>>>;
   /** Rows that came at once and are moved in bit by bit: those that are not in here yet count as well. */
-  #arriving: TableRows<T>[] = [];
+  readonly #arriving: TableRows<T>[] = [];
   #size = 0;
   #lastIndex = 1;
 
@@ -64,6 +64,12 @@ export class TableRows<T> implements TableView<T> {
     return this.#arriving.length === 0 ? own : this.#byAll(own, index, key);
   }
 
+  count(index: string, key: string): number {
+    const found = this.#indexes.get(index)?.get(key);
+    const own = found === undefined ? 0 : found instanceof Set ? found.size : Array.isArray(found) ? found.length : 1;
+    return this.#arriving.reduce((sum, rows) => sum + rows.count(index, key), own);
+  }
+
   /** All of `rows` is seen from now on; {@link settle} moves them in. */
   attach(rows: TableRows<T>): void {
     this.#arriving.push(rows);
@@ -87,7 +93,7 @@ export class TableRows<T> implements TableView<T> {
   /** Takes out the rows that were made at one of these revisions. */
   split(revisions: ReadonlySet<number>): TableRows<T> {
     const apart = new TableRows(this.#table);
-    for (const row of [...this.list()]) if (revisions.has(row.createIndex)) apart.put(row);
+    for (const row of this.list()) if (revisions.has(row.createIndex)) apart.put(row);
     for (const row of apart.list()) this.delete(row.namespace, row.id);
     return apart;
   }

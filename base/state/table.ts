@@ -44,6 +44,8 @@ export interface TableView<T> {
   /** In ascending order of namespace, id. `namespace` undefined: all of them. */
   list(namespace?: string, idPrefix?: string): Iterable<Row<T>>;
   by(index: string, key: string): Iterable<Row<T>>;
+  /** How many rows {@link by} gives, counting at most those that are moving in twice. */
+  count(index: string, key: string): number;
   readonly size: number;
   /** Revision of the newest change to this table, deletes included; at least 1. */
   readonly lastIndex: number;
