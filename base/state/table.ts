@@ -44,6 +44,8 @@ export interface TableView<T> {
   /** In ascending order of namespace, id. `namespace` undefined: all of them. */
   list(namespace?: string, idPrefix?: string): Iterable<Row<T>>;
   by(index: string, key: string): Iterable<Row<T>>;
+  /** How many rows {@link by} gives, counting at most those that are moving in twice. */
+  count(index: string, key: string): number;
   readonly size: number;
   /** Revision of the newest change to this table, deletes included; at least 1. */
   readonly lastIndex: number;
@@ -58,6 +60,8 @@ export interface View {
   onChange(listener: (change: ViewChange) => void): () => void;
   /** Resolves once the view has applied `revision` (read your own writes). */
   reached(revision: number): Promise<void>;
+  /** Keys of rows that were staged (`staging.ts`) by whoever did not live to show them, by the name they are staged under. */
+  staged(): ReadonlyMap<string, readonly string[]>;
   close(): void;
 }
 

@@ -1,8 +1,9 @@
 import { assert } from "#base/env/assert.ts";
 import { silentLog, type Log } from "#base/env/log.ts";
-import { ROOT, partsOf } from "#base/protocol/keys.ts";
+import { keyOf, partsOf, ROOT } from "#base/protocol/keys.ts";
 import { decodeRow } from "./codec.ts";
 import { Sharing } from "./sharing.ts";
+import { stagedName } from "./staging.ts";
 import { StoreError, type Change, type RevisionChange, type Store, type StoreRecord, type Watch } from "./store.ts";
 import { TableRows } from "./table-rows.ts";
 import type { Table, TableView, View, ViewChange, ViewRowChange } from "./table.ts";
@@ -11,7 +12,15 @@ export interface FollowOptions {
   readonly log?: Log;
   /** The store ended the stream (closed, compacted, failed): the view stays as it is from then on. */
   readonly onEnd?: (reason: string) => void;
+  /**
+   * Runs its argument in a later turn. What was staged is seen at once when it is shown, but listeners are told of it in
+   * slices, one a turn. Default: at once, in the same turn.
+   */
+  readonly soon?: (run: () => void) => void;
 }
+
+/** Staged rows that listeners are told of in one turn. */
+const SETTLE_ROWS = 200;
 
 /**
  * Loads `tables` from the store and keeps them up to date. Resolves once everything written before the call is in.
@@ -44,7 +53,17 @@ interface Place {
 
 /** How rows of one table enter the view, with their type already forgotten. */
 interface Intake {
-  readonly rows: { touch(index: number): void; delete(namespace: string, id: string): void };
+  readonly table: string;
+  readonly rows: { touch(index: number): void };
+  delete(namespace: string, id: string): void;
+  /** Keeps a row back under a name until it is shown; false where there is nothing under it. */
+  stage(name: string, record: StoreRecord, at: { readonly namespace: string; readonly id: string }): void;
+  reveal(name: string): boolean;
+  /** Moves rows that were shown in; returns which. */
+  settle(count: number): { readonly namespace: string; readonly id: string }[];
+  /** Keeps back what was made at these revisions. */
+  withdraw(names: ReadonlyMap<number, string>): void;
+  stagedIds(name: string): { readonly namespace: string; readonly id: string }[];
   /** A message when the record cannot be read. */
   put(record: StoreRecord, namespace: string, id: string): string | undefined;
 }
@@ -52,6 +71,9 @@ interface Intake {
 class FollowedView implements View {
   readonly #log: Log;
   readonly #onEnd: (reason: string) => void;
+  readonly #soon: ((run: () => void) => void) | undefined;
+  readonly #stagedNames = new Set<string>();
+  #settling = false;
   readonly #intakes = new Map<string, Intake>();
   readonly #views = new Map<Table<unknown>, TableView<unknown>>();
   readonly #listeners = new Set<(change: ViewChange) => void>();
@@ -64,6 +86,7 @@ class FollowedView implements View {
   constructor(tables: readonly Table<unknown>[], options: FollowOptions) {
     this.#log = options.log ?? silentLog;
     this.#onEnd = options.onEnd ?? (() => {});
+    this.#soon = options.soon;
     for (const table of tables) {
       const rows = new TableRows(table);
       this.#views.set(table, rows);
@@ -105,8 +128,11 @@ class FollowedView implements View {
 
   async load(store: Store): Promise<void> {
     const unreadable: string[] = [];
+    const staged = new Map<number, string>();
     const onRecords = (records: readonly StoreRecord[]): void => {
       for (const record of records) {
+        const name = stagedName(record.key);
+        if (name !== undefined) staged.set(record.modRevision, name);
         const problem = this.#put(record);
         if (problem !== undefined && unreadable.length < 10) unreadable.push(problem);
       }
@@ -115,6 +141,8 @@ class FollowedView implements View {
     if (unreadable.length > 0)
       throw new StoreError("foreign_version", `cannot read the state: ${unreadable.join("; ")}`);
     this.#index = revision;
+    for (const name of staged.values()) this.#stagedNames.add(name);
+    if (staged.size > 0) for (const intake of this.#intakes.values()) intake.withdraw(staged);
     // Deletes left no trace in what was read: any table may have changed as late as now.
     for (const { rows } of this.#intakes.values()) rows.touch(revision);
     const onRevision = (change: RevisionChange): void => this.#apply(change);
@@ -123,10 +151,26 @@ class FollowedView implements View {
     await this.reached(store.status().revision);
   }
 
+  staged(): ReadonlyMap<string, readonly string[]> {
+    return new Map(
+      [...this.#stagedNames].map((name) => [
+        name,
+        [...this.#intakes.values()].flatMap((intake) =>
+          intake.stagedIds(name).map(({ namespace, id }) => keyOf(intake.table, namespace, id)),
+        ),
+      ]),
+    );
+  }
+
   #apply({ revision, changes }: RevisionChange): void {
+    const mark = changes.find((change) => change.kind === "put" && stagedName(change.record.key) !== undefined);
+    if (mark?.kind === "put") return this.#stage(stagedName(mark.record.key) ?? "", revision, changes);
     const rows: ViewRowChange[] = [];
+    const shown = new Set<string>();
     for (const change of changes) {
       const key = change.kind === "put" ? change.record.key : change.key;
+      const name = change.kind === "delete" && this.#stagedNames.size > 0 ? stagedName(key) : undefined;
+      if (name !== undefined) shown.add(name);
       const place = this.#placeOf(key);
       if (place?.intake === undefined) continue;
       const { table, namespace, intake } = place;
@@ -136,12 +180,62 @@ class FollowedView implements View {
       rows.push({ table, namespace, id, kind: change.kind });
     }
     this.#index = revision;
-    for (const listener of this.#listeners) listener({ revision, rows });
+    if (shown.size > 0) this.#reveal(shown, revision, rows);
+    this.#tell(rows);
     this.#wake();
   }
 
+  #stage(name: string, revision: number, changes: RevisionChange["changes"]): void {
+    this.#stagedNames.add(name);
+    for (const change of changes) {
+      if (change.kind === "delete") continue;
+      const place = this.#placeOf(change.record.key);
+      const id = change.record.key.slice(place?.prefix.length ?? 0);
+      if (place?.intake !== undefined) place.intake.stage(name, change.record, { namespace: place.namespace, id });
+    }
+    this.#index = revision;
+    this.#tell([]);
+    this.#wake();
+  }
+
+  #reveal(names: ReadonlySet<string>, revision: number, rows: ViewRowChange[]): void {
+    for (const name of names) {
+      this.#stagedNames.delete(name);
+      for (const intake of this.#intakes.values()) if (intake.reveal(name)) intake.rows.touch(revision);
+    }
+    if (this.#soon === undefined) for (const row of this.#settle(Number.POSITIVE_INFINITY)) rows.push(row);
+    else if (!this.#settling) {
+      this.#settling = true;
+      this.#soon(() => this.#settleOn());
+    }
+  }
+
+  /** Listeners hear of what was shown as if it came now, slice by slice. */
+  #settleOn(): void {
+    const rows = this.#closed ? [] : this.#settle(SETTLE_ROWS);
+    if (rows.length === 0) {
+      this.#settling = false;
+      return;
+    }
+    this.#tell(rows);
+    this.#soon?.(() => this.#settleOn());
+  }
+
+  #settle(count: number): ViewRowChange[] {
+    const rows: ViewRowChange[] = [];
+    for (const intake of this.#intakes.values()) {
+      for (const at of intake.settle(count - rows.length)) rows.push({ table: intake.table, ...at, kind: "put" });
+      if (rows.length >= count) break;
+    }
+    return rows;
+  }
+
+  #tell(rows: readonly ViewRowChange[]): void {
+    for (const listener of this.#listeners) listener({ revision: this.#index, rows });
+  }
+
   #applyOne(change: Change, intake: Intake, at: { readonly namespace: string; readonly id: string }): void {
-    if (change.kind === "delete") return intake.rows.delete(at.namespace, at.id);
+    if (change.kind === "delete") return intake.delete(at.namespace, at.id);
     const problem = intake.put(change.record, at.namespace, at.id);
     if (problem !== undefined) this.#log.error("a row stays as it was: its new value cannot be read", { problem });
   }
@@ -181,17 +275,47 @@ class FollowedView implements View {
 
 function intakeOf<T>(table: Table<T>, rows: TableRows<T>): Intake {
   const sharing = new Sharing();
+  const staged = new Map<string, TableRows<T>>();
+  const under = (name: string): TableRows<T> => {
+    const known = staged.get(name) ?? new TableRows(table);
+    staged.set(name, known);
+    return known;
+  };
+  const put = (into: TableRows<T>, record: StoreRecord, at: { namespace: string; id: string }): string | undefined => {
+    const read = decodeRow(table, record.value);
+    if (!read.ok) return `${record.key}: ${read.error.message}`;
+    table.share?.(read.value, sharing);
+    const { createRevision: createIndex, modRevision: modifyIndex } = record;
+    const own = table.idIn?.(read.value);
+    const id = own === at.id ? own : at.id;
+    into.put({ namespace: at.namespace, id, value: read.value, createIndex, modifyIndex });
+    return undefined;
+  };
   return {
+    table: table.name,
     rows,
-    put(record, namespace, id) {
-      const read = decodeRow(table, record.value);
-      if (!read.ok) return `${record.key}: ${read.error.message}`;
-      table.share?.(read.value, sharing);
-      const { createRevision: createIndex, modRevision: modifyIndex } = record;
-      const own = table.idIn?.(read.value);
-      rows.put({ namespace, id: own === id ? own : id, value: read.value, createIndex, modifyIndex });
-      return undefined;
+    put: (record, namespace, id) => put(rows, record, { namespace, id }),
+    delete(namespace, id) {
+      rows.delete(namespace, id);
+      for (const kept of staged.values()) kept.delete(namespace, id);
     },
+    stage: (name, record, at) => void put(under(name), record, at),
+    reveal(name) {
+      const kept = staged.get(name);
+      if (kept === undefined) return false;
+      staged.delete(name);
+      rows.attach(kept);
+      return true;
+    },
+    settle: (count) => rows.settle(count),
+    withdraw(names) {
+      for (const name of new Set(names.values())) {
+        const revisions = [...names].flatMap(([revision, each]) => (each === name ? [revision] : []));
+        const apart = rows.split(new Set(revisions));
+        if (apart.size > 0) staged.set(name, apart);
+      }
+    },
+    stagedIds: (name) => [...(staged.get(name)?.list() ?? [])],
   };
 }
 

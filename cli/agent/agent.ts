@@ -47,7 +47,7 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
   const { config, env } = options;
   const addresses = addressesOf(config, env.net);
   const folder = await openDataFolder(env.disk, config);
-  const state = await openState(folder.state, env.log);
+  const state = await openState(folder.state, env);
   lifecycle.add("the state store", () => state.close());
   const identity = await loadIdentity(env, folder.client);
   const nodeName = config.name === "" ? env.net.hostname() : config.name;

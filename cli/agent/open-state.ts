@@ -1,4 +1,4 @@
-import type { Log } from "#base/env/log.ts";
+import type { Env } from "#base/env/env.ts";
 import { openSqliteStore } from "#base/platform/sqlite/sqlite-store.ts";
 import type { Store } from "#base/state/store.ts";
 import type { View } from "#base/state/table.ts";
@@ -12,10 +12,11 @@ export interface State {
 }
 
 /** The embedded store, and the view of all its tables. Rejects with a `StoreError` that says what to do. */
-export async function openState(folder: string, log: Log): Promise<State> {
+export async function openState(folder: string, { clock, log }: Pick<Env, "clock" | "log">): Promise<State> {
   const store = await openSqliteStore({ folder, log: log.child("state"), early: true });
   try {
     const view = await followView(store, Object.values(tables), {
+      soon: (run) => clock.soon(run),
       log: log.child("view"),
       onEnd: (reason) => log.error("the view no longer follows the store", { reason }),
     });

@@ -89,7 +89,7 @@ class SchedulerRun {
     const { env } = machine;
     await env.disk.makeDir("/data");
     const store = new MemoryStore(await openJournal(env.disk, "/data/journal"));
-    const view = await followView(store, schedulerTables, { log: env.log });
+    const view = await followView(store, schedulerTables, { log: env.log, soon: (run) => env.clock.soon(run) });
     const server = createSchedulerServer({ env, store, view });
     server.start();
     view.onChange(({ rows }) => {

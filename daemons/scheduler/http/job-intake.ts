@@ -5,6 +5,8 @@ import { MAX_GROUPS } from "#base/language/jobspec/validate/size.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { View } from "#base/state/table.ts";
+import { jobs } from "#base/state/tables.ts";
+import { transitionProblem } from "../server/job-transition.ts";
 import { tenancyProblems, withPool } from "../server/tenancy/job-tenancy.ts";
 
 export interface Intake {
@@ -25,6 +27,9 @@ export function takeJob(view: View, sent: Job | null, namespace: string): Intake
   const job = canonicalize({ ...withPool(view, sent, Namespace === "" ? "default" : Namespace), Namespace });
   const { errors, warnings } = checkJob(job);
   if (errors.length > 0) throw new HttpError(400, errorList(errors));
+  const before = view.table(jobs).get(job.Namespace, job.ID)?.value;
+  const blocked = before === undefined ? undefined : transitionProblem(before, job);
+  if (blocked !== undefined) throw new HttpError(400, `${blocked} (purge it first, or choose another ID)`);
   const [refused] = tenancyProblems(view, job);
   if (refused !== undefined) throw new HttpError(400, refused);
   return { job, warnings };

@@ -53,6 +53,8 @@ export function withState(
 
 /** The index in `job.group[index]`; −1 for a name of another form. */
 export function indexOfName(name: string): number {
-  const match = /\[(\d{1,9})\]$/.exec(name);
-  return match === null ? -1 : Number(match[1]);
+  if (!name.endsWith("]")) return -1;
+  const digits = name.slice(name.lastIndexOf("[") + 1, -1);
+  const index = Number(digits);
+  return digits.length >= 1 && digits.length <= 9 && Number.isInteger(index) && index >= 0 ? index : -1;
 }

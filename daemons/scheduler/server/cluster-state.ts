@@ -71,6 +71,15 @@ export class ClusterState {
     return this.#known(this.view.table(tables.allocs).by("job", `${namespace}/${id}`));
   }
 
+  /** The records alone, as they are now: for those who look at them later. */
+  jobAllocRows(namespace: string, id: string): Row<Alloc>[] {
+    return [...this.view.table(tables.allocs).by("job", `${namespace}/${id}`)];
+  }
+
+  countJobAllocs(namespace: string, id: string): number {
+    return this.view.table(tables.allocs).count("job", `${namespace}/${id}`);
+  }
+
   nodeAllocs(nodeId: string): KnownAlloc[] {
     return this.#known(this.view.table(tables.allocs).by("node", nodeId));
   }

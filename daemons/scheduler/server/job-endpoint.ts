@@ -242,7 +242,7 @@ export class JobEndpoint {
     const old = state
       .jobVersions(job.Namespace, job.ID)
       .filter(({ value }) => value.Version !== job.Version && value.VersionTag === null);
-    const running = new Set(state.jobAllocs(job.Namespace, job.ID).map(({ alloc }) => alloc.JobVersion));
+    const running = new Set(state.jobAllocRows(job.Namespace, job.ID).map(({ value }) => value.JobVersion));
     const surplus = old.length + 1 - MAX_JOB_VERSIONS;
     const lastStable = old.findLast(({ value }) => value.Stable)?.value.Version;
     return old

@@ -1,3 +1,5 @@
+import { messageOf } from "#base/env/errors.ts";
+import { revealOp } from "#base/state/staging.ts";
 import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Env } from "#base/env/env.ts";
 import type { SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
@@ -33,6 +35,9 @@ import { LockKeeper } from "./variables/lock-keeper.ts";
 import { VariableEndpoint } from "./variables/variable-endpoint.ts";
 import { Worker } from "./worker.ts";
 import { BatchWriter } from "./writer.ts";
+
+/** Rows that are cleared away in one transaction. */
+const CLEAR_CHUNK = 1000;
 
 export interface SchedulerServerDeps {
   readonly env: Env;
@@ -118,6 +123,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       nodesHeartbeating: heartbeats.size,
     }),
     start() {
+      void clearStaged(context);
       sync.load();
       unfollow = view.onChange(onChange);
       for (const status of ["blocked", "pending"]) {
@@ -132,6 +138,21 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       parts.services.stop();
     },
   };
+}
+
+/** Plans that were cut off in the middle by a crash are made again: what of them was staged is nobody's. */
+async function clearStaged({ env, store, state }: ServerContext): Promise<void> {
+  try {
+    for (const [name, keys] of state.view.staged()) {
+      for (let at = 0; at < keys.length; at += CLEAR_CHUNK) {
+        const chunk = keys.slice(at, at + CLEAR_CHUNK);
+        await store.txn({ then: chunk.map((key) => ({ op: "delete", key })) });
+      }
+      await store.txn({ then: [revealOp(name)] });
+    }
+  } catch (thrown) {
+    env.log.warn("what a plan left unfinished stays until the next start", { reason: messageOf(thrown) });
+  }
 }
 
 /** Makes all parts and hands each what it works with. */
@@ -151,7 +172,7 @@ function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServ
   const nodes = new NodeEndpoint(context);
   const deployments = new DeploymentEndpoint(context, jobs);
   const restore = (touched: readonly Alloc[]): void => sync.restore(touched);
-  const applier = new PlanApplier({ store, table, log, fence, restore });
+  const applier = new PlanApplier({ store, table, clock, log, fence, restore });
   const configuration = (): SchedulerConfiguration => configurationOf(view);
   return {
     context,

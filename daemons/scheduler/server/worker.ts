@@ -13,12 +13,15 @@ import { DELIVERY_LIMIT, type Broker, type Delivery, type QueuedEval } from "./b
 import type { ClusterState } from "./cluster-state.ts";
 import { newEvaluation } from "./evaluation.ts";
 import type { NodeTable } from "./place/node-table.ts";
-import type { PlanApplier } from "./plan-apply.ts";
-import { schedule } from "./schedule/schedule.ts";
+import type { Applied, PlanApplier } from "./plan-apply.ts";
+import type { ScheduleRequest } from "./schedule/request.ts";
+import { schedule, scheduleInSlices } from "./schedule/schedule.ts";
 import type { BatchWriter } from "./writer.ts";
 
 /** Plans on their way to the disk at one time; evaluations wait above that. */
 export const MAX_PLANS_IN_FLIGHT = 64;
+/** Jobs of more allocations than this are worked out in slices. */
+const LARGE_JOB = 1000;
 /** How often a plan is made again when placements were refused, before the evaluation goes back to the queue. */
 const PLAN_ATTEMPTS = 5;
 /** A turn of scheduling ends after this long, so that requests are served in between. */
@@ -150,21 +153,34 @@ export class Worker {
 
   /** The revision of the state it was last decided from; undefined when its plan was refused too often. */
   async #evaluate(queued: QueuedEval): Promise<number | undefined> {
-    const { state, table, random, configuration, applier, clock, writer } = this.#deps;
+    const { state, clock, writer } = this.#deps;
     for (let attempt = 0; attempt < PLAN_ATTEMPTS; attempt++) {
       const row = state.evaluation(queued.namespace, queued.id);
       const seen = state.index;
       if (row === undefined || (row.value.Status !== "pending" && row.value.Status !== "blocked")) return seen;
       const nowNs = Math.round(clock.nowMs() * 1e6);
-      const plan = schedule(
-        { state, table, random, algorithm: configuration().SchedulerAlgorithm },
-        { evaluation: row.value, evalModifyIndex: row.modifyIndex, nowNs },
-      );
-      const applied = await applier.apply(plan);
+      const applied = await this.#apply({ evaluation: row.value, evalModifyIndex: row.modifyIndex, nowNs });
       await state.view.reached(applied.kind === "stale" ? writer.revision : applied.revision);
       if (applied.kind === "committed") return seen;
     }
     return undefined;
+  }
+
+  /** A large job is worked out over several turns, so that others are served meanwhile. */
+  async #apply(request: ScheduleRequest): Promise<Applied> {
+    const { state, table, random, configuration, applier, clock } = this.#deps;
+    const deps = { state, table, random, algorithm: configuration().SchedulerAlgorithm };
+    const { Namespace, JobID } = request.evaluation;
+    if (sizeOf(state, Namespace, JobID) <= LARGE_JOB) return applier.apply(schedule(deps, request));
+    const { plan, release } = await scheduleInSlices(deps, request, clock);
+    try {
+      const applied = await applier.apply(plan);
+      if (applied.kind === "stale") await release();
+      return applied;
+    } catch (thrown) {
+      await release();
+      throw thrown;
+    }
   }
 
   /** Writes down what became of evaluations that will not be processed; again later where that is refused. */
@@ -216,6 +232,13 @@ export class Worker {
     log.error("an evaluation failed", { eval: value.ID, job: value.JobID, next: next.ID });
     return [{ ...value, Status: "failed", StatusDescription, NextEval: next.ID, ModifyTime: nowNs }, next];
   }
+}
+
+/** Allocations there are, or are to be. */
+function sizeOf(state: ClusterState, namespace: string, jobId: string): number {
+  const groups = state.job(namespace, jobId)?.value.TaskGroups ?? [];
+  const wanted = groups.reduce((sum, { Count }) => sum + (Count ?? 1), 0);
+  return Math.max(wanted, state.countJobAllocs(namespace, jobId));
 }
 
 function queuedOf(value: Evaluation, createIndex: number): QueuedEval {

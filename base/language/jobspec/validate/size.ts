@@ -23,7 +23,7 @@ export function checkSize(job: Job, report: Report): boolean {
     report.error(`the job has ${tasks} tasks; at most ${MAX_TASKS} are possible`, "make several jobs of it");
     return false;
   }
-  if (deepestOf(job) > MAX_DEPTH) {
+  if (freeParts(job).some((part) => deepestOf(part) > MAX_DEPTH)) {
     report.error(`lists and objects are nested more than ${MAX_DEPTH} deep`, "a driver's config needs fewer");
     return false;
   }
@@ -34,6 +34,22 @@ export function checkSize(job: Job, report: Report): boolean {
     "large templates can be artifacts",
   );
   return false;
+}
+
+/** What may be of any shape; the schema bounds all else. */
+function freeParts(job: Job): readonly object[] {
+  const parts: (object | null)[] = [job.Multiregion];
+  for (const group of job.TaskGroups) {
+    parts.push(group.Scaling?.Policy ?? null);
+    for (const service of group.Services) parts.push(service.Connect);
+    for (const task of group.Tasks) {
+      parts.push(task.Config);
+      for (const policy of task.ScalingPolicies) parts.push(policy.Policy);
+      for (const service of task.Services) parts.push(service.Connect);
+      for (const secret of task.Secrets) parts.push(secret.Config);
+    }
+  }
+  return parts.filter((part) => part !== null);
 }
 
 /** Without recursion: the depth is what is in doubt. Stops soon after the limit. */

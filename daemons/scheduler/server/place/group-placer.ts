@@ -66,6 +66,8 @@ export class GroupPlacer {
   /** The spread bucket of each slot, once it was asked for. */
   readonly #buckets: Int32Array;
   readonly #heaps = new Map<number, SlotHeap>();
+  /** The screened slots' nodes, as they were screened. */
+  readonly #nodes = new Map<number, NodeEntry>();
   #placed = 0;
 
   constructor(options: GroupPlacerOptions) {
@@ -82,7 +84,11 @@ export class GroupPlacer {
     this.#parts = new Uint8Array(table.end);
     this.#buckets = new Int32Array(table.end).fill(-1);
     this.#countStaying();
-    for (const slot of this.#screened) this.#enter(slot);
+    for (const slot of this.#screened) {
+      const entry = table.at(slot);
+      if (entry !== undefined) this.#nodes.set(slot, entry);
+      this.#enter(slot);
+    }
   }
 
   /** Puts one allocation on a node and holds its resources in the table; undefined: nothing fits ({@link failure}). */
@@ -106,6 +112,17 @@ export class GroupPlacer {
       this.#placed += 1;
       this.#enter(slot);
       return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric };
+    }
+  }
+
+  /** Others changed these slots since the last placement: they are scored anew, or left out where the node is another. */
+  refresh(changed: ReadonlySet<number>): void {
+    for (const slot of changed) {
+      const known = this.#nodes.get(slot);
+      const entry = this.#options.table.at(slot);
+      if (known === undefined) continue;
+      this.#heaps.get(this.#heapKey(slot, known))?.remove(slot);
+      if (entry?.node === known.node && this.#options.table.usable[slot] === 1) this.#enter(slot);
     }
   }
 

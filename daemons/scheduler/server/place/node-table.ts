@@ -45,6 +45,7 @@ export class NodeTable {
   readonly #free: number[] = [];
   readonly #holdings = new Map<string, Holding>();
   #trial: Step[] | undefined;
+  readonly #watchers = new Set<(slot: number) => void>();
 
   /**
    * Runs `decide`, then takes back whatever it held and dropped: a plan is worked out on the table itself, and takes
@@ -62,6 +63,19 @@ export class NodeTable {
         else this.hold(step.allocId, step.nodeId, step.usage);
       }
     }
+  }
+
+  /** Collects the slots that change from now on: for those who work over several turns. */
+  watch(): { readonly take: () => ReadonlySet<number>; readonly end: () => void } {
+    let changed = new Set<number>();
+    const note = (slot: number): void => void changed.add(slot);
+    this.#watchers.add(note);
+    const take = (): ReadonlySet<number> => {
+      const taken = changed;
+      changed = new Set();
+      return taken;
+    };
+    return { take, end: () => void this.#watchers.delete(note) };
   }
 
   /** Slots in use are below this. */
@@ -87,6 +101,7 @@ export class NodeTable {
     this.memoryTotal[slot] = Math.max(0, Memory.MemoryMB - reserved.Memory.MemoryMB);
     this.diskTotal[slot] = Math.max(0, Disk.DiskMB - reserved.Disk.DiskMB);
     this.usable[slot] = isUsable(state) ? 1 : 0;
+    for (const note of this.#watchers) note(slot);
     before.ports.setNode(node);
     const computedClass = node.ComputedClass === "" ? computeClass(node) : node.ComputedClass;
     this.#entries[slot] = { ...before, node, state, computedClass };
@@ -97,6 +112,7 @@ export class NodeTable {
     const entry = slot === undefined ? undefined : this.#entries[slot];
     if (slot === undefined || entry === undefined) return;
     this.usable[slot] = 0;
+    for (const note of this.#watchers) note(slot);
     this.#entries[slot] = { ...entry, node: undefined, state: undefined, computedClass: "" };
     this.#release(slot);
   }
@@ -144,11 +160,18 @@ export class NodeTable {
     );
   }
 
+  /** Whether the node takes new allocations. */
+  takes(nodeId: string): boolean {
+    const slot = this.#slots.get(nodeId);
+    return slot !== undefined && this.usable[slot] === 1;
+  }
+
   holds(allocId: string): boolean {
     return this.#holdings.has(allocId);
   }
 
   #add(slot: number, usage: Usage, sign: 1 | -1): void {
+    for (const note of this.#watchers) note(slot);
     this.cpuUsed[slot] = (this.cpuUsed[slot] ?? 0) + sign * usage.cpu;
     this.memoryUsed[slot] = (this.memoryUsed[slot] ?? 0) + sign * usage.memory;
     this.diskUsed[slot] = (this.diskUsed[slot] ?? 0) + sign * usage.disk;

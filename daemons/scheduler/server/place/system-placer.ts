@@ -52,6 +52,9 @@ export class SystemPlacer {
     return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric };
   }
 
+  /** Each node is looked at when its turn comes. */
+  refresh(_changed: ReadonlySet<number>): void {}
+
   failure(): MetricDraft {
     return structuredClone(this.#metric);
   }

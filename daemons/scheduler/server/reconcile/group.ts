@@ -1,5 +1,6 @@
 import type { DeploymentState } from "#base/protocol/deployment.ts";
 import { indexOfName, type KnownAlloc } from "../alloc-state.ts";
+import { STRIDE, type Steps } from "../schedule/steps.ts";
 import { AllocNames } from "./alloc-names.ts";
 import { placeCanaries, waitsForPromotion } from "./canaries.ts";
 import {
@@ -21,18 +22,21 @@ import { isHalted, isRolling, newDeploymentState, updateLimit } from "./update-l
  * Brings one group of a service or batch job to its count and its newest version. Adds to the decision; returns the
  * state the group wants in a new deployment, undefined where nothing of it changes.
  */
-export function reconcileGroup(step: GroupStep): DeploymentState | undefined {
+export function* reconcileGroup(step: GroupStep): Steps<DeploymentState | undefined> {
   const { situation, job, group } = step;
-  const buckets = sortAllocs(situation, job, group);
+  const buckets = yield* sortAllocs(situation, job, group);
   const desired = desiredOf(step);
   endSurely(step, buckets);
   settleReturns(step, buckets);
+  yield;
   trim(step, buckets);
+  yield;
   const destructive = updateInPlace(step, buckets);
   if (waitsForPromotion(step, destructive)) placeCanaries(step, buckets, destructive);
   else replaceUpdated(step, buckets, destructive);
+  yield;
   followUp(step, buckets);
-  placeMissing(step, buckets);
+  yield* placeMissing(step, buckets);
   desired.Ignore += buckets.held.length + buckets.later.length;
   const canaries = destructive.length > 0 ? (group.Update?.Canary ?? 0) : 0;
   return isRolling(job, group) && startsVersion(step, destructive.length + desired.InPlaceUpdate)
@@ -150,7 +154,7 @@ function followUp(step: GroupStep, buckets: Buckets): void {
   for (const { known, atNs } of buckets.later) decision.later.push({ known, atNs, why: "failed" });
 }
 
-function placeMissing(step: GroupStep, buckets: Buckets): void {
+function* placeMissing(step: GroupStep, buckets: Buckets): Steps<void> {
   const { situation, group } = step;
   const missing = (group.Count ?? 1) - placesFilled(buckets);
   if (missing <= 0 || (isHalted(situation) && !isAlone(step, buckets))) return;
@@ -159,7 +163,10 @@ function placeMissing(step: GroupStep, buckets: Buckets): void {
   const used = [...buckets.running, ...buckets.migrate, ...held, ...away].map(({ alloc }) => alloc.Name);
   const names = new AllocNames(situation.jobId, group.Name, used);
   desiredOf(step).Place += missing;
-  for (let i = 0; i < missing; i++) place(step, { reason: "new", name: names.take() });
+  for (let i = 0; i < missing; i++) {
+    if (i % STRIDE === 0) yield;
+    place(step, { reason: "new", name: names.take() });
+  }
 }
 
 /**

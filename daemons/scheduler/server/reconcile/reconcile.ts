@@ -1,6 +1,7 @@
 import type { DeploymentState } from "#base/protocol/deployment.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
 import { isClientTerminal } from "../alloc-state.ts";
+import { atOnce, STRIDE, type Steps } from "../schedule/steps.ts";
 import { emptyDecision, noUpdates, STOP_LOST, STOP_NOT_NEEDED, type Decision } from "./decision.ts";
 import { reconcileGroup } from "./group.ts";
 import type { Situation } from "./situation.ts";
@@ -11,10 +12,18 @@ import { reconcileSystemGroup } from "./system.ts";
  * nodes' capacity, no writing. `feasible` is asked for system jobs only: the nodes a group may run on.
  */
 export function reconcile(situation: Situation, feasible: (group: TaskGroup) => readonly string[]): Decision {
+  return atOnce(reconcileSteps(situation, feasible));
+}
+
+/** The same, to be interrupted where it yields. */
+export function* reconcileSteps(
+  situation: Situation,
+  feasible: (group: TaskGroup) => readonly string[],
+): Steps<Decision> {
   const { job } = situation;
   const decision = emptyDecision();
   const wanted = job === undefined || job.Stop ? [] : job.TaskGroups;
-  stopOthers(situation, decision, new Set(wanted.map((group) => group.Name)));
+  yield* stopOthers(situation, decision, new Set(wanted.map((group) => group.Name)));
   if (job === undefined || job.Stop) return decision;
   const everywhere = job.Type === "system" || job.Type === "sysbatch";
   const states: Record<string, DeploymentState> = {};
@@ -22,7 +31,7 @@ export function reconcile(situation: Situation, feasible: (group: TaskGroup) => 
     const step = { situation, job, group, decision };
     const state = everywhere
       ? reconcileSystemGroup({ ...step, feasible: new Set(feasible(group)) })
-      : reconcileGroup(step);
+      : yield* reconcileGroup(step);
     if (state !== undefined) states[group.Name] = state;
   }
   if (situation.deployment === undefined && Object.keys(states).length > 0) decision.deployment = states;
@@ -30,8 +39,9 @@ export function reconcile(situation: Situation, feasible: (group: TaskGroup) => 
 }
 
 /** Groups that are not part of the job, or all of them once it is stopped. */
-function stopOthers(situation: Situation, decision: Decision, kept: ReadonlySet<string>): void {
-  for (const known of situation.allocs) {
+function* stopOthers(situation: Situation, decision: Decision, kept: ReadonlySet<string>): Steps<void> {
+  for (const [at, known] of situation.allocs.entries()) {
+    if (at % STRIDE === 0) yield;
     const { alloc } = known;
     if (kept.has(alloc.TaskGroup) || alloc.DesiredStatus !== "run" || isClientTerminal(known)) continue;
     const fate = situation.fateOf(alloc.NodeID);

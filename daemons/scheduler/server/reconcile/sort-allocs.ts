@@ -1,5 +1,6 @@
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import { clientStatus, isClientTerminal, unknownSince, type KnownAlloc } from "../alloc-state.ts";
+import { STRIDE, type Steps } from "../schedule/steps.ts";
 import { awayVerdict, isBack, type AwayVerdict } from "./away.ts";
 import { rescheduleVerdict } from "./reschedule.ts";
 import type { Situation } from "./situation.ts";
@@ -48,7 +49,7 @@ interface At {
   readonly group: TaskGroup;
 }
 
-export function sortAllocs(situation: Situation, job: Job, group: TaskGroup): Buckets {
+export function* sortAllocs(situation: Situation, job: Job, group: TaskGroup): Steps<Buckets> {
   const buckets: Buckets = {
     running: [],
     migrate: [],
@@ -65,7 +66,8 @@ export function sortAllocs(situation: Situation, job: Job, group: TaskGroup): Bu
     dropped: [],
   };
   const at = { situation, job, group };
-  for (const known of situation.allocs) {
+  for (const [index, known] of situation.allocs.entries()) {
+    if (index % STRIDE === 0) yield;
     const { alloc, createIndex } = known;
     if (alloc.TaskGroup !== group.Name) continue;
     if (alloc.DesiredStatus !== "run") {

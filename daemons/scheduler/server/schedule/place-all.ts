@@ -6,22 +6,51 @@ import { usageOf } from "../place/usage.ts";
 import type { Placement } from "../reconcile/decision.ts";
 import { newAlloc } from "./new-alloc.ts";
 import type { GroupFailure, PlaceStep, ScheduleDeps } from "./request.ts";
+import type { Steps } from "./steps.ts";
 
-/** Finds nodes for all placements of a decision and drafts their allocations; returns what found none. */
-export function placeAll(deps: ScheduleDeps, step: PlaceStep): Map<string, GroupFailure> {
+/** Placements of one plan that is worked out over several turns. */
+export interface Apart {
+  /** Allocations that hold room in the table. */
+  readonly reserved: string[];
+  /** Slots that others changed since the last call. */
+  readonly changed: () => ReadonlySet<number>;
+}
+
+/** Placements that are worked out before others have a turn. */
+const BATCH = 100;
+
+/**
+ * Finds nodes for all placements of a decision and drafts their allocations; returns what found none. Without `apart` it
+ * runs in one turn, inside a trial.
+ */
+export function* placeAll(
+  deps: ScheduleDeps,
+  step: PlaceStep,
+  apart: Apart | undefined,
+): Steps<Map<string, GroupFailure>> {
   const failures = new Map<string, GroupFailure>();
   const byGroup = Map.groupBy(step.decision.placements, (placement) => placement.group);
   for (const [group, placements] of byGroup) {
-    // What is replaced makes room for what replaces it, and takes it back where that found no place.
-    for (const { previous, stopPrevious } of placements) {
-      if (previous !== undefined && stopPrevious !== undefined) deps.table.drop(previous.alloc.ID);
+    yield;
+    const unplaced: Placement[] = [];
+    let placer: Placer | undefined;
+    const size = apart === undefined ? placements.length : BATCH;
+    for (let at = 0; at < placements.length; at += size) {
+      const batch = placements.slice(at, at + size);
+      // What is replaced makes room for what replaces it, and takes it back where that found no place.
+      const dropped = batch.filter(({ stopPrevious }) => stopPrevious !== undefined);
+      for (const { previous } of dropped) deps.table.drop(previous?.alloc.ID ?? "");
+      if (placer === undefined) placer = placerFor(deps, { step, group, placements });
+      else placer.refresh(apart?.changed() ?? new Set());
+      const own: Placer = placer;
+      const failed = new Set(batch.filter((placement) => !placeOne(deps, { step, placer: own, placement, apart })));
+      // Over several turns nobody may be given room before the plan that frees it is written.
+      for (const placement of dropped) if (apart !== undefined || failed.has(placement)) holdAgain(deps, placement);
+      apart?.changed();
+      unplaced.push(...failed);
+      yield;
     }
-    const placer = placerFor(deps, { step, group, placements });
-    const unplaced = placements.filter((placement) => !placeOne(deps, { step, placer, placement }));
-    for (const { previous, stopPrevious } of unplaced) {
-      if (previous === undefined || stopPrevious === undefined || isTerminal(previous)) continue;
-      deps.table.hold(previous.alloc.ID, previous.alloc.NodeID, usageOf(previous.alloc.AllocatedResources));
-    }
+    if (placer === undefined) continue;
     if (unplaced.length === 0) continue;
     const metric: MetricDraft = placer.failure();
     metric.CoalescedFailures = unplaced.length - 1;
@@ -30,7 +59,12 @@ export function placeAll(deps: ScheduleDeps, step: PlaceStep): Map<string, Group
   return failures;
 }
 
-type Placer = Pick<GroupPlacer, "place" | "failure" | "classEligibility">;
+type Placer = Pick<GroupPlacer, "place" | "failure" | "classEligibility" | "refresh">;
+
+function holdAgain({ table }: ScheduleDeps, { previous }: Placement): void {
+  if (previous === undefined || isTerminal(previous)) return;
+  table.hold(previous.alloc.ID, previous.alloc.NodeID, usageOf(previous.alloc.AllocatedResources));
+}
 
 function placerFor(
   { table, random, algorithm }: ScheduleDeps,
@@ -52,7 +86,12 @@ function placerFor(
 
 function placeOne(
   { random }: ScheduleDeps,
-  { step, placer, placement }: { step: PlaceStep; placer: Placer; placement: Placement },
+  {
+    step,
+    placer,
+    placement,
+    apart,
+  }: { step: PlaceStep; placer: Placer; placement: Placement; apart: Apart | undefined },
 ): boolean {
   const { previous, stopPrevious } = placement;
   const allocId = random.uuid();
@@ -62,6 +101,7 @@ function placeOne(
     ...preference(placement),
   });
   if (placed === undefined) return false;
+  apart?.reserved.push(allocId);
   const alloc = newAlloc({ step, placement, placed, allocId });
   const usage = usageOf(placed.resources);
   step.draft.create({ alloc, usage }, previous === undefined ? undefined : { known: previous, stop: stopPrevious });

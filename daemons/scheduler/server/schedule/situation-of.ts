@@ -5,13 +5,19 @@ import type { NodeTable } from "../place/node-table.ts";
 import { mayRunOn } from "../place/screen.ts";
 import type { NodeFate, Situation } from "../reconcile/situation.ts";
 import type { ScheduleRequest } from "./request.ts";
+import { STRIDE, type Steps } from "./steps.ts";
 
 /** Gathers what reconciliation looks at, from one state of the view. */
-export function situationOf(state: ClusterState, request: ScheduleRequest, table: NodeTable): Situation {
+export function* situationOf(state: ClusterState, request: ScheduleRequest, table: NodeTable): Steps<Situation> {
   const { Namespace, JobID } = request.evaluation;
   const row = state.job(Namespace, JobID);
   const job = request.proposed ?? row?.value;
   const jobCreateIndex = row?.createIndex ?? 0;
+  const allocs: KnownAlloc[] = [];
+  for (const [at, each] of state.jobAllocRows(Namespace, JobID).entries()) {
+    if (at % STRIDE === 0) yield;
+    allocs.push(state.known(each));
+  }
   return {
     jobId: JobID,
     job,
@@ -20,7 +26,7 @@ export function situationOf(state: ClusterState, request: ScheduleRequest, table
       row !== undefined && row.value.Version === alloc.JobVersion
         ? row.value
         : state.jobVersion(Namespace, JobID, alloc.JobVersion)?.value,
-    allocs: state.jobAllocs(Namespace, JobID),
+    allocs,
     fateOf: (nodeId) => fateOf(state.nodeState(nodeId)?.value.Status),
     mayStay: (known, group) => {
       const slot = table.slotOf(known.alloc.NodeID);

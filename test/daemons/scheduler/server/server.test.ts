@@ -267,7 +267,14 @@ test("a plan is checked again when it is applied: what no longer fits is refused
     previous: undefined,
     previousAlone: undefined,
   });
-  const applier = new PlanApplier({ store: cluster.store, table, log: silentLog, fence: () => [], restore: () => {} });
+  const applier = new PlanApplier({
+    store: cluster.store,
+    table,
+    clock: cluster.env.clock,
+    log: silentLog,
+    fence: () => [],
+    restore: () => {},
+  });
   const plan = {
     evaluation,
     evalModifyIndex: revision,

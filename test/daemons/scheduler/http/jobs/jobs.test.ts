@@ -366,3 +366,22 @@ test("a version that only stops, scales or goes back keeps the text it was submi
   await remove("/v1/job/app");
   t.is(await source(), "50");
 });
+
+test("a job stays what it is until it is purged", async (t) => {
+  const { put, delete: remove } = await api(t);
+  await put("/v1/jobs", sent({ Type: "batch" }));
+  const cases = [
+    [sent({ Type: "service" }), /cannot update job from type "batch" to "service"/],
+    [sent({ Type: "batch", Periodic: { Spec: "@daily" } }), /cannot update non-periodic job to being periodic/],
+    [sent({ Type: "batch", ParameterizedJob: {} }), /cannot update non-parameterized job to being parameterized/],
+  ] as const;
+  for (const [body, text] of cases) {
+    for (const path of ["/v1/jobs", "/v1/job/app/plan"]) {
+      const refused = await put(path, body);
+      t.is(refused.status, 400);
+      t.regex(refused.text, text);
+    }
+  }
+  await remove("/v1/job/app?purge=true");
+  t.is((await put("/v1/jobs", sent({ Type: "service" }))).status, 200);
+});
