@@ -5,12 +5,19 @@ import { HttpError } from "./http-error.ts";
 export const SOME = Symbol("some");
 
 /** Whom a route lets in. `public` needs no token at all, `any-token` any that is known; see {@link isAllowed}. */
-export type AccessRule = { readonly kind: "public" } | { readonly kind: "any-token" } | CapabilityRule;
+export type AccessRule =
+  | { readonly kind: "public" }
+  | { readonly kind: "any-token" }
+  /** Whoever has no unknown token: the handler gives everybody what they may have, or refuses. */
+  | { readonly kind: "filtered" }
+  | CapabilityRule;
 
 export interface CapabilityRule {
   readonly kind: "capability";
   readonly resource: string;
   readonly capability: string;
+  /** Another capability that is enough, too. */
+  readonly or?: string;
   /**
    * Which one of the resource is asked for; `SOME`: the handler demands, or the items of the list are filtered.
    * Default: of namespaces the one in the query, otherwise the only one.
@@ -23,7 +30,8 @@ export interface CapabilityRule {
 export interface EachRule {
   readonly resource: string;
   readonly capability: string;
-  readonly nameOf: (item: unknown) => string;
+  /** `key`: of an entry where the answer is an object, empty in a list. */
+  readonly nameOf: (item: unknown, key: string) => string;
 }
 
 /** What of a request says which one it is about. */
@@ -91,25 +99,28 @@ export const PERMISSION_DENIED = "Permission denied";
 export function isAllowed(rule: AccessRule, access: Access, request: Targeted): boolean {
   switch (rule.kind) {
     case "public":
+    case "filtered":
       return true;
     case "any-token":
       return !access.isAnonymous;
     case "capability": {
       if (access.isManagement) return true;
       const name = rule.of === undefined ? usualTarget(rule, request) : rule.of(request);
-      return name === SOME
-        ? access.allowsSome(rule.resource, rule.capability)
-        : access.allows(rule.resource, rule.capability, name);
+      return [rule.capability, ...(rule.or === undefined ? [] : [rule.or])].some((capability) =>
+        name === SOME ? access.allowsSome(rule.resource, capability) : access.allows(rule.resource, capability, name),
+      );
     }
     default:
       return rule satisfies never;
   }
 }
 
-/** The items of a list that its reader may see. Other values stay as they are. */
+/** The items of a list, or entries of an object, that its reader may see. */
 export function visibleItems(value: unknown, { resource, capability, nameOf }: EachRule, access: Access): unknown {
-  if (access.isManagement || !Array.isArray(value)) return value;
-  return value.filter((item: unknown) => access.allows(resource, capability, nameOf(item)));
+  if (access.isManagement || typeof value !== "object" || value === null) return value;
+  const isVisible = (item: unknown, key: string): boolean => access.allows(resource, capability, nameOf(item, key));
+  if (Array.isArray(value)) return value.filter((item: unknown) => isVisible(item, ""));
+  return Object.fromEntries(Object.entries(value).filter(([key, item]) => isVisible(item, key)));
 }
 
 /** For what only the body or the state tells. Throws the 403 that users know. */

@@ -1,3 +1,19 @@
+import {
+  AclBootstrapSchema,
+  AclPolicySchema,
+  AclRoleSchema,
+  AclTokenSchema,
+  AuthMethodSchema,
+  BindingRuleSchema,
+  OneTimeTokenSchema,
+  type AclBootstrap,
+  type AclPolicy,
+  type AclRole,
+  type AclToken,
+  type AuthMethod,
+  type BindingRule,
+  type OneTimeToken,
+} from "#base/protocol/acl.ts";
 import { AllocReportSchema, AllocSchema, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
 import { AutopilotConfigurationSchema, type AutopilotConfiguration } from "#base/protocol/autopilot.ts";
 import {
@@ -136,7 +152,12 @@ export const allocReports = defineTable<AllocReport>({
 });
 
 /** What a node says of itself. id: node id. */
-export const nodes = defineTable<Node>({ name: "nodes", schemaVersion: 1, schema: NodeSchema, indexes: {} });
+export const nodes = defineTable<Node>({
+  name: "nodes",
+  schemaVersion: 1,
+  schema: NodeSchema,
+  indexes: { secret: (node) => (node.SecretID === "" ? [] : [node.SecretID]) },
+});
 
 /** What the servers know of it. id: node id. */
 export const nodeStates = defineTable<NodeState>({
@@ -210,4 +231,60 @@ export const rootKeys = defineTable<RootKey>({
   schemaVersion: 1,
   schema: RootKeySchema,
   indexes: { state: (key) => [key.State] },
+});
+
+/** id: name. */
+export const aclPolicies = defineTable<AclPolicy>({
+  name: "acl-policies",
+  schemaVersion: 1,
+  schema: AclPolicySchema,
+  indexes: { job: ({ JobACL }) => (JobACL === null ? [] : [JobACL.Namespace]) },
+});
+
+/** id: accessor id. */
+export const aclTokens = defineTable<AclToken>({
+  name: "acl-tokens",
+  schemaVersion: 1,
+  schema: AclTokenSchema,
+  indexes: { secret: (token) => [token.SecretHash] },
+});
+
+/** id: role id. */
+export const aclRoles = defineTable<AclRole>({
+  name: "acl-roles",
+  schemaVersion: 1,
+  schema: AclRoleSchema,
+  indexes: { name: (role) => [role.Name] },
+});
+
+/** id: hash of the secret. */
+export const oneTimeTokens = defineTable<OneTimeToken>({
+  name: "acl-one-time-tokens",
+  schemaVersion: 1,
+  schema: OneTimeTokenSchema,
+  indexes: {},
+});
+
+/** One row, id `bootstrap`: it was done. */
+export const aclBootstraps = defineTable<AclBootstrap>({
+  name: "acl-bootstrap",
+  schemaVersion: 1,
+  schema: AclBootstrapSchema,
+  indexes: {},
+});
+
+/** id: name. */
+export const authMethods = defineTable<AuthMethod>({
+  name: "acl-auth-methods",
+  schemaVersion: 1,
+  schema: AuthMethodSchema,
+  indexes: {},
+});
+
+/** id: rule id. */
+export const bindingRules = defineTable<BindingRule>({
+  name: "acl-binding-rules",
+  schemaVersion: 1,
+  schema: BindingRuleSchema,
+  indexes: { method: (rule) => [rule.AuthMethod] },
 });

@@ -18,6 +18,7 @@ import { listen } from "./listeners.ts";
 import { monitorLog } from "./monitor.ts";
 import { openState } from "./open-state.ts";
 import { nameListener } from "./taken-address.ts";
+import { aclSettings, keyringSettings } from "./security-settings.ts";
 import { TaskApi } from "./task-api.ts";
 
 export interface Agent {
@@ -58,10 +59,10 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
     view,
     config: discoveryConfig(options, { addresses, folder, identity, nodeName }),
   });
-  const keyring = new Keyring({ env, store, view, folder: folder.keyring, makeRsaKey });
+  const keyring = new Keyring({ env, store, view, folder: folder.keyring, makeRsaKey, ...keyringSettings(config) });
   await keyring.start();
   lifecycle.add("the keyring", () => keyring.stop());
-  const server = createSchedulerServer({ env, store, view, keyring });
+  const server = createSchedulerServer({ env, store, view, keyring, acl: aclSettings(config, folder) });
   const taskApi = new TaskApi(env);
   lifecycle.add("the tasks' API sockets", () => taskApi.stop());
   const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi };
@@ -133,6 +134,7 @@ function createAgentApis(composition: Composition): Apis {
       ...(client === undefined ? [] : clientRoutes({ env, client })),
     ],
     consulRoutes: discovery.routes({ reload, monitor: (request) => monitorLog(env.logHub, request) }),
+    access: (token) => server.acl.resolver.access(token),
     responseHeaders: config.httpApiResponseHeaders,
   });
 }
@@ -142,6 +144,7 @@ async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle)
   const limits = {
     maxConnectionsPerClient: config.limits.httpMaxConnsPerClient,
     maxBodyBytes: config.limits.httpMaxBodyBytes,
+    asksWho: config.acl.enabled,
   };
   server.start();
   lifecycle.add("the scheduler's server", () => server.stop());

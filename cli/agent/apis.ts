@@ -1,4 +1,5 @@
 import type { Env } from "#base/env/env.ts";
+import type { AccessPolicy } from "#base/http/access.ts";
 import { createApi } from "#base/http/api.ts";
 import type { ApiOptions } from "#base/http/api-options.ts";
 import { consulDialect, nomadDialect } from "#base/http/dialect.ts";
@@ -16,6 +17,8 @@ export interface ApisOptions {
   readonly view: View;
   readonly nomadRoutes: readonly Route[];
   readonly consulRoutes: readonly Route[];
+  /** What the token of a request may do. */
+  readonly access: AccessPolicy;
   readonly responseHeaders: Readonly<Record<string, string>>;
   /** The program's, for the API documents. */
   readonly version: string;
@@ -33,7 +36,8 @@ export interface Apis {
 export function createApis(options: ApisOptions): Apis {
   const { env, view } = options;
   const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
-  const common = { env, blocking, explain, compileFilter, responseHeaders: options.responseHeaders };
+  const { access, responseHeaders } = options;
+  const common = { env, blocking, explain, compileFilter, access, responseHeaders };
   const nomad = createApi({
     ...common,
     dialect: nomadDialect,

@@ -13,6 +13,8 @@ export interface DataFolder {
   readonly discovery: string;
   /** The file that opens the secrets in the state. */
   readonly keyring: string;
+  /** What operators leave for the servers: a file that allows a second bootstrap. */
+  readonly server: string;
 }
 
 /** Makes the folders, for this user alone; allocations must be reachable by tasks that run as others. */
@@ -27,9 +29,10 @@ export async function openDataFolder(disk: Disk, config: AgentConfig): Promise<D
     allocs: client.allocDir === "" ? `${root}/alloc` : client.allocDir,
     discovery: `${root}/discovery`,
     keyring: `${root}/keyring`,
+    server: `${root}/server`,
   };
   await disk.makeDir(root, { mode: 0o711 });
-  for (const path of [folder.state, folder.client, folder.discovery, folder.keyring])
+  for (const path of [folder.state, folder.client, folder.discovery, folder.keyring, folder.server])
     await disk.makeDir(path, { mode: 0o700 });
   await disk.makeDir(folder.allocs, { mode: 0o711 });
   return folder;

@@ -13,6 +13,8 @@ export interface Endpoint {
   readonly exchange: Exchange;
   readonly maxConnectionsPerClient: number;
   readonly maxBodyBytes: number;
+  /** Whether access is controlled. */
+  readonly asksWho: boolean;
 }
 
 const API_NAMES = { nomad: "Nomad", consul: "Consul" } as const;
@@ -28,7 +30,7 @@ export async function listen(endpoint: Endpoint, lifecycle: Lifecycle, log: Log)
       throw nameListener(thrown, { name: `${API_NAMES[name]} API`, port: name === "nomad" ? "http" : name });
     });
     lifecycle.add(`the ${name} API`, () => listener.close());
-    if (!isLoopback(host))
+    if (!isLoopback(host) && !endpoint.asksWho)
       log.warn(`the ${API_NAMES[name]} API can be reached from other machines, and asks nobody who they are`, { host });
   }
 }

@@ -54,8 +54,7 @@ function checkTls({ tls }: AgentConfig, error: Complain): void {
 }
 
 /** An agent that took these and did nothing would be open to whoever it was to be closed to. */
-function checkProtection({ acl, tls }: AgentConfig, error: Complain): void {
+function checkProtection({ tls }: AgentConfig, error: Complain): void {
   const hint = "remove it, and let only people who may do everything reach the APIs (bind_addr, addresses, a firewall)";
-  if (acl.enabled) error("acl: access control lists are not available yet", hint);
   if (tls.http || tls.rpc) error("tls: encrypted listeners are not available yet", hint);
 }

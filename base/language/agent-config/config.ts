@@ -66,6 +66,11 @@ const ServerSchema = settings({
   jobTrackedVersions: whole(6),
   jobMaxSourceSize: whole(1_000_000),
   encrypt: text,
+  /** Where others find the keys of workload identities; empty: nowhere. */
+  oidcIssuer: text,
+  rootKeyGcIntervalMs: whole(10 * MINUTE),
+  rootKeyGcThresholdMs: whole(HOUR),
+  rootKeyRotationThresholdMs: whole(720 * HOUR),
   serverJoin: JoinSchema,
   search: settings({ fuzzyEnabled: on, limitQuery: whole(20), limitResults: whole(100), minTermLength: whole(2) }),
   /** `schedulerAlgorithm`, `memoryOversubscription` and `preemption` of a new cluster. */

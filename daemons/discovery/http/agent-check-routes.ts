@@ -6,7 +6,8 @@ import { queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { AgentCheckDefinitionSchema, type CheckStatus } from "#base/protocol/catalog.ts";
 import { text } from "#base/protocol/schema.ts";
-import { capability, type ConsulDeps } from "./consul-deps.ts";
+import { demandCheck, demandKnownCheck, ownNode } from "./consul-access.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { API_KEYS, spelled } from "./key-spelling.ts";
 
 const UpdateSchema = v.object({ Status: text, Output: text });
@@ -16,7 +17,8 @@ export function agentCheckRoutes(deps: ConsulDeps): Route[] {
   return [listRoute(deps), registerRoute(deps), deregisterRoute(deps), ...heartbeatRoutes(deps)];
 }
 
-function listRoute({ agent }: ConsulDeps): Route {
+function listRoute(deps: ConsulDeps): Route {
+  const { agent } = deps;
   const read = () => ({
     value: Object.fromEntries(
       [...agent.state.checks.keys()].flatMap((id) => {
@@ -29,20 +31,22 @@ function listRoute({ agent }: ConsulDeps): Route {
     method: "GET",
     path: "/v1/agent/checks",
     summary: "The checks registered with this agent, by id",
-    access: capability("node", "read"),
+    access: ownNode(deps, "read"),
     filter: "values",
     handle: () => ({ kind: "local", read, onChange: (listener) => agent.state.onChange(listener) }),
   });
 }
 
-function registerRoute({ agent }: ConsulDeps): Route {
+function registerRoute(deps: ConsulDeps): Route {
   return route({
     method: "PUT",
     path: "/v1/agent/check/register",
     summary: "Registers a check with this agent",
-    access: capability("node", "write"),
+    access: { kind: "filtered" },
     body: jsonBody(spelled(AgentCheckDefinitionSchema, API_KEYS)),
-    async handle({ body }) {
+    async handle({ body, access }) {
+      const { agent } = deps;
+      demandCheck(deps, access, body.ServiceID);
       const done = agent.state.registerCheck(body, "api");
       if (!done.ok) throw new CodedError(done.error.code, done.error.message, done.error.hint);
       const id = body.CheckID || body.ID || body.Name;
@@ -52,13 +56,15 @@ function registerRoute({ agent }: ConsulDeps): Route {
   });
 }
 
-function deregisterRoute({ agent }: ConsulDeps): Route {
+function deregisterRoute(deps: ConsulDeps): Route {
   return route({
     method: "PUT",
     path: "/v1/agent/check/deregister/*id",
     summary: "Removes a check from this agent",
-    access: capability("node", "write"),
-    async handle({ params: { id } }) {
+    access: { kind: "filtered" },
+    async handle({ params: { id }, access }) {
+      const { agent } = deps;
+      demandKnownCheck(deps, access, id);
       if (!agent.state.deregisterCheck(id)) throw unknownCheck(id);
       await Promise.all([agent.files.forget({ kind: "check", id }), agent.sync.settled()]);
       return { kind: "empty", status: 200 };
@@ -67,7 +73,7 @@ function deregisterRoute({ agent }: ConsulDeps): Route {
 }
 
 function heartbeatRoutes(deps: ConsulDeps): Route[] {
-  const access = capability("node", "write");
+  const rule = { kind: "filtered" } as const;
   const verbs = [
     ["pass", "passing"],
     ["warn", "warning"],
@@ -78,9 +84,10 @@ function heartbeatRoutes(deps: ConsulDeps): Route[] {
       method: "PUT",
       path: `/v1/agent/check/${verb}/*id`,
       summary: `Reports a TTL check as ${status}`,
-      access,
+      access: rule,
       query: v.object({ note: queryText }),
-      async handle({ params, query }) {
+      async handle({ params, query, access }) {
+        demandKnownCheck(deps, access, params["id"] ?? "");
         return heartbeat(deps, params["id"] ?? "", { status, output: query.note });
       },
     }),
@@ -89,9 +96,10 @@ function heartbeatRoutes(deps: ConsulDeps): Route[] {
     method: "PUT",
     path: "/v1/agent/check/update/*id",
     summary: "Reports a TTL check with a status and output",
-    access,
+    access: rule,
     body: jsonBody(spelled(UpdateSchema, API_KEYS)),
-    async handle({ params: { id }, body }) {
+    async handle({ params: { id }, body, access }) {
+      demandKnownCheck(deps, access, id);
       const { Status: status } = body;
       if (status !== "passing" && status !== "warning" && status !== "critical") {
         throw new HttpError(400, `Invalid check status: '${status}'`);

@@ -4,7 +4,8 @@ import { route, type Reply, type Route } from "#base/http/route.ts";
 import type { CheckStatus } from "#base/protocol/catalog.ts";
 import { worstStatus } from "../checks/threshold.ts";
 import { maintenanceId } from "../local/maintenance.ts";
-import { capability, type ConsulDeps } from "./consul-deps.ts";
+import { localService, serviceInPath } from "./consul-access.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { agentServiceShape } from "./shapes.ts";
 
 type Aggregate = CheckStatus | "maintenance";
@@ -20,14 +21,13 @@ const HTTP_STATUS: Readonly<Record<Aggregate, number>> = {
 /** https://developer.hashicorp.com/consul/api-docs/agent/service#get-local-service-health */
 export function agentHealthRoutes(deps: ConsulDeps): Route[] {
   const { agent } = deps;
-  const access = capability("service", "read");
   const query = v.object({ format: queryText });
   return [
     route({
       method: "GET",
       path: "/v1/agent/health/service/id/:id",
       summary: "The health of a service of this agent, as the status code too",
-      access,
+      access: localService(deps, "read"),
       query,
       handle({ params: { id }, query: { format } }) {
         const found = describe(deps, id);
@@ -39,7 +39,7 @@ export function agentHealthRoutes(deps: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/agent/health/service/name/:name",
       summary: "The health of all instances of a service on this agent",
-      access,
+      access: serviceInPath,
       query,
       handle({ params: { name }, query: { format } }) {
         const ids = [...agent.state.services].filter(([, { row }]) => row.Service === name).map(([id]) => id);

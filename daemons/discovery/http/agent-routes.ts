@@ -6,6 +6,7 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import { catalogChecks, catalogNodes, catalogServices, kv, sessions } from "#base/state/tables.ts";
 import { maintenanceId } from "../local/maintenance.ts";
 import { API_VERSION, capability, type ConsulDeps } from "./consul-deps.ts";
+import { nodeList, ownNode } from "./consul-access.ts";
 
 const GOSSIP_PORT = 8301;
 
@@ -28,7 +29,7 @@ function selfRoutes(deps: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/agent/members",
       summary: "The members of the gossip pool",
-      access: capability("node", "read"),
+      access: nodeList("Name"),
       filter: "items",
       handle: () => ({ kind: "json", value: members(deps) }),
     }),
@@ -75,13 +76,14 @@ function selfRoutes(deps: ConsulDeps): Route[] {
   ];
 }
 
-function lifeRoutes({ agent, surroundings }: ConsulDeps): Route[] {
+function lifeRoutes(deps: ConsulDeps): Route[] {
+  const { agent, surroundings } = deps;
   return [
     route({
       method: "PUT",
       path: "/v1/agent/maintenance",
       summary: "Takes this node out of service, or back in",
-      access: capability("node", "write"),
+      access: ownNode(deps, "write"),
       query: v.object({ enable: queryFlag, reason: queryText }),
       async handle({ query, rawQuery }) {
         if (!rawQuery.has("enable")) throw new HttpError(400, "Missing value for enable");

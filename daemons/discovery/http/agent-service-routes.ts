@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { demand, type Access } from "#base/http/access.ts";
 import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryText } from "#base/http/query.ts";
@@ -6,7 +7,8 @@ import { route, type LocalReply, type Route } from "#base/http/route.ts";
 import { CodedError } from "#base/env/errors.ts";
 import { AgentServiceDefinitionSchema } from "#base/protocol/catalog.ts";
 import { maintenanceId } from "../local/maintenance.ts";
-import { capability, type ConsulDeps } from "./consul-deps.ts";
+import { inBody, localService, serviceList } from "./consul-access.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { API_KEYS, spelled } from "./key-spelling.ts";
 import { agentServiceShape } from "./shapes.ts";
 
@@ -15,8 +17,8 @@ export function agentServiceRoutes(deps: ConsulDeps): Route[] {
   return [...readRoutes(deps), registerRoute(deps), deregisterRoute(deps), maintenanceRoute(deps)];
 }
 
-function readRoutes({ agent, config }: ConsulDeps): Route[] {
-  const access = capability("service", "read");
+function readRoutes(deps: ConsulDeps): Route[] {
+  const { agent, config } = deps;
   const local = (read: LocalReply["read"]): LocalReply => ({
     kind: "local",
     read,
@@ -28,7 +30,7 @@ function readRoutes({ agent, config }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/agent/services",
       summary: "The services registered with this agent, by id",
-      access,
+      access: serviceList,
       filter: "values",
       handle: () =>
         local(() => ({
@@ -41,7 +43,7 @@ function readRoutes({ agent, config }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/agent/service/:id",
       summary: "A service registered with this agent",
-      access,
+      access: localService(deps, "read"),
       handle: ({ params: { id } }) =>
         local(() => {
           const row = services.get(id)?.row;
@@ -57,10 +59,11 @@ function registerRoute({ agent }: ConsulDeps): Route {
     method: "PUT",
     path: "/v1/agent/service/register",
     summary: "Registers a service with this agent, and its checks",
-    access: capability("service", "write"),
+    access: inBody("service", "write"),
     query: v.object({ "replace-existing-checks": queryFlag }),
     body: jsonBody(spelled(AgentServiceDefinitionSchema, API_KEYS)),
-    async handle({ body, query }) {
+    async handle({ body, query, access }) {
+      demandService(agent, access, { id: body.ID || body.Name, name: body.Name });
       const replaceChecks = query["replace-existing-checks"];
       const done = agent.state.registerService(body, { origin: "api", replaceChecks });
       if (!done.ok) throw new CodedError(done.error.code, done.error.message, done.error.hint);
@@ -73,12 +76,13 @@ function registerRoute({ agent }: ConsulDeps): Route {
   });
 }
 
-function deregisterRoute({ agent }: ConsulDeps): Route {
+function deregisterRoute(deps: ConsulDeps): Route {
+  const { agent } = deps;
   return route({
     method: "PUT",
     path: "/v1/agent/service/deregister/:id",
     summary: "Removes a service from this agent, with its checks",
-    access: capability("service", "write"),
+    access: localService(deps, "write"),
     async handle({ params: { id } }) {
       const checks = agent.state.checksOf(id);
       if (!agent.state.deregisterService(id)) throw unknownService(id);
@@ -89,12 +93,13 @@ function deregisterRoute({ agent }: ConsulDeps): Route {
   });
 }
 
-function maintenanceRoute({ agent }: ConsulDeps): Route {
+function maintenanceRoute(deps: ConsulDeps): Route {
+  const { agent } = deps;
   return route({
     method: "PUT",
     path: "/v1/agent/service/maintenance/:id",
     summary: "Takes a service out of service, or back in",
-    access: capability("service", "write"),
+    access: localService(deps, "write"),
     query: v.object({ enable: queryFlag, reason: queryText }),
     async handle({ params: { id: serviceId }, query, rawQuery }) {
       if (!rawQuery.has("enable")) throw new HttpError(400, "Missing value for enable");
@@ -110,6 +115,16 @@ function maintenanceRoute({ agent }: ConsulDeps): Route {
       return { kind: "empty", status: 200 };
     },
   });
+}
+
+/** Its own name, and the name of whatever has its id now. Throws a 403. */
+function demandService(
+  agent: ConsulDeps["agent"],
+  access: Access,
+  { id, name }: { readonly id: string; readonly name: string },
+): void {
+  const before = agent.state.services.get(id)?.row.Service ?? name;
+  for (const each of [name, before]) demand(access, { resource: "service", capability: "write", name: each });
 }
 
 function unknownService(id: string): HttpError {

@@ -1,3 +1,4 @@
+import { demand, type Access } from "#base/http/access.ts";
 import { jsonBody } from "#base/http/body.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
@@ -5,7 +6,8 @@ import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables
 import { DeregistrationSchema, RegistrationSchema } from "../catalog/catalog-writer.ts";
 import { instancesOf } from "../catalog/instances.ts";
 import { API_KEYS, spelled } from "./key-spelling.ts";
-import { capability, ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import { inBody, nodeInPath, nodeList, serviceInPath, serviceNameList } from "./consul-access.ts";
+import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { nearFirst, nodeMetaFilter, selectInstances } from "./selection.ts";
 import { catalogServiceShape, nodeShape, serviceShape } from "./shapes.ts";
 
@@ -20,10 +22,14 @@ function writeRoutes({ catalog, config }: ConsulDeps): Route[] {
       method: "PUT",
       path: "/v1/catalog/register",
       summary: "Adds or changes a node, with a service and checks",
-      access: capability("node", "write"),
+      access: inBody("node-name", "write"),
       body: jsonBody(spelled(RegistrationSchema, API_KEYS)),
-      async handle({ body, rawQuery }) {
+      async handle({ body, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
+        demand(access, { resource: "node-name", capability: "write", name: body.Node });
+        if (body.Service !== null) {
+          demand(access, { resource: "service", capability: "write", name: body.Service.Service });
+        }
         await catalog.register(body, config.datacenter);
         return { kind: "json", value: true };
       },
@@ -32,10 +38,11 @@ function writeRoutes({ catalog, config }: ConsulDeps): Route[] {
       method: "PUT",
       path: "/v1/catalog/deregister",
       summary: "Removes a node, a service or a check",
-      access: capability("node", "write"),
+      access: inBody("node-name", "write"),
       body: jsonBody(spelled(DeregistrationSchema, API_KEYS)),
-      async handle({ body, rawQuery }) {
+      async handle({ body, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
+        demand(access, { resource: "node-name", capability: "write", name: body.Node });
         await catalog.deregister(body);
         return { kind: "json", value: true };
       },
@@ -56,7 +63,7 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/catalog/nodes",
       summary: "Lists nodes",
-      access: capability("node", "read"),
+      access: nodeList(),
       tables: [catalogNodes],
       filter: "items",
       handle({ rawQuery }) {
@@ -75,7 +82,7 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/catalog/services",
       summary: "Lists service names, each with the tags of all its instances",
-      access: capability("service", "read"),
+      access: serviceNameList,
       tables: [catalogServices, catalogNodes],
       handle({ rawQuery }) {
         ownDatacenter(config, rawQuery);
@@ -86,7 +93,7 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/catalog/service/:service",
       summary: "Lists a service's instances",
-      access: capability("service", "read"),
+      access: serviceInPath,
       tables: [catalogServices, catalogNodes, catalogChecks],
       filter: "items",
       handle({ params: { service }, rawQuery }) {
@@ -120,21 +127,24 @@ function serviceNames({ view }: Pick<ConsulDeps, "view">, query: ReadonlyMap<str
 
 function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
   const tables = [catalogNodes, catalogServices, catalogChecks];
-  const access = capability("node", "read");
-  const servicesOn = (node: string) =>
-    [...view.table(catalogServices).by("node", node)].toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(serviceShape);
+  const rule = nodeInPath;
+  const servicesOn = (node: string, access: Access) =>
+    [...view.table(catalogServices).by("node", node)]
+      .filter(({ value }) => access.isManagement || access.allows("service", "read", value.Service))
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      .map(serviceShape);
   return [
     route({
       method: "GET",
       path: "/v1/catalog/node/:node",
       summary: "A node and its services by id; null when there is no such node",
-      access,
+      access: rule,
       tables,
-      handle({ params: { node }, rawQuery }) {
+      handle({ params: { node }, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
         const read = () => {
           const row = view.table(catalogNodes).get(GLOBAL, node);
-          const services = Object.fromEntries(servicesOn(node).map((service) => [service.ID, service]));
+          const services = Object.fromEntries(servicesOn(node, access).map((service) => [service.ID, service]));
           const value = row === undefined ? null : { Node: nodeShape(row), Services: services };
           return { index: changes.ofNode(node), value };
         };
@@ -145,15 +155,15 @@ function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/catalog/node-services/:node",
       summary: "A node and the list of its services",
-      access,
+      access: rule,
       tables,
-      handle({ params: { node }, rawQuery }) {
+      handle({ params: { node }, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
         const read = () => {
           const row = view.table(catalogNodes).get(GLOBAL, node);
           const value = {
             Node: row === undefined ? null : nodeShape(row),
-            Services: row === undefined ? null : servicesOn(node),
+            Services: row === undefined ? null : servicesOn(node, access),
           };
           return { index: changes.ofNode(node), value };
         };

@@ -5,7 +5,8 @@ import type { CatalogCheck } from "#base/protocol/catalog.ts";
 import type { Row } from "#base/state/table.ts";
 import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
 import { instancesOf } from "../catalog/instances.ts";
-import { capability, ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import { nodeInPath, nodeList, serviceInPath } from "./consul-access.ts";
+import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { isPassingOnly, nearFirst, nodeMetaFilter, selectInstances } from "./selection.ts";
 import { checkShape, healthShape } from "./shapes.ts";
 
@@ -21,7 +22,7 @@ function serviceRoute({ view, config, changes }: ConsulDeps): Route {
     method: "GET",
     path: "/v1/health/service/:service",
     summary: "A service's instances with their nodes and checks",
-    access: capability("service", "read"),
+    access: serviceInPath,
     tables: TABLES,
     filter: "items",
     handle({ params: { service }, rawQuery }) {
@@ -42,7 +43,7 @@ function nodeRoute({ view, config, changes }: ConsulDeps): Route {
     method: "GET",
     path: "/v1/health/node/:node",
     summary: "Every check on a node",
-    access: capability("node", "read"),
+    access: nodeInPath,
     tables: TABLES,
     filter: "items",
     handle({ params: { node }, rawQuery }) {
@@ -62,7 +63,7 @@ function checksRoute(deps: ConsulDeps): Route {
     method: "GET",
     path: "/v1/health/checks/:service",
     summary: "The checks of a service's instances",
-    access: capability("service", "read"),
+    access: serviceInPath,
     tables: TABLES,
     filter: "items",
     handle({ params: { service }, rawQuery }) {
@@ -82,7 +83,7 @@ function stateRoute(deps: ConsulDeps): Route {
     method: "GET",
     path: "/v1/health/state/:state",
     summary: "The checks in a state, or in any",
-    access: capability("node", "read"),
+    access: nodeList(),
     tables: TABLES,
     filter: "items",
     handle({ params: { state }, rawQuery }) {

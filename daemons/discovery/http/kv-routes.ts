@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { demand, type Access } from "#base/http/access.ts";
 import { bytesBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryText } from "#base/http/query.ts";
@@ -6,7 +7,8 @@ import { route, type Route, type StateAnswer } from "#base/http/route.ts";
 import { kv as kvTable } from "#base/state/tables.ts";
 import { MAX_KV_VALUE_BYTES } from "../kv/kv-store.ts";
 import type { KvWrite } from "../kv/kv-write.ts";
-import { capability, ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import { keyRule } from "./consul-access.ts";
+import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { kvShape } from "./shapes.ts";
 
 const ReadQuery = v.object({
@@ -35,11 +37,12 @@ function readRoute(deps: ConsulDeps): Route {
     method: "GET",
     path: "/v1/kv/*key",
     summary: "Reads a key, everything under a prefix (recurse), or the keys under it (keys)",
-    access: capability("key", "read"),
+    access: keyRule("read"),
     query: ReadQuery,
     tables: [kvTable],
-    handle({ params: { key }, query, rawQuery }) {
+    handle({ params: { key }, query, rawQuery, access }) {
       ownDatacenter(deps.config, rawQuery);
+      if (!query.keys && !query.recurse) demand(access, { resource: "key", capability: "read", name: key });
       if (query.keys) return { kind: "state", read: () => readKeys(deps, key, query.separator || query.seperator) };
       if (query.recurse) return { kind: "state", read: () => readTree(deps, key) };
       if (key === "") throw new HttpError(400, "Missing key name");
@@ -92,12 +95,13 @@ function writeRoute(deps: ConsulDeps): Route {
     method: "PUT",
     path: "/v1/kv/*key",
     summary: "Writes a key; with cas, acquire or release only if that holds",
-    access: capability("key", "write"),
+    access: keyRule("write"),
     query: WriteQuery,
     body: bytesBody(),
     maxBodyBytes: MAX_KV_VALUE_BYTES,
-    async handle({ params: { key }, query, rawQuery, body }) {
+    async handle({ params: { key }, query, rawQuery, body, access }) {
       ownDatacenter(deps.config, rawQuery);
+      demand(access, { resource: "key", capability: "write", name: key });
       checkKey(key);
       const conditions = [query.cas, query.acquire, query.release].filter((value) => value !== undefined);
       if (conditions.length > 1)
@@ -126,10 +130,12 @@ function deleteRoute(deps: ConsulDeps): Route {
     method: "DELETE",
     path: "/v1/kv/*key",
     summary: "Deletes a key, or everything under a prefix (recurse)",
-    access: capability("key", "write"),
+    access: keyRule("write"),
     query: DeleteQuery,
-    async handle({ params: { key }, query, rawQuery }) {
+    async handle({ params: { key }, query, rawQuery, access }) {
       ownDatacenter(deps.config, rawQuery);
+      if (query.recurse) demandTree(deps, access, key);
+      else demand(access, { resource: "key", capability: "write", name: key });
       if (query.recurse && query.cas !== undefined)
         throw new HttpError(400, "Conflicting flags: recurse and cas exclude each other");
       if (query.recurse) return { kind: "json", value: (await deps.kv.deleteTree(key)).ok };
@@ -139,6 +145,14 @@ function deleteRoute(deps: ConsulDeps): Route {
       return { kind: "json", value: (await deps.kv.write(write)).ok };
     },
   });
+}
+
+/** Everything under a prefix: leave for the prefix, and for every key that is there. Throws a 403. */
+export function demandTree({ kv }: ConsulDeps, access: Access, prefix: string): void {
+  if (access.isManagement) return;
+  for (const name of [prefix, ...[...kv.list(prefix)].map(({ id }) => id)]) {
+    demand(access, { resource: "key", capability: "write", name });
+  }
 }
 
 /** The store takes keys of 4096 bytes, its own prefix included. */

@@ -1,12 +1,14 @@
 import * as v from "valibot";
 import { parseDuration } from "#base/language/duration.ts";
+import { demand } from "#base/http/access.ts";
 import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { text } from "#base/protocol/schema.ts";
 import { sessions as sessionTable } from "#base/state/tables.ts";
-import { capability, ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import { inBody, sessionList, sessionRule } from "./consul-access.ts";
+import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { API_KEYS, spelled } from "./key-spelling.ts";
 import { sessionShape } from "./shapes.ts";
 
@@ -41,10 +43,11 @@ function createRoute({ sessions, config }: ConsulDeps): Route {
     method: "PUT",
     path: "/v1/session/create",
     summary: "Makes a session; its ID takes locks",
-    access: capability("session", "write"),
+    access: inBody("session", "write"),
     body: jsonBody(spelled(CreateSchema, API_KEYS), { whenEmpty: {} }),
-    async handle({ body, rawQuery }) {
+    async handle({ body, rawQuery, access }) {
       ownDatacenter(config, rawQuery);
+      demand(access, { resource: "session", capability: "write", name: body.Node || config.nodeName });
       const session = await sessions.create({
         Name: body.Name,
         Node: body.Node || config.nodeName,
@@ -74,8 +77,9 @@ function lockDelayOf(given: string): number {
   throw new HttpError(400, `Invalid LockDelay ${JSON.stringify(given)}: expected a duration from 0s to 60s`);
 }
 
-function endRoutes({ sessions, config }: ConsulDeps): Route[] {
-  const access = capability("session", "write");
+function endRoutes(deps: ConsulDeps): Route[] {
+  const { sessions, config } = deps;
+  const access = sessionRule(deps, "write");
   return [
     route({
       method: "PUT",
@@ -104,7 +108,7 @@ function endRoutes({ sessions, config }: ConsulDeps): Route[] {
 }
 
 function readRoutes({ sessions, view, config }: ConsulDeps): Route[] {
-  const shared = { method: "GET", access: capability("session", "read"), tables: [sessionTable] } as const;
+  const shared = { method: "GET", access: sessionList, tables: [sessionTable] } as const;
   const table = () => view.table(sessionTable);
   return [
     route({

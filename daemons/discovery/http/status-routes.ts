@@ -3,7 +3,8 @@ import { route, type Route } from "#base/http/route.ts";
 import { catalogNodes } from "#base/state/tables.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { instancesOf } from "../catalog/instances.ts";
-import { capability, type ConsulDeps } from "./consul-deps.ts";
+import { nodeInPath, nodeList } from "./consul-access.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 
 /** The port Consul's servers speak among each other: what clients expect to see behind an address. */
 const SERVER_PORT = 8300;
@@ -39,7 +40,7 @@ export function statusRoutes(deps: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/coordinate/nodes",
       summary: "Network coordinates of the nodes: none are measured",
-      access: capability("node", "read"),
+      access: nodeList(),
       tables: [catalogNodes],
       handle: () => ({ kind: "state", read: () => ({ index: view.table(catalogNodes).lastIndex, value: [] }) }),
     }),
@@ -47,7 +48,7 @@ export function statusRoutes(deps: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/coordinate/node/:node",
       summary: "Network coordinates of a node",
-      access: capability("node", "read"),
+      access: nodeInPath,
       tables: [catalogNodes],
       handle: ({ params: { node } }) => ({
         kind: "state",

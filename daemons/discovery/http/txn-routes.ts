@@ -1,11 +1,13 @@
 import * as v from "valibot";
+import { demand, type Access } from "#base/http/access.ts";
 import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { text } from "#base/protocol/schema.ts";
 import { MAX_KV_VALUE_BYTES } from "../kv/kv-store.ts";
 import { MAX_TXN_OPERATIONS, runTransaction, type TxnOperation } from "../kv/transaction.ts";
-import { capability, ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import { demandTree } from "./kv-routes.ts";
 import { kvShape } from "./shapes.ts";
 
 /** Unsigned 64-bit integers come as bigint; what fits a double may come as that. */
@@ -42,10 +44,10 @@ export function txnRoutes(deps: ConsulDeps): Route[] {
       method: "PUT",
       path: "/v1/txn",
       summary: "Carries out all operations on keys, or none",
-      access: capability("key", "write"),
+      access: { kind: "filtered" },
       body: jsonBody(BodySchema, { bigintKeys: ["Flags", "Index"] }),
       maxBodyBytes: MAX_BODY_BYTES,
-      async handle({ body, rawQuery }) {
+      async handle({ body, rawQuery, access }) {
         ownDatacenter(deps.config, rawQuery);
         if (body.length > MAX_TXN_OPERATIONS) {
           throw new HttpError(413, `Transaction contains too many operations (${body.length} > ${MAX_TXN_OPERATIONS})`);
@@ -55,6 +57,7 @@ export function txnRoutes(deps: ConsulDeps): Route[] {
             throw new HttpError(400, `operation ${i}: only KV operations are carried out here`);
           return readOperation(KV, i);
         });
+        for (const operation of operations) demandOperation(deps, access, operation);
         const outcome = await runTransaction(deps, operations);
         if (!outcome.ok) {
           const errors = outcome.errors.map(({ index, what }) => ({ OpIndex: index, What: what }));
@@ -68,6 +71,16 @@ export function txnRoutes(deps: ConsulDeps): Route[] {
       },
     }),
   ];
+}
+
+/** Throws a 403. */
+function demandOperation(deps: ConsulDeps, access: Access, operation: TxnOperation): void {
+  const name = operation.kind === "write" ? operation.write.key : operation.key;
+  if (operation.kind === "delete-tree") return demandTree(deps, access, name);
+  const capability = operation.kind === "write" ? "write" : "read";
+  if (operation.kind !== "get-tree") return demand(access, { resource: "key", capability, name });
+  if (access.isManagement) return;
+  for (const { id } of deps.kv.list(name)) demand(access, { resource: "key", capability, name: id });
 }
 
 function readOperation(operation: KvOperation, at: number): TxnOperation {

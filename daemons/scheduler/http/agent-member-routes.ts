@@ -19,7 +19,7 @@ export function agentMemberRoutes({ agent, server }: NomadHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/agent/join",
       summary: "Join other servers",
-      access: { kind: "public" },
+      access: writeAgent,
       query: v.object({ address: queryTexts }),
       handle: ({ query }) => {
         if (query.address.length === 0) throw new HttpError(400, "missing address to join");

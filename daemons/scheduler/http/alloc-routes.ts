@@ -15,6 +15,8 @@ import {
   orThrow,
   readJob,
   newestOf,
+  eachOf,
+  within,
 } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/allocations */
@@ -26,7 +28,7 @@ export function allocRoutes({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/allocations",
       summary: "List allocations",
-      access: readJob,
+      access: eachOf(readJob),
       query: v.object({ ...listed, resources: queryFlag, task_states: v.optional(v.string(), "true") }),
       tables: [allocs, allocReports],
       filter: "items",
@@ -47,7 +49,7 @@ export function allocRoutes({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/allocation/:id",
       summary: "Read an allocation",
-      access: readJob,
+      access: within(readJob, (id) => state.allocById(id)),
       tables: [allocs, allocReports, jobs, jobVersions],
       handle: ({ params }) => ({
         kind: "state",
@@ -65,7 +67,7 @@ export function allocRoutes({ server }: NomadHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/allocation/:id/stop",
       summary: "Stop an allocation and place it anew",
-      access: allocLifecycle,
+      access: within(allocLifecycle, (id) => state.allocById(id)),
       query: v.object({ no_shutdown_delay: queryFlag }),
       body: jsonBody(v.unknown(), { whenEmpty: {} }),
       handle: async ({ params, query }) => {

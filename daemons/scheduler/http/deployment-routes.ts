@@ -7,7 +7,18 @@ import type { DeploymentAnswer } from "../server/deploy/deployment-endpoint.ts";
 import { allocStub } from "./answers/alloc.ts";
 import { deploymentAnswer } from "./answers/deployment.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { byCreation, creationKey, listed, namespaceFilter, orThrow, readJob, submitJob, newestOf } from "./requests.ts";
+import {
+  byCreation,
+  creationKey,
+  listed,
+  namespaceFilter,
+  orThrow,
+  readJob,
+  submitJob,
+  newestOf,
+  eachOf,
+  within,
+} from "./requests.ts";
 
 const TABLES = [deployments, allocs, allocReports];
 
@@ -20,7 +31,7 @@ export function deploymentRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/deployments",
       summary: "List deployments",
-      access: readJob,
+      access: eachOf(readJob),
       query: v.object(listed),
       tables: TABLES,
       filter: "items",
@@ -37,7 +48,7 @@ export function deploymentRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/deployment/:id",
       summary: "Read a deployment",
-      access: readJob,
+      access: within(readJob, (id) => state.deploymentById(id)),
       tables: TABLES,
       handle: ({ params }) => ({
         kind: "state",
@@ -53,7 +64,7 @@ export function deploymentRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/deployment/allocations/:id",
       summary: "List a deployment's allocations",
-      access: readJob,
+      access: within(readJob, (id) => state.deploymentById(id)),
       tables: TABLES,
       handle: ({ params }) => ({
         kind: "state",
@@ -72,7 +83,8 @@ const named = { DeploymentID: text };
 
 function deploymentWrites({ server }: NomadHttpDeps): Route[] {
   const { deployments: endpoint } = server;
-  const put = { method: ["PUT", "POST"], access: submitJob } as const;
+  const access = within(submitJob, (id) => server.context.state.deploymentById(id));
+  const put = { method: ["PUT", "POST"], access } as const;
   return [
     route({
       ...put,
@@ -105,7 +117,8 @@ const HealthBody = v.object({ ...named, HealthyAllocationIDs: texts, UnhealthyAl
 
 function healthRoutes({ server }: NomadHttpDeps): Route[] {
   const { deployments: endpoint } = server;
-  const put = { method: ["PUT", "POST"], access: submitJob } as const;
+  const access = within(submitJob, (id) => server.context.state.deploymentById(id));
+  const put = { method: ["PUT", "POST"], access } as const;
   return [
     route({
       ...put,

@@ -22,6 +22,8 @@ import {
   newestOf,
   orThrow,
   readJob,
+  eachOf,
+  within,
 } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/evaluations */
@@ -33,7 +35,7 @@ export function evalRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/evaluations",
       summary: "List evaluations",
-      access: readJob,
+      access: eachOf(readJob),
       query: v.object({ ...listed, status: queryText, job: queryText }),
       tables: [evals],
       filter: "items",
@@ -120,7 +122,7 @@ function evalRoutesById({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/evaluation/:id",
       summary: "Read an evaluation",
-      access: readJob,
+      access: within(readJob, (id) => state.evaluationById(id)),
       query: v.object({ related: queryFlag }),
       tables: [evals],
       handle: ({ params, query }) => ({
@@ -138,7 +140,7 @@ function evalRoutesById({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/evaluation/:id/allocations",
       summary: "List the allocations an evaluation made",
-      access: readJob,
+      access: within(readJob, (id) => state.evaluationById(id)),
       tables: [allocs, allocReports],
       handle: ({ params }) => ({
         kind: "state",

@@ -1,13 +1,14 @@
 import * as v from "valibot";
 import type { Clock } from "#base/env/clock.ts";
 import { utf8 } from "#base/env/bytes.ts";
+import { PERMISSION_DENIED, type Access } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryInteger, queryTexts } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import type { ClusterState } from "../server/cluster-state.ts";
 import type { BufferedChange, EventBuffer } from "../server/events/event-buffer.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { namespaced, namespaceFilter, readJob } from "./requests.ts";
+import { namespaced, namespaceFilter } from "./requests.ts";
 import { eventsOf, isGlobal, type StreamEvent, type Topic } from "./stream-event.ts";
 
 const HEARTBEAT_MS = 30_000;
@@ -22,12 +23,14 @@ export function eventRoutes({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/event/stream",
       summary: "Follow what happens in the cluster",
-      access: readJob,
+      access: { kind: "filtered" },
       query: v.object({ ...namespaced, index: queryInteger, topic: queryTexts }),
-      handle: ({ query, signal }) => {
-        const filter = filterOf(query.topic, namespaceFilter(query.namespace));
+      handle: ({ query, signal, access, token }) => {
+        demandTopics(access, query.topic, query.namespace);
+        const filter = filterOf(query.topic, namespaceFilter(query.namespace), access);
+        const isValid = (): boolean => server.acl.resolver.access(token).ok;
         const start = server.events.placeOf(query.index ?? 0);
-        const body = lines(follow({ state, clock: env.clock, buffer: server.events, signal, start, filter }));
+        const body = lines(follow({ state, clock: env.clock, buffer: server.events, signal, start, filter, isValid }));
         return { kind: "stream", contentType: "application/json", body };
       },
     }),
@@ -46,6 +49,8 @@ interface Following {
   readonly signal: AbortSignal;
   readonly start: number;
   readonly filter: Filter;
+  /** Whether the token still counts. */
+  readonly isValid: () => boolean;
 }
 
 /** Ends when the reader goes, or is so slow that what comes next is not kept any more: it has to come again then. */
@@ -54,6 +59,7 @@ async function* follow(following: Following): AsyncGenerator<unknown> {
   yield {};
   for (let place = following.start; !signal.aborted;) {
     const change = buffer.at(place);
+    if (!following.isValid()) return;
     if (change === "gone") return;
     if (change === "ahead") {
       if (!(await news(following))) yield {};
@@ -98,7 +104,7 @@ async function* lines(values: AsyncIterable<unknown>): AsyncGenerator<Uint8Array
 }
 
 /** `Topic`, `Topic:key`, `*` or `*:key`; none is everything. */
-function filterOf(topics: readonly string[], namespace: string | undefined): Filter {
+function filterOf(topics: readonly string[], namespace: string | undefined, access: Access): Filter {
   const wanted = (topics.length === 0 ? ["*"] : topics).map((text) => {
     const [topic = "", key = "*"] = text.split(/:(.*)/s);
     if (topic === "") throw new HttpError(400, `Invalid key value pair for topic: topic=${text}`);
@@ -106,6 +112,7 @@ function filterOf(topics: readonly string[], namespace: string | undefined): Fil
   });
   const passes = (event: StreamEvent): boolean => {
     if (namespace !== undefined && !isGlobal(event) && event.Namespace !== namespace) return false;
+    if (!access.isManagement && !access.allows(...needOf(event.Topic), nameOf(event))) return false;
     return wanted.some(({ topic, key }) => {
       if (key !== "*" && key !== event.Key && !event.FilterKeys.includes(key)) return false;
       return topic === "*" || topic === event.Topic || topic === event.Type;
@@ -117,4 +124,26 @@ function filterOf(topics: readonly string[], namespace: string | undefined): Fil
       (each) => each.topic === "*" || each.topic === topic || (each.topic === "NodeDrain" && topic === "Node"),
     );
   return { wants, passes };
+}
+
+function needOf(topic: string): readonly [resource: string, capability: string] {
+  if (topic === "Node" || topic === "NodeDrain") return ["node", "read"];
+  return topic === "NodePool" ? ["node-pool", "read"] : ["namespace", "read-job"];
+}
+
+function nameOf({ Topic, Namespace, Key }: StreamEvent): string {
+  return Topic === "Node" ? "" : Topic === "NodePool" ? Key : Namespace;
+}
+
+/** All topics at once are for management tokens; of others each is asked for by name. Throws a 403. */
+function demandTopics(access: Access, topics: readonly string[], namespace: string): void {
+  if (access.isManagement) return;
+  const names = (topics.length === 0 ? ["*"] : topics).map((topic) => topic.split(":")[0] ?? "");
+  const isAllowed = names.every((name) => {
+    const [resource, capability] = needOf(name);
+    if (name === "*") return false;
+    if (resource !== "namespace" || namespace === "*") return access.allowsSome(resource, capability);
+    return access.allows(resource, capability, namespace === "" ? "default" : namespace);
+  });
+  if (!isAllowed) throw new HttpError(403, PERMISSION_DENIED);
 }

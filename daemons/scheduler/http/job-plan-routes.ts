@@ -20,9 +20,10 @@ import { evalFor, nowNsOf } from "../server/server-context.ts";
 import { evalAnswer } from "./answers/evaluation.ts";
 import { NEVER, timeText } from "./answers/time.ts";
 import { checkJob, errorList, takeJob, warningList } from "./job-intake.ts";
+import { demandForJob } from "./job-authority.ts";
 import { MAX_JOB_BYTES } from "./job-write-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { readJob, submitJob } from "./requests.ts";
+import { readJob, submitJob, demanded, parseJobText } from "./requests.ts";
 
 const ParseBody = v.object({
   JobHCL: text,
@@ -44,7 +45,7 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/validate/job",
       summary: "Check a job",
-      access: readJob,
+      access: demanded(readJob),
       query: v.object(given),
       body: jsonBody(v.object({ Job: block(JobSchema) })),
       maxBodyBytes: MAX_JOB_BYTES,
@@ -64,13 +65,14 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/job/+id/plan",
       summary: "Try out what registering a job would do",
-      access: submitJob,
+      access: demanded(submitJob),
       query: v.object(given),
       body: jsonBody(PlanBody),
       maxBodyBytes: MAX_JOB_BYTES,
-      handle: ({ body, query, params }) => {
+      handle: ({ body, query, params, access }) => {
         if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
         const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
+        demandForJob(access, job);
         return { kind: "json", value: planAnswer(deps, job, { diff: body.Diff, warnings: warningList(warnings) }) };
       },
     }),
@@ -83,7 +85,7 @@ function parseRoute({ server }: NomadHttpDeps): Route {
     method: ["PUT", "POST"],
     path: "/v1/jobs/parse",
     summary: "Turn a job file into a job",
-    access: readJob,
+    access: parseJobText,
     query: v.object(given),
     body: jsonBody(ParseBody),
     maxBodyBytes: MAX_JOB_BYTES,

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { healthOf } from "../server/health.ts";
+import type { CapabilityRule } from "#base/http/access.ts";
 import { queryFlag } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import type { Job } from "#base/protocol/job.ts";
@@ -22,6 +23,8 @@ import {
   newestOf,
   oneNamespace,
   readJob,
+  eachOf,
+  readScale,
 } from "./requests.ts";
 
 const JOB_TABLES = [jobs, jobVersions, allocs, allocReports, evals];
@@ -34,7 +37,7 @@ export function jobReadRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/jobs",
       summary: "List jobs",
-      access: listJobs,
+      access: eachOf(listJobs),
       query: v.object({ ...listed, meta: queryFlag }),
       tables: JOB_TABLES,
       filter: "items",
@@ -57,6 +60,7 @@ export function jobReadRoutes(deps: NomadHttpDeps): Route[] {
     }),
     jobRoute(deps, {
       path: "/v1/job/+id/scale",
+      access: readScale,
       summary: "Read a job's scale status",
       answer: (row) => scaleAnswer(state, row),
     }),
@@ -66,16 +70,18 @@ export function jobReadRoutes(deps: NomadHttpDeps): Route[] {
 interface JobRoute {
   readonly path: "/v1/job/+id" | "/v1/job/+id/summary" | "/v1/job/+id/scale";
   readonly summary: string;
+  /** Default: `read-job`. */
+  readonly access?: CapabilityRule;
   readonly answer: (row: Row<Job>) => unknown;
 }
 
-function jobRoute({ server }: NomadHttpDeps, { path, summary, answer }: JobRoute): Route {
+function jobRoute({ server }: NomadHttpDeps, { path, summary, answer, access = readJob }: JobRoute): Route {
   const { state } = server.context;
   return route({
     method: "GET",
     path,
     summary,
-    access: readJob,
+    access,
     query: v.object(namespaced),
     tables: JOB_TABLES,
     handle: ({ params, query }) => ({

@@ -8,7 +8,7 @@ import type { Row } from "#base/state/table.ts";
 import { allocReports, allocs, deployments, evals, jobs } from "#base/state/tables.ts";
 import { jobStatusAnswer } from "./answers/job-status.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { listed, namespaceFilter, newestOf, readJob } from "./requests.ts";
+import { listed, namespaceFilter, newestOf, readJob, eachOf } from "./requests.ts";
 
 const TABLES = [jobs, allocs, allocReports, evals, deployments];
 const StatusesBody = v.object({
@@ -28,7 +28,7 @@ export function jobStatusesRoutes({ server }: NomadHttpDeps): Route[] {
   });
   const common = {
     path: "/v1/jobs/statuses",
-    access: readJob,
+    access: eachOf(readJob),
     tables: TABLES,
     filter: "items",
     pageKey: modifiedKey,

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
+import type { Access } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryInteger, queryText } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
@@ -10,8 +11,9 @@ import type { Row } from "#base/state/table.ts";
 import type { JobAnswer } from "../server/job-endpoint.ts";
 import { dispatch } from "../server/dispatch.ts";
 import { takeJob, warningList } from "./job-intake.ts";
+import { demandForJob } from "./job-authority.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { namespaced, oneNamespace, orThrow, readJob, scaleJob, submitJob } from "./requests.ts";
+import { namespaced, oneNamespace, orThrow, readJob, scaleJob, submitJob, demanded, dispatchJob } from "./requests.ts";
 
 /** Largest job a client may send: big templates travel inside. */
 export const MAX_JOB_BYTES = 4 * 1024 * 1024;
@@ -38,12 +40,20 @@ const EvaluateBody = v.object({ ...named, EvalOptions: v.nullish(v.object({ Forc
 const RevertBody = v.object({ ...named, JobVersion: integer, EnforcePriorVersion: optionalInteger });
 const StableBody = v.object({ ...named, JobVersion: integer, Stable: flag });
 
+interface RegisterRequest {
+  readonly body: v.InferOutput<typeof RegisterBody>;
+  readonly query: { readonly namespace: string };
+  readonly access: Access;
+}
+
 /** https://developer.hashicorp.com/nomad/api-docs/jobs */
 export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
   const { jobs } = deps.server;
-  const register = async (body: v.InferOutput<typeof RegisterBody>, namespace: string): Promise<Reply> => {
+  const register = async (request: RegisterRequest): Promise<Reply> => {
+    const { body, query } = request;
     refuseIfClosed(deps);
-    const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, namespace);
+    const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
+    demandForJob(request.access, job);
     const { submission, warning } = keptSubmission(job, body.Submission);
     const answer = await jobs.register(job, {
       ...(body.EnforceIndex ? { checkIndex: body.JobModifyIndex } : {}),
@@ -55,7 +65,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
   };
   const registering = {
     method: ["PUT", "POST"],
-    access: submitJob,
+    access: demanded(submitJob),
     query: v.object({ namespace: v.optional(v.string(), "") }),
     body: jsonBody(RegisterBody),
     maxBodyBytes: MAX_JOB_BYTES,
@@ -65,15 +75,16 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
       ...registering,
       path: "/v1/jobs",
       summary: "Register a job",
-      handle: ({ body, query }) => register(body, query.namespace),
+      handle: register,
     }),
     route({
       ...registering,
       path: "/v1/job/+id",
       summary: "Update a job",
-      handle: ({ body, query, params }) => {
+      handle: (request) => {
+        const { body, params } = request;
         if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
-        return register(body, query.namespace);
+        return register(request);
       },
     }),
     ...controlRoutes(deps),
@@ -150,7 +161,7 @@ function dispatchRoute(deps: NomadHttpDeps): Route {
     method: ["PUT", "POST"],
     path: "/v1/job/+id/dispatch",
     summary: "Run a parameterized job with a payload and metadata of its own",
-    access: submitJob,
+    access: dispatchJob,
     query: v.object({ ...namespaced, idempotency_token: queryText }),
     body: jsonBody(DispatchBody, { whenEmpty: {} }),
     handle: async ({ params, query, body }) => {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
+import { SOME } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
@@ -10,7 +11,9 @@ import { findNamespace, listNamespaces } from "../server/tenancy/namespace.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { management, orThrow } from "./requests.ts";
 
-const anyToken = { kind: "any-token" } as const;
+/** Whoever has any capability in a namespace sees it. */
+const anyIn = { kind: "capability", resource: "namespace", capability: "any" } as const;
+const each = { resource: "namespace", capability: "any", nameOf: nameKey };
 
 /** https://developer.hashicorp.com/nomad/api-docs/namespaces */
 export function namespaceRoutes(deps: NomadHttpDeps): Route[] {
@@ -21,7 +24,7 @@ export function namespaceRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/namespaces",
       summary: "List namespaces",
-      access: anyToken,
+      access: { ...anyIn, of: () => SOME, each },
       query: v.object({ prefix: queryText }),
       tables: [namespaces],
       filter: "items",
@@ -35,7 +38,7 @@ export function namespaceRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/namespace/:name",
       summary: "Read a namespace",
-      access: anyToken,
+      access: { ...anyIn, of: ({ params }) => params["name"] ?? "" },
       tables: [namespaces],
       handle: ({ params }) => ({
         kind: "state",

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
+import { demand, SOME, type CapabilityRule } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryText } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
@@ -20,6 +21,8 @@ import {
   orThrow,
   readNodePool,
   writeNodePool,
+  eachOf,
+  listJobs,
 } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/node-pools */
@@ -31,11 +34,11 @@ export function nodePoolRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/node/pools",
       summary: "List node pools",
-      access: readNodePool,
+      access: { ...readNodePool, of: () => SOME, each: { ...readNodePool, nameOf: nameKey } },
       query: v.object({ prefix: queryText }),
       tables: [nodePools],
       filter: "items",
-      pageKey: (item) => v.parse(v.object({ Name: v.string() }), item).Name,
+      pageKey: nameKey,
       handle: ({ query }) => ({
         kind: "state",
         read: () => ({ index: table.lastIndex, value: listNodePools(view, query.prefix).map(poolAnswer) }),
@@ -45,7 +48,7 @@ export function nodePoolRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/node/pool/:name",
       summary: "Read a node pool",
-      access: readNodePool,
+      access: pool(readNodePool),
       tables: [nodePools],
       handle: ({ params }) => ({
         kind: "state",
@@ -62,6 +65,15 @@ export function nodePoolRoutes(deps: NomadHttpDeps): Route[] {
   ];
 }
 
+function nameKey(item: unknown): string {
+  return v.parse(v.object({ Name: v.string() }), item).Name;
+}
+
+/** Of the pool that the path names. */
+function pool(rule: CapabilityRule): CapabilityRule {
+  return { ...rule, of: ({ params }) => params["name"] ?? "" };
+}
+
 const JOB_TABLES = [jobs, allocs, allocReports, evals, nodePools];
 
 /** What is in a pool: nodes and jobs. */
@@ -75,7 +87,7 @@ function poolMembers({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/node/pool/:name/nodes",
       summary: "List the nodes of a pool",
-      access: readNodePool,
+      access: { ...pool(readNodePool), each: { resource: "node", capability: "read", nameOf: () => "" } },
       query: v.object({ prefix: queryText, resources: queryFlag, os: queryFlag }),
       tables: [nodes, nodeStates, nodePools],
       filter: "items",
@@ -97,7 +109,7 @@ function poolMembers({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/node/pool/:name/jobs",
       summary: "List the jobs of a pool",
-      access: readNodePool,
+      access: { ...pool(readNodePool), each: eachOf(listJobs).each },
       query: v.object({ ...listed, meta: queryFlag }),
       tables: JOB_TABLES,
       filter: "items",
@@ -121,9 +133,18 @@ function poolWrites({ server }: NomadHttpDeps): Route[] {
     status: 200,
     index: orThrow(await server.nodePools.upsert(body)),
   });
-  const writing = { method: ["PUT", "POST"], access: writeNodePool, body: jsonBody(NodePoolSchema) } as const;
+  const writing = { method: ["PUT", "POST"], access: pool(writeNodePool), body: jsonBody(NodePoolSchema) } as const;
   return [
-    route({ ...writing, path: "/v1/node/pools", summary: "Create a node pool", handle: ({ body }) => upsert(body) }),
+    route({
+      ...writing,
+      path: "/v1/node/pools",
+      summary: "Create a node pool",
+      access: { ...writeNodePool, of: () => SOME },
+      handle({ body, access }) {
+        demand(access, { ...writeNodePool, name: body.Name });
+        return upsert(body);
+      },
+    }),
     route({
       ...writing,
       path: "/v1/node/pool/:name",
@@ -139,7 +160,7 @@ function poolWrites({ server }: NomadHttpDeps): Route[] {
       method: "DELETE",
       path: "/v1/node/pool/:name",
       summary: "Delete a node pool that nobody uses",
-      access: writeNodePool,
+      access: pool({ ...writeNodePool, capability: "delete" }),
       handle: async ({ params }) => ({
         kind: "empty",
         status: 200,

@@ -11,7 +11,7 @@ import { allocAnswer } from "./answers/alloc.ts";
 import { nodeAnswer, nodeIndex, nodeStub } from "./answers/node.ts";
 import { NEVER } from "./answers/time.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { idKey, orThrow, readNode, writeNode, newestOf } from "./requests.ts";
+import { idKey, orThrow, readNode, writeNode, newestOf, eachOf, readJob } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/nodes */
 export function nodeRoutes(deps: NomadHttpDeps): Route[] {
@@ -55,7 +55,7 @@ export function nodeRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/node/:id/allocations",
       summary: "List a node's allocations",
-      access: readNode,
+      access: { ...readNode, each: eachOf(readJob).each },
       tables: [allocs, allocReports],
       handle: ({ params }) => ({
         kind: "state",

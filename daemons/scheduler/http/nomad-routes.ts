@@ -1,5 +1,6 @@
 import type { Route } from "#base/http/route.ts";
 import { actionRoutes } from "./action-routes.ts";
+import { aclRoutes } from "./acl/acl-routes.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import { agentMemberRoutes } from "./agent-member-routes.ts";
 import { agentOperationRoutes } from "./agent-operation-routes.ts";
@@ -60,5 +61,6 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...operatorRoutes(deps),
     ...metricsRoutes(deps),
     ...eventRoutes(deps),
+    ...aclRoutes(deps.server.acl),
   ];
 }

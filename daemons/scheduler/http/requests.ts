@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Failure, Result } from "#base/env/errors.ts";
+import { SOME, type CapabilityRule, type EachRule } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
 import type { StateAnswer } from "#base/http/route.ts";
@@ -88,10 +89,54 @@ export function idKey(item: unknown): string {
   return v.parse(v.object({ ID: v.string() }), item).ID;
 }
 
+/** A rule of a namespaced list: each item is shown to whoever has the capability in its namespace. */
+export function eachOf<R extends CapabilityRule>(rule: R, nameOf = namespaceOf): R & { readonly each: EachRule } {
+  return { ...rule, each: { resource: rule.resource, capability: rule.capability, nameOf } };
+}
+
+/** A rule of something that is found by its id: the namespace it is in counts, whatever the query says. */
+export function within<R extends CapabilityRule>(
+  rule: R,
+  find: (id: string) => { readonly namespace: string } | undefined,
+): R & CapabilityRule {
+  return {
+    ...rule,
+    of: ({ params, rawQuery }) => {
+      const given = rawQuery.get("namespace")?.[0] ?? "";
+      return find(params["id"] ?? "")?.namespace ?? (given === "" ? "default" : given);
+    },
+  };
+}
+
+/** A rule whose handler demands: only the body tells which one it is about. */
+export function demanded<R extends CapabilityRule>(rule: R): R & CapabilityRule {
+  return { ...rule, of: () => SOME };
+}
+
+function namespaceOf(item: unknown): string {
+  return v.parse(v.object({ Namespace: v.string() }), item).Namespace;
+}
+
 export const readJob = { kind: "capability", resource: "namespace", capability: "read-job" } as const;
 export const listJobs = { kind: "capability", resource: "namespace", capability: "list-jobs" } as const;
 export const submitJob = { kind: "capability", resource: "namespace", capability: "submit-job" } as const;
-export const scaleJob = { kind: "capability", resource: "namespace", capability: "scale-job" } as const;
+export const dispatchJob = { kind: "capability", resource: "namespace", capability: "dispatch-job" } as const;
+export const parseJobText = { kind: "capability", resource: "namespace", capability: "parse-job" } as const;
+export const scaleJob = {
+  kind: "capability",
+  resource: "namespace",
+  capability: "scale-job",
+  or: "submit-job",
+} as const;
+/** How a job is scaled now. */
+export const readScale = {
+  kind: "capability",
+  resource: "namespace",
+  capability: "read-job-scaling",
+  or: "read-job",
+} as const;
+/** Workloads have it too. */
+export const readService = { kind: "capability", resource: "namespace", capability: "read-service" } as const;
 export const allocLifecycle = { kind: "capability", resource: "namespace", capability: "alloc-lifecycle" } as const;
 export const readNode = { kind: "capability", resource: "node", capability: "read" } as const;
 export const writeNode = { kind: "capability", resource: "node", capability: "write" } as const;

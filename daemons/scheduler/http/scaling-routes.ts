@@ -4,7 +4,7 @@ import { route, type Route } from "#base/http/route.ts";
 import { jobs } from "#base/state/tables.ts";
 import { scalingPolicies, type TargetedPolicy } from "../server/scaling/scaling-policy.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { idKey, namespaced, namespaceFilter } from "./requests.ts";
+import { idKey, namespaced, namespaceFilter, eachOf, within } from "./requests.ts";
 
 const access = (capability: string) => ({ kind: "capability", resource: "namespace", capability }) as const;
 
@@ -12,12 +12,13 @@ const access = (capability: string) => ({ kind: "capability", resource: "namespa
 export function scalingRoutes({ server }: NomadHttpDeps): Route[] {
   const { view } = server.context.state;
   const table = view.table(jobs);
+  const policyById = (id: string) => scalingPolicies(view, undefined).find((each) => each.id === id);
   return [
     route({
       method: "GET",
       path: "/v1/scaling/policies",
       summary: "List the scaling policies of jobs",
-      access: access("list-scaling-policies"),
+      access: eachOf(access("list-scaling-policies"), targetOf),
       query: v.object({ ...namespaced, job: queryText, type: queryText, prefix: queryText }),
       tables: [jobs],
       filter: "items",
@@ -40,12 +41,12 @@ export function scalingRoutes({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/scaling/policy/:id",
       summary: "Read a scaling policy",
-      access: access("read-scaling-policy"),
+      access: within(access("read-scaling-policy"), (id) => policyById(id)),
       tables: [jobs],
       handle: ({ params }) => ({
         kind: "state",
         read: () => {
-          const found = scalingPolicies(view, undefined).find(({ id }) => id === params.id);
+          const found = policyById(params.id);
           return found === undefined
             ? { index: table.lastIndex, value: undefined, missing: "policy not found" }
             : { index: found.modifyIndex, value: policyAnswer(found) };
@@ -53,6 +54,10 @@ export function scalingRoutes({ server }: NomadHttpDeps): Route[] {
       }),
     }),
   ];
+}
+
+function targetOf(item: unknown): string {
+  return v.parse(v.object({ Target: v.object({ Namespace: v.string() }) }), item).Target.Namespace;
 }
 
 /** `vertical` stands for every type that starts with it. */

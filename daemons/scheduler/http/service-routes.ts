@@ -8,7 +8,17 @@ import { allocReports, allocs, nodes, serviceRemovals } from "#base/state/tables
 import type { NativeService } from "../server/native-services.ts";
 import { nowNsOf, readable } from "../server/server-context.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { idKey, namespaced, namespaceFilter, oneNamespace, readJob, submitJob } from "./requests.ts";
+import {
+  idKey,
+  namespaced,
+  namespaceFilter,
+  oneNamespace,
+  readJob,
+  submitJob,
+  eachOf,
+  within,
+  readService,
+} from "./requests.ts";
 
 const TABLES = [allocs, allocReports, nodes, serviceRemovals];
 
@@ -20,7 +30,7 @@ export function serviceRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/services",
       summary: "List services by namespace",
-      access: readJob,
+      access: eachOf(readService),
       query: v.object(namespaced),
       tables: TABLES,
       filter: "items",
@@ -37,7 +47,7 @@ export function serviceRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/service/:name",
       summary: "List a service's instances",
-      access: readJob,
+      access: readService,
       query: v.object({ ...namespaced, choose: queryText }),
       tables: TABLES,
       filter: "items",
@@ -83,6 +93,7 @@ function ownedRoutes({ server }: NomadHttpDeps): Route[] {
     route({
       ...common,
       path: "/v1/allocation/:id/services",
+      access: within(readJob, (id) => server.context.state.allocById(id)),
       summary: "List the service instances of an allocation",
       handle: ({ params }) => ({
         kind: "state",

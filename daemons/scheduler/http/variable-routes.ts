@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
+import { demand, SOME, type CapabilityRule } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryInteger } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
@@ -16,6 +17,22 @@ import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { listed, namespaced, namespaceFilter, oneNamespace, orThrow } from "./requests.ts";
 
 const access = (capability: string) => ({ kind: "capability", resource: "variables", capability }) as const;
+
+/** Of the variable that the path of the request names; a namespace of the body alone is looked at by the handler. */
+const variable = (capability: string): CapabilityRule => ({
+  ...access(capability),
+  of: ({ params, rawQuery }) => nameOf(rawQuery.get("namespace")?.[0] ?? "", params["path"] ?? ""),
+});
+
+/** As access rules name a variable. */
+function nameOf(namespace: string, path: string): string {
+  return `${namespace === "" ? "default" : namespace}/${pathOf(path)}`;
+}
+
+function variableName(item: unknown): string {
+  const { Namespace, Path } = v.parse(v.object({ Namespace: v.string(), Path: v.string() }), item);
+  return nameOf(Namespace, Path);
+}
 
 /** A lock's times are text with a unit, or nanoseconds. */
 const lockTime = v.optional(v.nullable(v.union([v.string(), v.number()])), null);
@@ -41,7 +58,7 @@ export function variableRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/vars",
       summary: "List variables, without what they hold",
-      access: access("list"),
+      access: { ...access("list"), of: () => SOME, each: { ...access("list"), nameOf: variableName } },
       query: v.object(listed),
       tables: [variables],
       filter: "items",
@@ -58,7 +75,7 @@ export function variableRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/var/*path",
       summary: "Read a variable",
-      access: access("read"),
+      access: variable("read"),
       query: v.object(namespaced),
       tables: [variables],
       handle: ({ params, query }) => ({
@@ -82,7 +99,7 @@ function variableWrites(deps: NomadHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/var/*path",
       summary: "Write a variable, or acquire, renew or release its lock",
-      access: access("write"),
+      access: { ...access("write"), of: () => SOME },
       query: v.object({
         namespace: v.optional(v.string(), ""),
         cas: queryInteger,
@@ -92,12 +109,13 @@ function variableWrites(deps: NomadHttpDeps): Route[] {
       }),
       body: jsonBody(VariableBody),
       maxBodyBytes: MAX_BODY_BYTES,
-      handle: async ({ params, query, body }) => {
+      handle: async ({ params, query, body, access: mine }) => {
         const path = pathOf(params.path);
         if (body.Path !== "" && pathOf(body.Path) !== path) {
           throw new HttpError(400, `the path in the request body, "${body.Path}", is not the path of the request`);
         }
         const namespace = oneNamespace(query.namespace === "" ? body.Namespace : query.namespace);
+        demand(mine, { resource: "variables", capability: "write", name: nameOf(namespace, path) });
         const request = requestOf(deps, query, body);
         return answered(deps, orThrow(await endpoint.apply(namespace, path, request)), {
           isRenewal: request.kind === "renew" || request.kind === "release",
@@ -109,7 +127,7 @@ function variableWrites(deps: NomadHttpDeps): Route[] {
       method: "DELETE",
       path: "/v1/var/*path",
       summary: "Delete a variable",
-      access: access("destroy"),
+      access: variable("destroy"),
       query: v.object({ ...namespaced, cas: queryInteger }),
       handle: async ({ params, query }) => {
         const at = { Namespace: oneNamespace(query.namespace), Path: pathOf(params.path) };

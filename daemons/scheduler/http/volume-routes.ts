@@ -7,9 +7,10 @@ import type { Node } from "#base/protocol/node.ts";
 import type { Row } from "#base/state/table.ts";
 import { nodes, nodeStates } from "#base/state/tables.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { idKey, namespaced } from "./requests.ts";
+import { eachOf, idKey, namespaced } from "./requests.ts";
 
 const access = (capability: string) => ({ kind: "capability", resource: "namespace", capability }) as const;
+const plugin = (capability: string) => ({ kind: "capability", resource: "plugin", capability }) as const;
 const NO_CSI = "CSI volumes are not available: use host volumes, which nodes offer in client { host_volume }";
 const NO_DYNAMIC = "host volumes come from the configuration of nodes (client { host_volume }); they are not made here";
 const TABLES = [nodes, nodeStates];
@@ -24,7 +25,7 @@ export function volumeRoutes({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/volumes",
       summary: "List volumes: with type=host those that nodes offer",
-      access: access("list-jobs"),
+      access: eachOf({ ...access("csi-list-volume"), or: "host-volume-read" }),
       query: v.object({ ...namespaced, type: queryText, node_id: queryText, node_pool: queryText, prefix: queryText }),
       tables: TABLES,
       filter: "items",
@@ -47,7 +48,7 @@ export function volumeRoutes({ server }: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/volume/host/:id",
       summary: "Read a volume that a node offers",
-      access: access("read-job"),
+      access: access("host-volume-read"),
       tables: TABLES,
       handle: ({ params }) => ({
         kind: "state",
@@ -66,28 +67,31 @@ export function volumeRoutes({ server }: NomadHttpDeps): Route[] {
 /** Kinds of things there are none of. */
 function emptyRoutes(): Route[] {
   const none = { kind: "state", read: () => ({ index: 1, value: [] }) } as const;
-  const lists = ["/v1/plugins", "/v1/volumes/claims"] as const;
+  const lists = [
+    ["/v1/plugins", plugin("list")],
+    ["/v1/volumes/claims", access("host-volume-read")],
+  ] as const;
   const things = [
-    ["/v1/plugin/csi/:id", "plugin not found"],
-    ["/v1/volume/csi/:id", "volume not found"],
+    ["/v1/plugin/csi/:id", "plugin not found", plugin("read")],
+    ["/v1/volume/csi/:id", "volume not found", access("csi-read-volume")],
   ] as const;
   return [
-    ...lists.map((path) =>
+    ...lists.map(([path, rule]) =>
       route({
         method: "GET",
         path,
         summary: "List what only CSI plugins would make: nothing",
-        access: access("list-jobs"),
+        access: rule,
         tables: [],
         handle: () => none,
       }),
     ),
-    ...things.map(([path, missing]) =>
+    ...things.map(([path, missing, rule]) =>
       route({
         method: "GET",
         path,
         summary: "Read what only CSI plugins would make: 404",
-        access: access("read-job"),
+        access: rule,
         tables: [],
         handle: () => ({ kind: "state", read: () => ({ index: 1, value: undefined, missing }) }),
       }),
@@ -104,7 +108,7 @@ function refusals(): Route[] {
       method,
       path,
       summary: "Not available: answers 501",
-      access: access("submit-job"),
+      access: access(text === NO_CSI ? "csi-write-volume" : "host-volume-write"),
       handle: () => {
         throw new HttpError(501, text);
       },

@@ -7,6 +7,8 @@ import type { Compare, Store } from "#base/state/store.ts";
 import type { View, ViewChange } from "#base/state/table.ts";
 import { evals, schedulerConfigurations } from "#base/state/tables.ts";
 import type { ServerLink } from "../link.ts";
+import { Acl } from "./acl/acl.ts";
+import type { AclSettings } from "./acl/acl-context.ts";
 import { BlockedEvals } from "./blocked.ts";
 import { Broker } from "./broker.ts";
 import { Collector } from "./collector.ts";
@@ -48,6 +50,8 @@ export interface SchedulerServerDeps {
   readonly fence?: () => readonly Compare[];
   /** Started already. Default: one that was not, which refuses to encrypt. */
   readonly keyring?: Keyring;
+  /** Default: access is not controlled. */
+  readonly acl?: AclSettings;
 }
 
 /** The servers' side of the scheduler: decides what runs where, and writes it down. */
@@ -60,6 +64,7 @@ export interface SchedulerServer {
   readonly namespaces: NamespaceEndpoint;
   readonly nodePools: NodePoolEndpoint;
   readonly variables: VariableEndpoint;
+  readonly acl: Acl;
   readonly services: ServiceCatalog;
   readonly link: ServerLink;
   readonly periodic: PeriodicLauncher;
@@ -85,7 +90,7 @@ export interface SchedulerStats {
 
 export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServer {
   const parts = assemble(deps);
-  const { context, broker, blocked, heartbeats, beats, worker, watch, sync, deploymentWatcher } = parts;
+  const { context, blocked, beats, worker, watch, sync, deploymentWatcher } = parts;
   const { view } = context.state;
   const onChange = (change: ViewChange): void => {
     const freed = sync.apply(change);
@@ -98,7 +103,16 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     parts.events.apply(change);
     parts.locks.apply(change);
   };
-  const lives = [beats, worker, deploymentWatcher, parts.drainer, parts.periodic, parts.collector, parts.locks];
+  const lives = [
+    beats,
+    worker,
+    deploymentWatcher,
+    parts.drainer,
+    parts.periodic,
+    parts.collector,
+    parts.locks,
+    parts.acl,
+  ];
   let unfollow: (() => void) | undefined;
   return {
     context,
@@ -109,19 +123,14 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     namespaces: new NamespaceEndpoint(context),
     nodePools: new NodePoolEndpoint(context),
     services: parts.services,
+    acl: parts.acl,
     variables: new VariableEndpoint({ context, keeper: parts.locks }),
     configuration: parts.configuration,
     periodic: parts.periodic,
     collector: parts.collector,
     events: parts.events,
     link: createLocalLink({ context, nodes: parts.nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
-    stats: () => ({
-      evalsQueued: broker.size,
-      evalsReady: broker.ready,
-      evalsInFlight: broker.inFlight,
-      evalsBlocked: blocked.size,
-      nodesHeartbeating: heartbeats.size,
-    }),
+    stats: () => statsOf(parts),
     start() {
       void clearStaged(context);
       sync.load();
@@ -155,6 +164,16 @@ async function clearStaged({ env, store, state }: ServerContext): Promise<void> 
   }
 }
 
+function statsOf({ broker, blocked, heartbeats }: ReturnType<typeof assemble>): SchedulerStats {
+  return {
+    evalsQueued: broker.size,
+    evalsReady: broker.ready,
+    evalsInFlight: broker.inFlight,
+    evalsBlocked: blocked.size,
+    nodesHeartbeating: heartbeats.size,
+  };
+}
+
 /** Makes all parts and hands each what it works with. */
 function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServerDeps) {
   const { clock, random } = env;
@@ -185,6 +204,7 @@ function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServ
     nodes,
     deployments,
     configuration,
+    acl: new Acl(context, deps.acl),
     collector: new Collector(context),
     events: new EventBuffer(state),
     locks: new LockKeeper(context),

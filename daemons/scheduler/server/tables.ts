@@ -1,5 +1,12 @@
 import type { Table } from "#base/state/table.ts";
 import {
+  aclBootstraps,
+  aclPolicies,
+  aclRoles,
+  aclTokens,
+  authMethods,
+  bindingRules,
+  oneTimeTokens,
   allocReports,
   allocs,
   autopilotConfigurations,
@@ -38,4 +45,11 @@ export const schedulerTables: readonly Table<unknown>[] = [
   serviceRemovals,
   variables,
   rootKeys,
+  aclBootstraps,
+  aclPolicies,
+  aclRoles,
+  aclTokens,
+  authMethods,
+  bindingRules,
+  oneTimeTokens,
 ];

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
 import { silentLog } from "#base/env/log.ts";
+import { openAccess, type AccessPolicy } from "#base/http/access.ts";
 import { createApi } from "#base/http/api.ts";
 import { consulDialect } from "#base/http/dialect.ts";
 import { createEnv } from "#base/platform/create-env.ts";
@@ -21,7 +22,11 @@ export interface Owner {
 }
 
 /** A node's discovery on real sockets, over a store in memory; everything goes with the test. */
-export async function startNode(owner: Owner, config: Partial<DiscoveryConfig> = {}, store = new MemoryStore()) {
+export async function startNode(
+  owner: Owner,
+  config: Partial<DiscoveryConfig> = {},
+  { store = new MemoryStore(), access = openAccess }: { store?: MemoryStore; access?: AccessPolicy } = {},
+) {
   const env = createEnv({ logLevel: "error" });
   const view = await followView(store, discoveryTables);
   const discovery = createDiscovery({
@@ -56,6 +61,7 @@ export async function startNode(owner: Owner, config: Partial<DiscoveryConfig> =
     dialect: consulDialect,
     env: { ...env, log: silentLog },
     blocking,
+    access,
     explain: explainConsul,
   });
   const listener = await listenHttp({ at: { host: "127.0.0.1", port: 0 }, exchange, log: silentLog });
@@ -63,7 +69,16 @@ export async function startNode(owner: Owner, config: Partial<DiscoveryConfig> =
     blocking.close();
     await listener.close(100);
   });
-  return { env, store, view, discovery, dnsPort, stop, url: `http://127.0.0.1:${listener.address.port}` };
+  return {
+    env,
+    store,
+    view,
+    discovery,
+    routes: discovery.routes(),
+    dnsPort,
+    stop,
+    url: `http://127.0.0.1:${listener.address.port}`,
+  };
 }
 
 export function service(definition: Record<string, unknown>) {

@@ -70,6 +70,10 @@ export const server: BlockTable = {
     job_tracked_versions: to("jobTrackedVersions", positive),
     job_max_source_size: to("jobMaxSourceSize", bytes),
     encrypt: to("encrypt", text),
+    oidc_issuer: to("oidcIssuer", text),
+    root_key_gc_interval: to("rootKeyGcIntervalMs", durationMs),
+    root_key_gc_threshold: to("rootKeyGcThresholdMs", durationMs),
+    root_key_rotation_threshold: to("rootKeyRotationThresholdMs", durationMs),
   },
   blocks: {
     ...serverJoin,

@@ -8,7 +8,7 @@ import type { Route } from "#base/http/route.ts";
 import { flag, text } from "#base/protocol/schema.ts";
 import type { TaskStats } from "#drivers/driver.ts";
 import { groupOf } from "../alloc/group-tasks.ts";
-import { allocLifecycle, readJob, refuse, runnerOf } from "./client-deps.ts";
+import { allocLifecycle, readJob, refuse, runnerOf, ofAlloc } from "./client-deps.ts";
 import type { ClientHttpDeps } from "./client-deps.ts";
 
 const RestartSchema = v.object({ TaskName: text, AllTasks: flag });
@@ -21,7 +21,7 @@ export function clientAllocRoutes(deps: ClientHttpDeps): Route[] {
       method: "GET",
       path: "/v1/client/allocation/:alloc/stats",
       summary: "Measures the tasks of an allocation",
-      access: readJob,
+      access: ofAlloc(deps, readJob),
       query: v.object({ task: queryText }),
       handle: async ({ params, query }) => ({ kind: "json", value: await statsOf(deps, params.alloc, query.task) }),
     }),
@@ -30,7 +30,7 @@ export function clientAllocRoutes(deps: ClientHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/client/allocation/:alloc/restart",
       summary: "Restarts the running tasks of an allocation, or one of them",
-      access: allocLifecycle,
+      access: ofAlloc(deps, allocLifecycle),
       body: jsonBody(RestartSchema, { whenEmpty: {} }),
       handle({ params, body }) {
         const done = runnerOf(deps, params.alloc).restart(
@@ -45,7 +45,7 @@ export function clientAllocRoutes(deps: ClientHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/client/allocation/:alloc/signal",
       summary: "Sends a signal to the tasks of an allocation, or one of them",
-      access: allocLifecycle,
+      access: ofAlloc(deps, allocLifecycle),
       body: jsonBody(SignalSchema),
       async handle({ params, body }) {
         if (body.Signal === "") throw new HttpError(400, "Signal is missing: give a name such as SIGHUP");
@@ -64,7 +64,7 @@ function endRoutes(deps: ClientHttpDeps): Route[] {
       method: ["PUT", "POST", "GET"],
       path: "/v1/client/allocation/:alloc/gc",
       summary: "Removes the folder of an allocation that has ended",
-      access: allocLifecycle,
+      access: ofAlloc(deps, allocLifecycle),
       async handle({ params }) {
         const runner = runnerOf(deps, params.alloc);
         if (!runner.isTerminal()) throw new HttpError(400, "the allocation has not ended: its folder is in use");
@@ -76,7 +76,7 @@ function endRoutes(deps: ClientHttpDeps): Route[] {
       method: ["GET", "PUT", "POST"],
       path: "/v1/client/allocation/:alloc/pause",
       summary: "Not available: answers 501",
-      access: readJob,
+      access: ofAlloc(deps, readJob),
       handle() {
         throw new HttpError(501, "Nomad Enterprise only endpoint");
       },

@@ -5,7 +5,7 @@ import { route, type Route } from "#base/http/route.ts";
 import { groupOf } from "../alloc/group-tasks.ts";
 import { serviceId } from "../alloc/service-definitions.ts";
 import type { AllocRunner } from "../alloc/alloc-runner.ts";
-import { readJob, runnerOf, type ClientHttpDeps } from "./client-deps.ts";
+import { readJob, runnerOf, type ClientHttpDeps, ofAlloc } from "./client-deps.ts";
 
 const STATUS: Readonly<Record<CheckStatus, string>> = { passing: "success", warning: "failure", critical: "failure" };
 
@@ -16,7 +16,7 @@ export function checkRoutes(deps: ClientHttpDeps): Route[] {
       method: "GET",
       path,
       summary: "How the health checks of an allocation's services stand",
-      access: readJob,
+      access: ofAlloc(deps, readJob),
       handle({ params }) {
         const runner = runnerOf(deps, params.alloc);
         const checks = deps.client.checksOf(params.alloc).map((check) => checkAnswer(runner, check));

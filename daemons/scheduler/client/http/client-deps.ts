@@ -1,4 +1,5 @@
 import type { Env } from "#base/env/env.ts";
+import type { CapabilityRule } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import type { Failure } from "#base/env/errors.ts";
 import type { AllocRunner } from "../alloc/alloc-runner.ts";
@@ -26,3 +27,15 @@ export const readJob = { kind: "capability", resource: "namespace", capability: 
 export const allocLifecycle = { kind: "capability", resource: "namespace", capability: "alloc-lifecycle" } as const;
 export const readNode = { kind: "capability", resource: "node", capability: "read" } as const;
 export const writeNode = { kind: "capability", resource: "node", capability: "write" } as const;
+
+/** A rule of an allocation: the namespace it is in counts, whatever the query says. */
+export function ofAlloc({ client }: ClientHttpDeps, rule: CapabilityRule): CapabilityRule {
+  return {
+    ...rule,
+    of: ({ params, rawQuery }) => {
+      const given = rawQuery.get("namespace")?.[0] ?? "";
+      const known = client.runner(params["alloc"] ?? "")?.current.alloc.Namespace;
+      return known ?? (given === "" ? "default" : given);
+    },
+  };
+}

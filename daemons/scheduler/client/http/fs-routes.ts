@@ -10,7 +10,7 @@ import type { Route } from "#base/http/route.ts";
 import type { LogPiece } from "../logs/log-reader.ts";
 import { resolveInAlloc } from "./alloc-path.ts";
 import type { AllocFile } from "./alloc-path.ts";
-import { readFs, runnerOf } from "./client-deps.ts";
+import { readFs, runnerOf, ofAlloc } from "./client-deps.ts";
 import type { ClientHttpDeps } from "./client-deps.ts";
 import { asFrames } from "./frames.ts";
 
@@ -27,7 +27,7 @@ export function fsRoutes(deps: ClientHttpDeps): Route[] {
       method: "GET",
       path: "/v1/client/fs/ls/:alloc",
       summary: "Lists a folder of an allocation",
-      access: readFs,
+      access: ofAlloc(deps, readFs),
       query: pathQuery,
       async handle({ params, query }) {
         const folder = await find(params.alloc, query.path);
@@ -43,18 +43,19 @@ export function fsRoutes(deps: ClientHttpDeps): Route[] {
       method: "GET",
       path: "/v1/client/fs/stat/:alloc",
       summary: "Describes a file of an allocation",
-      access: readFs,
+      access: ofAlloc(deps, readFs),
       query: pathQuery,
       async handle({ params, query }) {
         const file = await find(params.alloc, query.path);
         return { kind: "json", value: entryOf(basename(file.path), file.stat)[0] };
       },
     }),
-    ...readRoutes(env, find),
+    ...readRoutes(deps, find),
   ];
 }
 
-function readRoutes(env: Env, find: (id: string, path: string) => Promise<AllocFile>): Route[] {
+function readRoutes(deps: ClientHttpDeps, find: (id: string, path: string) => Promise<AllocFile>): Route[] {
+  const { env } = deps;
   const bytes = (body: AsyncIterable<Uint8Array>) =>
     ({ kind: "stream", contentType: "application/octet-stream", body }) as const;
   return [
@@ -62,7 +63,7 @@ function readRoutes(env: Env, find: (id: string, path: string) => Promise<AllocF
       method: "GET",
       path: "/v1/client/fs/cat/:alloc",
       summary: "Reads a file of an allocation",
-      access: readFs,
+      access: ofAlloc(deps, readFs),
       query: pathQuery,
       async handle({ params, query }) {
         const { path, stat } = await find(params.alloc, query.path);
@@ -74,7 +75,7 @@ function readRoutes(env: Env, find: (id: string, path: string) => Promise<AllocF
       method: "GET",
       path: "/v1/client/fs/readat/:alloc",
       summary: "Reads a part of a file of an allocation",
-      access: readFs,
+      access: ofAlloc(deps, readFs),
       query: v.object({ path: queryText, offset: queryInteger, limit: queryInteger }),
       async handle({ params, query }) {
         const { path, stat } = await find(params.alloc, query.path);
@@ -88,7 +89,7 @@ function readRoutes(env: Env, find: (id: string, path: string) => Promise<AllocF
       method: "GET",
       path: "/v1/client/fs/stream/:alloc",
       summary: "Follows a file of an allocation",
-      access: readFs,
+      access: ofAlloc(deps, readFs),
       query: v.object({
         path: queryText,
         offset: queryInteger,

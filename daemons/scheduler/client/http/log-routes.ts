@@ -7,7 +7,7 @@ import { nearest } from "#base/language/nearest.ts";
 import { groupOf } from "../alloc/group-tasks.ts";
 import { limitsOf } from "../logs/log-rotation.ts";
 import { readLog } from "../logs/log-reader.ts";
-import { readLogs, runnerOf } from "./client-deps.ts";
+import { readLogs, runnerOf, ofAlloc } from "./client-deps.ts";
 import type { ClientHttpDeps } from "./client-deps.ts";
 import { asFrames, asPlain } from "./frames.ts";
 
@@ -18,7 +18,7 @@ export function logRoutes(deps: ClientHttpDeps): Route[] {
       method: "GET",
       path: "/v1/client/fs/logs/:alloc",
       summary: "Reads or follows what a task printed",
-      access: readLogs,
+      access: ofAlloc(deps, readLogs),
       query: v.object({
         task: queryText,
         type: v.optional(v.string(), "stdout"),

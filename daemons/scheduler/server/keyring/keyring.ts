@@ -29,6 +29,8 @@ export interface KeyringDeps {
   /** Where the file with the wrapping key is. */
   readonly folder: string;
   readonly ages?: KeyAges;
+  /** How often what time does to keys is looked at. Default: ten minutes. */
+  readonly reviewMs?: number;
   /** Makes an RSA private key (PKCS #8, PEM). Without it identities are signed with Ed25519 only. */
   readonly makeRsaKey?: () => Promise<string>;
 }
@@ -214,7 +216,7 @@ export class Keyring {
   #arm(): void {
     if (!this.#running) return;
     const { clock, log } = this.#deps.env;
-    this.#timer = clock.after(REVIEW_MS, () => {
+    this.#timer = clock.after(this.#deps.reviewMs ?? REVIEW_MS, () => {
       this.review()
         .catch((thrown: unknown) => log.error("the keyring could not be reviewed", { reason: messageOf(thrown) }))
         .finally(() => this.#arm());

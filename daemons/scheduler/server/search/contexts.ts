@@ -28,10 +28,25 @@ export interface SearchScope {
   readonly view: View;
   /** Undefined: all of them. */
   readonly namespace: string | undefined;
+  /** Whether whoever searches may see a thing; absent: everything. */
+  readonly isVisible?: IsVisible;
+}
+
+/** `namespace` and `id` as in {@link Row}. */
+export type IsVisible = (context: SearchContext, namespace: string, id: string) => boolean;
+
+/** The scope's rule for one context. */
+export function visibleIn({ isVisible }: SearchScope, context: SearchContext) {
+  return ({ namespace, id }: { readonly namespace: string; readonly id: string }): boolean =>
+    isVisible?.(context, namespace, id) ?? true;
 }
 
 /** The ids of a context that start so, in ascending order. */
-export function idsOf(context: SearchContext, { view, namespace }: SearchScope, prefix: string): Iterable<string> {
+export function idsOf(context: SearchContext, scope: SearchScope, prefix: string): Iterable<string> {
+  const { view, namespace } = scope;
+  const isVisible = visibleIn(scope, context);
+  const rowIds = <T>(table: TableView<T>, from: string | undefined, start: string): Iterable<string> =>
+    visibleIds(table.list(from, start), isVisible);
   switch (context) {
     case "jobs":
       return rowIds(view.table(jobs), namespace, prefix);
@@ -46,18 +61,18 @@ export function idsOf(context: SearchContext, { view, namespace }: SearchScope, 
     case "nodes":
       return rowIds(view.table(nodes), GLOBAL, prefix);
     case "namespaces":
-      return listNamespaces(view, prefix).map(({ id }) => id);
+      return visibleIds(listNamespaces(view, prefix), isVisible);
     case "node_pools":
-      return listNodePools(view, prefix).map(({ id }) => id);
+      return visibleIds(listNodePools(view, prefix), isVisible);
     case "scaling_policy":
       return [...scalingPolicies(view, namespace)]
+        .filter((policy) => policy.id.startsWith(prefix) && isVisible(policy))
         .map(({ id }) => id)
-        .filter((id) => id.startsWith(prefix))
         .toSorted();
     case "volumes":
       return new Set([...view.table(nodes).list()].flatMap(({ value }) => Object.keys(value.HostVolumes)))
         .values()
-        .filter((name) => name.startsWith(prefix));
+        .filter((name) => name.startsWith(prefix) && isVisible({ namespace: GLOBAL, id: name }));
     case "plugins":
       return [];
     default:
@@ -65,6 +80,9 @@ export function idsOf(context: SearchContext, { view, namespace }: SearchScope, 
   }
 }
 
-function* rowIds<T>(table: TableView<T>, namespace: string | undefined, prefix: string): Generator<string, void, void> {
-  for (const { id } of table.list(namespace, prefix)) yield id;
+function* visibleIds(
+  rows: Iterable<{ readonly namespace: string; readonly id: string }>,
+  isVisible: (row: { readonly namespace: string; readonly id: string }) => boolean,
+): Generator<string, void, void> {
+  for (const row of rows) if (isVisible(row)) yield row.id;
 }

@@ -4,7 +4,7 @@ import type { Task } from "#base/protocol/task.ts";
 import { allocs, jobs, nodes } from "#base/state/tables.ts";
 import { listNamespaces } from "../tenancy/namespace.ts";
 import { listNodePools } from "../tenancy/node-pool.ts";
-import type { SearchContext, SearchScope } from "./contexts.ts";
+import { visibleIn, type SearchContext, type SearchScope } from "./contexts.ts";
 
 /** A name and what kind of thing has it. `Scope`s: https://developer.hashicorp.com/nomad/api-docs/search#scope */
 export interface Named {
@@ -13,27 +13,28 @@ export interface Named {
 }
 
 /** For each thing of a context the names it goes by, those of its parts included. */
-export function* namesOf(
-  context: SearchContext,
-  { view, namespace }: SearchScope,
-): Generator<readonly Named[], void, void> {
+export function* namesOf(context: SearchContext, scope: SearchScope): Generator<readonly Named[], void, void> {
+  const { view, namespace } = scope;
+  const isVisible = visibleIn(scope, context);
   switch (context) {
     case "jobs":
-      for (const { value } of view.table(jobs).list(namespace)) yield namesOfJob(value);
+      for (const row of view.table(jobs).list(namespace)) if (isVisible(row)) yield namesOfJob(row.value);
       return;
     case "allocs":
-      for (const { id, value } of view.table(allocs).list(namespace)) {
-        yield [named("allocs", value.Name, [value.Namespace, id])];
+      for (const row of view.table(allocs).list(namespace)) {
+        if (isVisible(row)) yield [named("allocs", row.value.Name, [row.namespace, row.id])];
       }
       return;
     case "nodes":
-      for (const { id, value } of view.table(nodes).list(GLOBAL)) yield [named("nodes", value.Name, [id])];
+      for (const row of view.table(nodes).list(GLOBAL)) {
+        if (isVisible(row)) yield [named("nodes", row.value.Name, [row.id])];
+      }
       return;
     case "node_pools":
-      for (const { id } of listNodePools(view)) yield [named("node_pools", id, [id])];
+      for (const row of listNodePools(view)) if (isVisible(row)) yield [named("node_pools", row.id, [row.id])];
       return;
     case "namespaces":
-      for (const { id } of listNamespaces(view)) yield [{ kind: "namespaces", match: { ID: id } }];
+      for (const row of listNamespaces(view)) if (isVisible(row)) yield [{ kind: "namespaces", match: { ID: row.id } }];
       return;
     default:
   }

@@ -254,7 +254,6 @@ const CONTRADICTIONS: readonly (readonly [text: string, ...messages: string[]])[
   ['client { enabled = true }\ntls { ca_file = "/a" }', "tls: cert_file and key_file missing"],
   [
     "client { enabled = true }\nacl { enabled = true }\ntls { http = true }",
-    "acl: access control lists are not available yet",
     "tls: encrypted listeners are not available yet",
   ],
 ];

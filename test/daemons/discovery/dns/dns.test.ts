@@ -188,7 +188,7 @@ test("small and hostile packets", async (t) => {
 });
 
 test("answers are cut to what the client can take", async (t) => {
-  const { view, env } = await startNode(t, {}, await manyInstances(60));
+  const { view, env } = await startNode(t, {}, { store: await manyInstances(60) });
   const zone = (dns: DnsConfig) =>
     new Zone({ view, random: env.random, clock: systemClock, datacenter: "dc1", domain: "consul", dns });
   const reply = (packet: Uint8Array, dns: DnsConfig = {}, transport: "udp" | "tcp" = "udp") => {
@@ -219,7 +219,7 @@ test("answers are cut to what the client can take", async (t) => {
 });
 
 test("no packet is answered with more than it may, or breaks the responder", async (t) => {
-  const { view, env } = await startNode(t, {}, await manyInstances(5));
+  const { view, env } = await startNode(t, {}, { store: await manyInstances(5) });
   const zone = new Zone({ view, random: env.random, clock: systemClock, datacenter: "dc1", domain: "consul", dns: {} });
   const responder = new Responder(zone, {});
   const real = [

@@ -252,7 +252,7 @@ test("registrations over the API survive a restart, and a restart makes nothing 
   await first.discovery.registry.register(service({ ID: "_task", Name: "task" }));
   const before = first.store.status().revision;
   await first.stop();
-  const second = await startNode(t, { dataDir }, first.store);
+  const second = await startNode(t, { dataDir }, { store: first.store });
   t.is(second.store.status().revision, before);
   t.like((await call(`${second.url}/v1/agent/services`)).json, { db: { Port: 5432 } });
   t.is((await call(`${second.url}/v1/health/service/db?passing`)).json.length, 1);

@@ -15,8 +15,8 @@ export interface Answer {
 }
 
 /** A cluster with its API; requests go through the whole kit, without sockets. */
-export async function startApi() {
-  const cluster = await startCluster();
+export async function startApi(options: Parameters<typeof startCluster>[0] = {}) {
+  const cluster = await startCluster(options);
   const { env, view, server } = cluster;
   const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
   const agent = {
@@ -30,14 +30,20 @@ export async function startApi() {
     stats: () => ({}),
   };
   const routes = nomadRoutes({ server, agent });
-  const exchange = createApi({ routes, dialect: nomadDialect, env, blocking, compileFilter });
+  const access = (token: string) => server.acl.resolver.access(token);
+  const exchange = createApi({ routes, dialect: nomadDialect, env, blocking, compileFilter, access });
 
-  async function send(method: string, url: string, body?: unknown, signal = new AbortController().signal) {
+  async function send(
+    method: string,
+    url: string,
+    body?: unknown,
+    { signal = new AbortController().signal, token = "" }: { signal?: AbortSignal; token?: string } = {},
+  ) {
     const text = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
     return exchange({
       method,
       url,
-      headers: {},
+      headers: token === "" ? {} : { "x-nomad-token": token },
       body: (async function* () {
         if (text !== "") yield Buffer.from(text);
       })(),
@@ -46,8 +52,8 @@ export async function startApi() {
     });
   }
 
-  async function call(method: string, url: string, body?: unknown): Promise<Answer> {
-    const { status, headers, body: out } = await send(method, url, body);
+  async function call(method: string, url: string, body?: unknown, token = ""): Promise<Answer> {
+    const { status, headers, body: out } = await send(method, url, body, { token });
     const parts: Uint8Array[] = [];
     if (typeof out === "string") parts.push(Buffer.from(out));
     else if (out instanceof Uint8Array) parts.push(out);
@@ -64,10 +70,17 @@ export async function startApi() {
     };
   }
 
+  const as = (token: string) => ({
+    get: (url: string) => call("GET", url, undefined, token),
+    put: (url: string, body?: unknown) => call("PUT", url, body, token),
+    delete: (url: string) => call("DELETE", url, undefined, token),
+  });
   return {
     cluster,
     routes,
     send,
+    /** The same, with a token. */
+    as,
     get: (url: string) => call("GET", url),
     put: (url: string, body?: unknown) => call("PUT", url, body),
     delete: (url: string, body?: unknown) => call("DELETE", url, body),

@@ -226,7 +226,9 @@ test("a read blocks until what it reads changed", async (t) => {
 test("the event stream begins with a heartbeat and gives what its topics ask for", async (t) => {
   const { send, put, cluster } = await api(t);
   const abort = new AbortController();
-  const { body } = await send("GET", "/v1/event/stream?topic=Job:app&topic=Allocation", undefined, abort.signal);
+  const { body } = await send("GET", "/v1/event/stream?topic=Job:app&topic=Allocation", undefined, {
+    signal: abort.signal,
+  });
   const lines = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
   const next = async () => JSON.parse(Buffer.from((await lines.next()).value as Uint8Array).toString());
   t.deepEqual(await next(), {});
@@ -251,7 +253,7 @@ test("the event stream starts in the past and knows namespaces", async (t) => {
   const { createIndex } = cluster.state.job("default", "app")!;
   const events = async (query: string, until: string) => {
     const abort = new AbortController();
-    const { body } = await send("GET", `/v1/event/stream${query}`, undefined, abort.signal);
+    const { body } = await send("GET", `/v1/event/stream${query}`, undefined, { signal: abort.signal });
     const seen: { Index: number; name: string }[] = [];
     for await (const line of body as AsyncIterable<Uint8Array>) {
       const { Events = [] } = JSON.parse(Buffer.from(line).toString());

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
+import type { Clock } from "#base/env/clock.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { AllocReportSchema, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
@@ -10,6 +11,7 @@ import type { Store } from "#base/state/store.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { followView } from "#base/state/view.ts";
 import type { KnownAlloc } from "#daemons/scheduler/server/alloc-state.ts";
+import { NO_ACL, type AclSettings } from "#daemons/scheduler/server/acl/acl-context.ts";
 import { Keyring } from "#daemons/scheduler/server/keyring/keyring.ts";
 import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
 import { schedulerTables } from "#daemons/scheduler/server/tables.ts";
@@ -87,20 +89,28 @@ export async function until(holds: () => boolean): Promise<void> {
 
 /** A running server on a memory store, and clients that say whatever the test wants. */
 export async function startCluster(
-  options: { readonly wrap?: (store: Store) => Store; readonly quiet?: boolean } = {},
+  options: {
+    readonly wrap?: (store: Store) => Store;
+    readonly quiet?: boolean;
+    readonly acl?: Partial<AclSettings>;
+    readonly clock?: Clock;
+  } = {},
 ) {
-  const env = createEnv({ logLevel: "error", logToStderr: options.quiet !== true });
+  const real = createEnv({ logLevel: "error", logToStderr: options.quiet !== true });
+  const env = options.clock === undefined ? real : { ...real, clock: options.clock };
   const memory = new MemoryStore();
   const store = options.wrap?.(memory) ?? memory;
   const view = await followView(store, schedulerTables);
   const folder = await mkdtemp(join(tmpdir(), "lares-cluster-"));
   const keyring = new Keyring({ env, store, view, folder });
   await keyring.start();
-  const server = createSchedulerServer({ env, store, view, keyring });
+  const acl = options.acl === undefined ? NO_ACL : { ...NO_ACL, enabled: true, resetFolder: folder, ...options.acl };
+  const server = createSchedulerServer({ env, store, view, keyring, acl });
   server.start();
   const { state } = server.context;
   return {
     env,
+    folder,
     store,
     view,
     server,

@@ -1,0 +1,34 @@
+import * as v from "valibot";
+import { list, text, texts } from "#base/protocol/schema.ts";
+
+const named = { Name: text, Policy: text };
+const NamedRule = v.object({ ...named, Capabilities: texts });
+const PlainRule = v.nullish(v.object({ Policy: text }), null);
+
+/** What a policy's text says, by the field names its JSON form has in the API. */
+export const PolicyRulesSchema = v.object({
+  Namespaces: list(
+    v.object({
+      ...named,
+      Name: v.nullish(v.string(), "default"),
+      Capabilities: texts,
+      Variables: v.nullish(v.object({ Paths: list(v.object({ PathSpec: text, Capabilities: texts })) }), null),
+    }),
+  ),
+  NodePools: list(NamedRule),
+  HostVolumes: list(NamedRule),
+  Agent: PlainRule,
+  Node: PlainRule,
+  Operator: PlainRule,
+  Quota: PlainRule,
+  Plugin: PlainRule,
+  /** Of Consul's API: `Prefix` rules hold for every name that starts so. */
+  Names: list(
+    v.object({
+      ...named,
+      Resource: v.picklist(["key", "service", "session", "event", "query", "node-name"]),
+      Prefix: v.nullish(v.boolean(), false),
+    }),
+  ),
+});
+export type PolicyRules = v.InferOutput<typeof PolicyRulesSchema>;

@@ -1,0 +1,75 @@
+import * as v from "valibot";
+import type { Result } from "#base/env/errors.ts";
+import { HttpError } from "#base/http/http-error.ts";
+import { parseDuration } from "#base/language/duration.ts";
+import type { Acl } from "../../server/acl/acl.ts";
+import type { Identity } from "../../server/acl/resolver.ts";
+
+/** Most bodies here are small; policies are the largest. */
+export const MAX_ACL_BODY_BYTES = 1024 * 1024;
+
+export const anyToken = { kind: "any-token" } as const;
+export const open = { kind: "public" } as const;
+/** The handler shows everybody their own. */
+export const filtered = { kind: "filtered" } as const;
+
+const STATUS: Readonly<Record<string, number>> = {
+  not_found: 404,
+  invalid: 400,
+  conflict: 409,
+  bad_secret: 400,
+  done: 400,
+  forbidden: 403,
+  unknown_token: 403,
+  expired_token: 403,
+  bad_identity: 403,
+  refused: 403,
+};
+
+/** The value, or the failure as the answer its users know. */
+export function aclAnswer<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  const { code, message, hint } = result.error;
+  throw new HttpError(STATUS[code] ?? 500, hint === undefined ? message : `${message} (${hint})`);
+}
+
+/** Throws the 400 that users know where access is not controlled. */
+export function requireAcl(acl: Acl): void {
+  if (!acl.enabled) throw new HttpError(400, "ACL support disabled");
+}
+
+/** Who asks. Throws a 403 for a token that does not count. */
+export function identityOf(acl: Acl, token: string): Identity {
+  requireAcl(acl);
+  return aclAnswer(acl.resolver.identify(token));
+}
+
+/** Go's notation or nanoseconds → nanoseconds; absent: 0. */
+export const durationInput = v.pipe(
+  v.nullish(v.union([v.string(), v.number()]), 0),
+  v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
+    const { value } = dataset;
+    const ns = typeof value === "number" ? value : value === "" ? 0 : parseDuration(value);
+    if (ns !== undefined && Number.isSafeInteger(ns)) return ns;
+    addIssue({ message: `expected a duration such as 30s or 1h, got ${JSON.stringify(value)}` });
+    return NEVER;
+  }),
+);
+
+/** RFC 3339 → nanoseconds; absent and Go's zero time: 0. */
+export const timeInput = v.pipe(
+  v.nullish(v.string(), ""),
+  v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+    const { value } = dataset;
+    if (value === "" || value.startsWith("0001-")) return 0;
+    const ms = Date.parse(value);
+    if (Number.isFinite(ms)) return ms * 1e6;
+    addIssue({ message: `expected a time such as 2030-01-31T12:00:00Z, got ${JSON.stringify(value)}` });
+    return NEVER;
+  }),
+);
+
+/** Nanoseconds → RFC 3339. */
+export function timeText(ns: number): string {
+  return new Date(ns / 1e6).toISOString();
+}
