@@ -1,5 +1,5 @@
-import { RE2JS } from "re2js";
-import { fail, messageOf, succeed, type Result } from "#base/env/errors.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { compilePattern } from "./pattern.ts";
 import { parseSemverConstraint, parseVersionConstraint } from "./version-constraint.ts";
 
 /** Decided by a node's own values; `distinct_hosts` and `distinct_property` concern the whole job and are the scheduler's. */
@@ -108,12 +108,9 @@ function members(list: string): Set<string> {
 }
 
 function compileRegexp(pattern: string): Result<ConstraintTest> {
-  try {
-    const regex = RE2JS.compile(pattern);
-    return succeed(({ left }) => left !== undefined && regex.matcher(left).find());
-  } catch (thrown) {
-    return fail("bad_regexp", `bad regular expression ${JSON.stringify(pattern)}: ${messageOf(thrown)}`);
-  }
+  const regex = compilePattern(pattern);
+  if (!regex.ok) return regex;
+  return succeed(({ left }) => left !== undefined && regex.value.matcher(left).find());
 }
 
 function onLeft(test: Result<(version: string) => boolean>): Result<ConstraintTest> {

@@ -1,5 +1,5 @@
-import { RE2JS } from "re2js";
-import { fail, messageOf, succeed, type Result } from "#base/env/errors.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { compilePattern } from "../pattern.ts";
 import { parseFilter } from "./parse.ts";
 import type { Comparison, Filter, Selector } from "./syntax.ts";
 
@@ -113,15 +113,12 @@ function compileComparison(filter: {
 }
 
 function compileMatch(selector: Selector, pattern: string, wanted: boolean): Result<Test> {
-  try {
-    const regex = RE2JS.compile(pattern);
-    return succeed((context) => {
-      const found = find(selector, context);
-      return (typeof found === "string" && regex.matcher(found).find()) === wanted;
-    });
-  } catch (thrown) {
-    return fail("bad_filter", `bad regular expression ${JSON.stringify(pattern)}: ${messageOf(thrown)}`);
-  }
+  const regex = compilePattern(pattern);
+  if (!regex.ok) return fail("bad_filter", regex.error.message);
+  return succeed((context) => {
+    const found = find(selector, context);
+    return (typeof found === "string" && regex.value.matcher(found).find()) === wanted;
+  });
 }
 
 /** Undefined when there is nothing at the end of the way. */

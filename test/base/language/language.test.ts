@@ -1,4 +1,5 @@
 import test from "ava";
+import { compilePattern } from "#base/language/pattern.ts";
 import fc from "fast-check";
 import { compileConstraint, isConstraintOperator, JOB_OPERATORS, VALUE_OPERATORS } from "#base/language/constraint.ts";
 import { nextOf, parseCron } from "#base/language/cron.ts";
@@ -66,6 +67,24 @@ test("durations print as Go prints them, and read back", (t) => {
       return parsed.ok && Math.abs(parsed.value - n) <= 1;
     }),
   );
+});
+
+test("patterns that would be huge once compiled are refused unseen", (t) => {
+  const told = (pattern: string) => {
+    const compiled = compilePattern(pattern);
+    return compiled.ok ? "ok" : compiled.error.message;
+  };
+  t.is(told("^(a|b)+[0-9]{2,4}$"), "ok");
+  t.is(told("a{200,}b{50}"), "ok");
+  t.regex(
+    told("a{1000}".repeat(1000)),
+    /^the regular expression "a\{1000\}.*…" has 7000 characters; at most 4096 are possible$/,
+  );
+  t.is(
+    told("(a{100}){3,200}"),
+    'the regular expression "(a{100}){3,200}" repeats 300 times in all; at most 250 are possible',
+  );
+  t.regex(told("("), /^bad regular expression "\("/);
 });
 
 test("no text makes a parser throw", (t) => {

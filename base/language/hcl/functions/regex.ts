@@ -1,16 +1,13 @@
-import { RE2JS } from "re2js";
-import { messageOf } from "#base/env/errors.ts";
+import type { RE2JS } from "re2js";
+import { compilePattern } from "../../pattern.ts";
 import { MAX_TEXT } from "../evaluate/scope.ts";
 import { mapOf, type Value } from "../evaluate/value.ts";
 import { Fault, type Given } from "./function.ts";
 
 /** Patterns of users run on a linear-time engine. */
 export function withRegex(pattern: string, use: (regex: RE2JS) => Given): Given {
-  try {
-    return use(RE2JS.compile(pattern));
-  } catch (thrown) {
-    return new Fault(`bad regular expression ${JSON.stringify(pattern)}: ${messageOf(thrown)}`);
-  }
+  const regex = compilePattern(pattern);
+  return regex.ok ? use(regex.value) : new Fault(regex.error.message);
 }
 
 type Matcher = ReturnType<RE2JS["matcher"]>;
