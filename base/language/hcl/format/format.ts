@@ -18,7 +18,7 @@ export function formatHcl(source: SourceText): Formatted {
   const { diagnostics } = parseHcl(source);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   const lines = indented(linesOf(source.text));
-  const text = aligned(lines)
+  const text = commented(aligned(lines))
     .map(({ indent, text: line }) => (line === "" ? "" : indent + line))
     .join("\n")
     .trimEnd();
@@ -30,6 +30,8 @@ interface Laid {
   readonly text: string;
   /** The name of an attribute that is complete on this line. */
   readonly name: string | undefined;
+  /** What stands behind everything else. */
+  readonly comment: string | undefined;
 }
 
 const OPENING = new Set(["{", "[", "("]);
@@ -49,8 +51,38 @@ function indented(lines: readonly Line[]): readonly Laid[] {
       if (CLOSING.has(piece.kind)) open.pop();
     }
     const complete = open.length === before && !line.some((piece) => piece.kind === "heredoc");
-    return { indent, text: joinPieces(line), name: complete ? attributeName(line) : undefined };
+    const comment = trailingComment(line);
+    const text = joinPieces(comment === undefined ? line : line.slice(0, -1));
+    return { indent, text, name: complete ? attributeName(line) : undefined, comment };
   });
+}
+
+/** A comment alone on its line, and one over several, stay where they are. */
+function trailingComment(line: Line): string | undefined {
+  const last = line.at(-1);
+  const behind = line.length > 1 && last?.kind === "comment" && !line.some((piece) => piece.text.includes("\n"));
+  return behind ? last.text : undefined;
+}
+
+/** Comments behind neighbouring lines begin in one column. */
+function commented(lines: readonly Laid[]): readonly Laid[] {
+  const result: Laid[] = [];
+  for (let start = 0; start < lines.length;) {
+    let end = start;
+    while (end < lines.length && lines[end]?.comment !== undefined) end++;
+    const group = lines.slice(start, Math.max(end, start + 1));
+    const width = Math.max(...group.map(widthOf));
+    for (const line of group) {
+      const gap = " ".repeat(width - widthOf(line) + 1);
+      result.push(line.comment === undefined ? line : { ...line, text: line.text + gap + line.comment });
+    }
+    start += group.length;
+  }
+  return result;
+}
+
+function widthOf({ indent, text }: Laid): number {
+  return characters(indent) + characters(text);
 }
 
 /** What stands before the first `=` of an attribute. */

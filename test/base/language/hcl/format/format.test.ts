@@ -29,6 +29,10 @@ const CASES: readonly (readonly [before: string, after: string])[] = [
     "# top\na {\n// in\n/* block\n  comment */ b=1\n}\n# end",
     "# top\na {\n  // in\n  /* block\n  comment */ b = 1\n}\n# end\n",
   ],
+  [
+    "a=1 // x\nlong = 2 # y\n# alone\nb {// z\nc=3 /* k */\n}",
+    "a    = 1 // x\nlong = 2 # y\n# alone\nb {     // z\n  c = 3 /* k */\n}\n",
+  ],
   ["a=1\r\nb {\r\n}\r\n", "a = 1\nb {\n}\n"],
 ];
 
