@@ -175,7 +175,7 @@ function read(
   return matched.ok ? succeed(build(matched.value, matched.value.scope)) : matched;
 }
 
-const PARAMETERS = ["ns", "partition", "peer", "sameness-group"];
+const PARAMETERS = ["ns", "peer", "partition", "sameness-group"];
 
 function match(kind: keyof typeof PATTERNS, text: string): Result<Matched> {
   const groups = text.length > MAX_QUERY_LENGTH ? undefined : PATTERNS[kind].exec(text)?.groups;

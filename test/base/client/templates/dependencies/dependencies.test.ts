@@ -67,7 +67,7 @@ const refused: [(text: string) => Result<Dependency>, string, string][] = [
   [
     parse.parseService,
     "web?x=y",
-    'health.service: invalid query parameter key "x" in query "x=y": supported keys: ns,partition,peer,sameness-group',
+    'health.service: invalid query parameter key "x" in query "x=y": supported keys: ns,peer,partition,sameness-group',
   ],
   [parse.parseService, "web?peer=a&sameness-group=b", "health.service: cannot specify both peer and sameness-group"],
   [key, "a@dc@dc", 'kv.get: invalid format: "a@dc@dc"'],
