@@ -12,6 +12,7 @@ import { renderError } from "./render.ts";
 import { renderReply, type Answering } from "./reply.ts";
 import { route, type Method, type Route, type RouteRequest } from "./route.ts";
 import { Router } from "./router.ts";
+import { SharedReads } from "./shared-reads.ts";
 import { parseTarget, type Target } from "./target.ts";
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -21,7 +22,12 @@ export function createApi(options: ApiOptions): Exchange {
   const rows = [...options.routes, ...documentRoutes(options)];
   const router = new Router(rows);
   const lists = new Map(rows.map((row) => [row, row.query === undefined ? undefined : listKeys(row.query)]));
-  const serving: Serving = { options, router, listsOf: (row) => lists.get(row) ?? new Set() };
+  const serving: Serving = {
+    options,
+    router,
+    shared: new SharedReads(),
+    listsOf: (row) => lists.get(row) ?? new Set(),
+  };
   return async (request) => {
     const startMs = options.env.clock.monotonicMs();
     const response = await answer(serving, request).catch((thrown: unknown) => failed(serving, request, thrown));
@@ -46,6 +52,7 @@ function documentRoutes({ document, routes, dialect }: ApiOptions): readonly Rou
 interface Serving {
   readonly options: ApiOptions;
   readonly router: Router;
+  readonly shared: SharedReads;
   listsOf(row: Route): ReadonlySet<string>;
 }
 
@@ -71,7 +78,7 @@ async function answer(serving: Serving, exchange: ExchangeRequest): Promise<Exch
   }
   request.query = row.query === undefined ? {} : parseQuery(row.query, serving.listsOf(row), target.query);
   request.body = row.body === undefined ? undefined : await readBody(row, row.body, exchange);
-  const answering: Answering = { api: options, row, request };
+  const answering: Answering = { api: options, row, request, shared: serving.shared };
   return renderReply(await row.handle(request), answering);
 }
 

@@ -7,6 +7,8 @@ import type { LocalAnswer, LocalReply, NamedTable } from "./route.ts";
 
 /** Waits until what was read is newer than `index`, or `waitMs` and a random part of up to a sixteenth of it are over. */
 export interface BlockingReads {
+  /** Rises whenever `read` may answer something else; two reads at one version answer the same. */
+  version?(): number;
   run<A extends { readonly index: number }>(query: {
     readonly index: number;
     readonly waitMs: number;

@@ -1,18 +1,22 @@
 import { createHash } from "node:crypto";
+import { utf8 } from "#base/env/bytes.ts";
 import { visibleItems } from "./access.ts";
 import type { ApiOptions } from "./api-options.ts";
 import { readLocal, waitOf } from "./blocking.ts";
 import { consistencyOf, singleServer } from "./consistency.ts";
 import type { ExchangeResponse } from "./exchange.ts";
+import { acceptsGzip } from "./gzip.ts";
 import { HttpError } from "./http-error.ts";
 import { shapeList } from "./list-shape.ts";
 import { jsonText, renderBody, type Headers } from "./render.ts";
+import type { SharedReads } from "./shared-reads.ts";
 import type { LocalAnswer, LocalReply, Reply, Route, RouteRequest, StateAnswer } from "./route.ts";
 
 export interface Answering {
   readonly api: ApiOptions;
   readonly row: Route;
   readonly request: RouteRequest;
+  readonly shared: SharedReads;
 }
 
 /** Turns what a handler answers into bytes. Rejects with an {@link HttpError}, or what the handler's `read` throws. */
@@ -50,16 +54,26 @@ async function answerState(read: () => StateAnswer, answering: Answering): Promi
   const mode = consistencyOf(request.rawQuery);
   const wait = waitOf(api.dialect, request.rawQuery);
   if (mode !== "stale") await (api.consistency ?? singleServer).barrier(mode);
-  const answer =
-    wait.index === undefined
-      ? read()
-      : await api.blocking.run({
-          index: Number(wait.index),
-          waitMs: wait.waitMs,
-          tables: row.tables,
-          signal: request.signal,
-          read,
-        });
+  if (wait.index === undefined) return respond(read(), answering, mode);
+  const shared = await api.blocking.run({
+    index: Number(wait.index),
+    waitMs: wait.waitMs,
+    tables: row.tables,
+    signal: request.signal,
+    read: () => answering.shared.read(request, api.blocking.version?.(), read),
+  });
+  const coding = acceptsGzip(request.headers["accept-encoding"]) ? "gzip" : "identity";
+  const known = shared.responses.get(coding);
+  if (known !== undefined) return { ...known, headers: { ...known.headers, ...freshnessHeaders(answering, mode) } };
+  const response = respond(shared.answer, answering, mode);
+  if (typeof response.body !== "string" && !(response.body instanceof Uint8Array)) return response;
+  const body = typeof response.body === "string" ? utf8(response.body) : response.body;
+  shared.responses.set(coding, { ...response, body });
+  return { ...response, body };
+}
+
+function respond(answer: StateAnswer, answering: Answering, mode: string): ExchangeResponse {
+  const { api } = answering;
   const headers = { ...freshnessHeaders(answering, mode), ...answer.headers };
   headers[api.dialect.indexHeader] = String(Math.max(1, answer.index));
   if (answer.value === undefined) throw new HttpError(404, answer.missing ?? "not found", headers);

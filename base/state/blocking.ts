@@ -60,6 +60,11 @@ export class BlockingQueries {
     return this.#size;
   }
 
+  /** Of the view the queries read. */
+  version(): number {
+    return this.#view.index;
+  }
+
   /** Rejects only with what `read` throws. */
   run<A extends Indexed>(query: BlockingQuery<A>): Promise<A> {
     return new Promise((resolve, reject) => {

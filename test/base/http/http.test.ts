@@ -541,3 +541,48 @@ test("any request is answered", async (t) => {
   );
   t.pass();
 });
+
+test("those who wait for the same thing with the same access share one reading", async (t) => {
+  const world = await makeState(t);
+  let reads = 0;
+  const api = apiOf(world, {
+    routes: [
+      route({
+        method: "GET",
+        path: "/v1/pets",
+        summary: "Pets",
+        access: { kind: "any-token" },
+        tables: [pets],
+        handle: () => ({
+          kind: "state",
+          read: () => {
+            reads += 1;
+            const rows = [...world.view.table(pets).list()].map(({ id }) => `${id} and a long tail`.repeat(100));
+            return { index: world.view.table(pets).lastIndex, value: rows };
+          },
+        }),
+      }),
+    ],
+    access: (token) => ({ ok: true, value: token === "other" ? { ...fullAccess } : fullAccess }),
+  });
+  const index = await world.add("rex", "dog");
+  const url = `/v1/pets?index=${index}&wait=`;
+  const ask = (seconds: number, headers: Record<string, string> = {}) =>
+    api(requestOf({ url: `${url}${seconds}s`, headers: { "x-nomad-token": "a", ...headers } }));
+  const waiting = [
+    ...Array.from({ length: 20 }, (_, i) => ask(100 + i)),
+    ask(100, { "accept-encoding": "gzip" }),
+    ask(100, { "x-nomad-token": "other" }),
+  ];
+  while (world.blocking.size < waiting.length) await new Promise((resolve) => setTimeout(resolve, 1));
+  reads = 0;
+  await world.add("tom", "cat");
+  const answers = await Promise.all(waiting);
+  t.is(reads, 2);
+  const texts = answers.map(({ headers, body }) => {
+    if (!(body instanceof Uint8Array)) throw new Error("not whole");
+    return Buffer.from(headers["Content-Encoding"] === "gzip" ? gunzipSync(body) : body).toString();
+  });
+  t.is(new Set(texts).size, 1);
+  t.regex(texts[0]!, /tom/);
+});

@@ -1,0 +1,53 @@
+import type { Access } from "./access.ts";
+import type { ExchangeResponse } from "./exchange.ts";
+import type { RouteRequest, StateAnswer } from "./route.ts";
+
+/** Different questions remembered at one version of the state; above that they are forgotten and asked again. */
+const MAX_QUESTIONS = 1000;
+
+/** An answer that several waiting clients get, and what was sent to the first of them. */
+export interface SharedAnswer {
+  readonly index: number;
+  readonly answer: StateAnswer;
+  /** By content coding; streams are not in here. */
+  readonly responses: Map<string, ExchangeResponse>;
+}
+
+/**
+ * A change wakes everybody who waits for it, and most of them asked the same: what was read from one version of the
+ * state for one question is read, put into words and compressed once. A question is the path and the parameters but for
+ * `index` and `wait`, asked with the same access.
+ */
+export class SharedReads {
+  #version = -1;
+  #questions = new Map<Access, Map<string, SharedAnswer>>();
+  #size = 0;
+
+  /** `version` undefined: nobody counts versions, nothing is shared. */
+  read(request: RouteRequest, version: number | undefined, read: () => StateAnswer): SharedAnswer {
+    if (version === undefined) return fresh(read());
+    if (version !== this.#version || this.#size >= MAX_QUESTIONS) {
+      this.#version = version;
+      this.#questions = new Map();
+      this.#size = 0;
+    }
+    const known = this.#questions.get(request.access) ?? new Map<string, SharedAnswer>();
+    this.#questions.set(request.access, known);
+    const question = questionOf(request);
+    const found = known.get(question);
+    if (found !== undefined) return found;
+    const answer = fresh(read());
+    known.set(question, answer);
+    this.#size += 1;
+    return answer;
+  }
+}
+
+function fresh(answer: StateAnswer): SharedAnswer {
+  return { index: answer.index, answer, responses: new Map() };
+}
+
+function questionOf({ method, path, rawQuery }: RouteRequest): string {
+  const parameters = [...rawQuery].filter(([name]) => name !== "index" && name !== "wait");
+  return JSON.stringify([method, path, parameters]);
+}
