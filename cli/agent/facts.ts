@@ -26,6 +26,7 @@ export function agentFacts({
     rpcAddress: { host: addresses.advertise, port: config.ports.rpc },
     servesClient: config.client.enabled,
     search: config.server.search,
+    snapshotKey: config.server.snapshotKey,
     startedAt: new Date(env.clock.nowMs()).toISOString(),
     metrics: {
       prometheus: config.telemetry.prometheusMetrics,

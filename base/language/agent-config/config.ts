@@ -71,6 +71,8 @@ const ServerSchema = settings({
   rootKeyGcIntervalMs: whole(10 * MINUTE),
   rootKeyGcThresholdMs: whole(HOUR),
   rootKeyRotationThresholdMs: whole(720 * HOUR),
+  /** Passphrase of snapshots; empty: they are not encrypted. */
+  snapshotKey: text,
   serverJoin: JoinSchema,
   search: settings({ fuzzyEnabled: on, limitQuery: whole(20), limitResults: whole(100), minTermLength: whole(2) }),
   /** `schedulerAlgorithm`, `memoryOversubscription` and `preemption` of a new cluster. */

@@ -22,6 +22,8 @@ export interface AgentFacts {
   readonly startedAt?: string;
   /** Undefined: nobody may operate the process through the API. */
   readonly operations?: AgentOperations;
+  /** What snapshots are encrypted with. Default: nothing. */
+  readonly snapshotKey?: string;
   /** Of fuzzy searches. */
   readonly search?: SearchLimits;
   /** Default: in every format, of the scheduler alone. */

@@ -7,6 +7,7 @@ import { agentOperationRoutes } from "./agent-operation-routes.ts";
 import { autopilotRoutes } from "./autopilot-routes.ts";
 import { enterpriseRoutes } from "./enterprise-routes.ts";
 import { raftRoutes } from "./raft-routes.ts";
+import { snapshotRoutes } from "./snapshot-routes.ts";
 import { volumeRoutes } from "./volume-routes.ts";
 import { allocRoutes } from "./alloc-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
@@ -55,6 +56,7 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...agentMemberRoutes(deps),
     ...agentOperationRoutes(deps),
     ...raftRoutes(deps),
+    ...snapshotRoutes(deps),
     ...autopilotRoutes(deps),
     ...volumeRoutes(deps),
     ...enterpriseRoutes(),

@@ -74,6 +74,7 @@ export const server: BlockTable = {
     root_key_gc_interval: to("rootKeyGcIntervalMs", durationMs),
     root_key_gc_threshold: to("rootKeyGcThresholdMs", durationMs),
     root_key_rotation_threshold: to("rootKeyRotationThresholdMs", durationMs),
+    snapshot_key: to("snapshotKey", text),
   },
   blocks: {
     ...serverJoin,

@@ -230,6 +230,32 @@ test.serial("what does not exist here says so as its users know it", async (t) =
   t.like((await get("/v1/operator/upgrade-check/vault-workload-identity")).json, { JobsWithoutVaultIdentity: [] });
 });
 
+test.serial("the whole state is saved and put back; what is no snapshot changes nothing", async (t) => {
+  await put("/v1/var/kept", { Items: { a: "1" } });
+  await put("/v1/namespace", { Name: "kept" });
+  const saved = await fetch(`${agent.nomad}/v1/operator/snapshot`);
+  t.is(saved.headers.get("content-type"), "application/x-gzip");
+  const file = Buffer.from(await saved.arrayBuffer());
+  await put("/v1/var/kept", { Items: { a: "2" } });
+  await put("/v1/var/new", { Items: { a: "3" } });
+  await ask("DELETE", "/v1/namespace/kept");
+  const restore = async (body: Buffer<ArrayBuffer>) =>
+    fetch(`${agent.nomad}/v1/operator/snapshot`, { method: "PUT", body });
+  for (const bad of [Buffer.from("junk"), file.subarray(0, file.length - 40), Buffer.alloc(0)]) {
+    const refused = await restore(bad);
+    t.is(refused.status, 400);
+    t.regex(await refused.text(), /^nothing was restored: /);
+  }
+  t.is((await get("/v1/var/new")).status, 200);
+  const before = Number((await get("/v1/vars")).headers.get("x-nomad-index"));
+  t.is((await restore(file)).status, 200);
+  t.deepEqual((await get("/v1/var/kept")).json.Items, { a: "1" });
+  t.is((await get("/v1/var/new")).status, 404);
+  t.is((await get("/v1/namespace/kept")).status, 200);
+  t.true(Number((await get("/v1/vars")).headers.get("x-nomad-index")) > before);
+  t.is((await get("/v1/nodes")).json[0].Status, "ready");
+});
+
 test.serial("every route that reads answers over a socket, and says how fresh it is", async (t) => {
   const rows = rowsOf((await get("/v1/openapi.json")).json);
   t.true(rows.length > 120, `${rows.length} routes`);
