@@ -39,7 +39,15 @@ function contestantsOf(count: number): Contestant[] {
   function placeAll(on: NodeTable, job: Job): void {
     const [group] = job.TaskGroups;
     if (group === undefined) throw new Error("the job has a group");
-    const placer = new GroupPlacer({ table: on, job, group, algorithm: "binpack", random, staying: [] });
+    const placer = new GroupPlacer({
+      table: on,
+      job,
+      group,
+      algorithm: "binpack",
+      oversubscribes: false,
+      random,
+      staying: [],
+    });
     for (let i = 0; i < ALLOCS; i++) {
       const placed = placer.place({ allocId: `alloc-${i}`, penaltyNodes: new Set() });
       if (placed === undefined) throw new Error("everything fits");
@@ -63,7 +71,7 @@ function contestantsOf(count: number): Contestant[] {
         const score = (fitScoreAt(on, slot, { ask, algorithm: "binpack" }) + anti) / (anti === 0 ? 1 : 2);
         if (score > bestScore) [best, bestScore] = [slot, score];
       }
-      const resources = grant({ table: on, slot: best, group, ask, random });
+      const resources = grant({ table: on, slot: best, group, ask, random, oversubscribes: false });
       const entry = on.at(best);
       if (resources === undefined || entry === undefined) throw new Error("everything fits");
       counts.set(best, (counts.get(best) ?? 0) + 1);
@@ -117,6 +125,7 @@ function clusterOf(count: number): NodeTable {
         memory: (i * 91) % 40_000,
         disk: 0,
         cores: [],
+        devices: [],
         ports: [],
       });
     }

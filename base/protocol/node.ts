@@ -14,6 +14,28 @@ export const DriverInfoSchema = v.object({
 });
 export type DriverInfo = v.InferOutput<typeof DriverInfoSchema>;
 
+/** Devices of one kind: a task gets instances of them. */
+export const NodeDeviceSchema = v.object({
+  Vendor: text,
+  Type: text,
+  Name: text,
+  Instances: list(v.object({ ID: text, Healthy: flag, HealthDescription: text })),
+  Attributes: v.nullish(
+    v.record(
+      v.string(),
+      v.object({
+        Int: v.nullish(v.number(), null),
+        Float: v.nullish(v.number(), null),
+        String: v.nullish(v.string(), null),
+        Bool: v.nullish(v.boolean(), null),
+        Unit: text,
+      }),
+    ),
+    () => ({}),
+  ),
+});
+export type NodeDevice = v.InferOutput<typeof NodeDeviceSchema>;
+
 export const NodeResourcesSchema = v.object({
   Cpu: v.object({ CpuShares: integer, TotalCpuCores: integer, ReservableCpuCores: list(v.number()) }),
   Memory: v.object({ MemoryMB: integer }),
@@ -28,7 +50,7 @@ export const NodeResourcesSchema = v.object({
       Addresses: list(v.object({ Family: text, Alias: text, Address: text, Gateway: text })),
     }),
   ),
-  Devices: list(v.record(v.string(), v.unknown())),
+  Devices: list(NodeDeviceSchema),
   MinDynamicPort: v.nullish(v.number(), 20000),
   MaxDynamicPort: v.nullish(v.number(), 32000),
 });

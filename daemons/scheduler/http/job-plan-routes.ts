@@ -129,7 +129,7 @@ function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolea
   const Version = existing === undefined ? 0 : existing.value.Version + (same ? 0 : 1);
   const evaluation = evalFor(context, { namespace: job.Namespace, job, trigger: "job-register" });
   const plan: Plan = schedule(
-    { state: context.state, table, random: context.env.random, algorithm: server.configuration().SchedulerAlgorithm },
+    { state: context.state, table, random: context.env.random },
     { evaluation, evalModifyIndex: 0, nowNs: nowNsOf(context), proposed: { ...job, Version } },
   );
   return {

@@ -168,8 +168,8 @@ export class Worker {
 
   /** A large job is worked out over several turns, so that others are served meanwhile. */
   async #apply(request: ScheduleRequest): Promise<Applied> {
-    const { state, table, random, configuration, applier, clock } = this.#deps;
-    const deps = { state, table, random, algorithm: configuration().SchedulerAlgorithm };
+    const { state, table, random, applier, clock } = this.#deps;
+    const deps = { state, table, random };
     const { Namespace, JobID } = request.evaluation;
     if (sizeOf(state, Namespace, JobID) <= LARGE_JOB) return applier.apply(schedule(deps, request));
     const { plan, release } = await scheduleInSlices(deps, request, clock);

@@ -122,7 +122,7 @@ function resourcesOf(
     },
     Memory: { MemoryMB: client.memoryTotalMb > 0 ? client.memoryTotalMb : Math.floor(system.memoryBytes / MB) },
     Disk: { DiskMB: Math.floor(diskMb) },
-    ...nodeNetworks(env, main),
+    ...nodeNetworks(env, main, client.hostNetworks),
     Devices: [],
     MinDynamicPort: client.minDynamicPort,
     MaxDynamicPort: client.maxDynamicPort,

@@ -1,6 +1,7 @@
 import type { Env } from "#base/env/env.ts";
 import type { InterfaceAddress } from "#base/env/net.ts";
 import type { NodeResources } from "#base/protocol/node.ts";
+import { addressesIn, type HostNetwork } from "./host-networks.ts";
 import { readText } from "./read-text.ts";
 
 /** `wanted`: an interface's name; empty takes the one with the default route. Falls back to loopback. */
@@ -26,12 +27,19 @@ export function defaultDevice(table: string): string | undefined {
   return undefined;
 }
 
+/** The main address under the alias `default`, and every host network's addresses under its name. */
 export function nodeNetworks(
   env: Env,
   main: InterfaceAddress | undefined,
+  hostNetworks: readonly HostNetwork[],
 ): Pick<NodeResources, "Networks" | "NodeNetworks"> {
   if (main === undefined) return { Networks: [], NodeNetworks: [] };
-  const addresses = env.net.interfaces().filter((each) => each.name === main.name);
+  const all = env.net.interfaces();
+  const aliased = [
+    ...all.filter((each) => each.name === main.name).map((each) => ({ alias: "default", ...each })),
+    ...hostNetworks.flatMap((network) => addressesIn(network, all).map((each) => ({ alias: network.name, ...each }))),
+  ];
+  const byDevice = Map.groupBy(aliased, ({ name }) => name);
   return {
     Networks: [
       {
@@ -47,19 +55,17 @@ export function nodeNetworks(
         DynamicPorts: [],
       },
     ],
-    NodeNetworks: [
-      {
-        Mode: "host",
-        Device: main.name,
-        MacAddress: main.mac,
-        Speed: 0,
-        Addresses: addresses.map(({ family, address }) => ({
-          Family: family === 4 ? "ipv4" : "ipv6",
-          Alias: "default",
-          Address: address,
-          Gateway: "",
-        })),
-      },
-    ],
+    NodeNetworks: [...byDevice].map(([device, addresses]) => ({
+      Mode: "host",
+      Device: device,
+      MacAddress: addresses[0]?.mac ?? "",
+      Speed: 0,
+      Addresses: addresses.map(({ alias, family, address }) => ({
+        Family: family === 4 ? "ipv4" : "ipv6",
+        Alias: alias,
+        Address: address,
+        Gateway: "",
+      })),
+    })),
   };
 }

@@ -1,5 +1,6 @@
 import { DEFAULT_CPU_MHZ, DEFAULT_DISK_MB, DEFAULT_MEMORY_MB } from "#base/language/jobspec/defaults.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
+import { deviceAsks, type DeviceAsk } from "./devices.ts";
 import { peak } from "./usage.ts";
 
 export interface PortAsk {
@@ -23,7 +24,9 @@ export interface Ask {
   readonly dynamicPorts: readonly PortAsk[];
   readonly networkMode: string;
   readonly drivers: readonly string[];
-  readonly devices: readonly string[];
+  readonly devices: readonly DeviceAsk[];
+  /** Host volumes by name; `write`: some task may change it. */
+  readonly volumes: readonly { readonly source: string; readonly write: boolean }[];
 }
 
 export function askOf(group: TaskGroup): Ask {
@@ -52,6 +55,9 @@ export function askOf(group: TaskGroup): Ask {
     dynamicPorts: ports.filter(({ port }) => port === 0),
     networkMode: group.Networks[0]?.Mode ?? "",
     drivers: [...new Set(group.Tasks.map((task) => task.Driver))],
-    devices: group.Tasks.flatMap((task) => task.Resources.Devices.map((device) => device.Name)),
+    devices: deviceAsks(group),
+    volumes: Object.values(group.Volumes)
+      .filter(({ Type, PerAlloc }) => Type === "host" && !PerAlloc)
+      .map(({ Source, ReadOnly }) => ({ source: Source, write: !ReadOnly })),
   };
 }

@@ -1,4 +1,5 @@
 import type { Ask } from "./ask.ts";
+import { assignDevices } from "./devices.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { PortSpace } from "./port-space.ts";
 
@@ -11,7 +12,11 @@ export function exhausted(table: NodeTable, slot: number, ask: Ask): string | un
   if (room(table.cpuTotal, table.cpuUsed, slot) < ask.cpu) return "cpu";
   if (room(table.diskTotal, table.diskUsed, slot) < ask.disk) return "disk";
   if (ask.cores > 0 && freeCores(table, slot).length < ask.cores) return "cores";
-  const ports = table.at(slot)?.ports;
+  const entry = table.at(slot);
+  if (ask.devices.length > 0 && (entry === undefined || assignDevices(entry, ask.devices) === undefined)) {
+    return "devices: no devices match request";
+  }
+  const ports = entry?.ports;
   return ports === undefined || ask.staticPorts.length === 0 ? undefined : portCollision(ports, ask);
 }
 

@@ -3,6 +3,7 @@ import type { Random } from "#base/env/random.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
 import type { AllocatedResources, AllocatedTaskResources, PortMapping } from "#base/protocol/resources.ts";
 import type { Ask, PortAsk } from "./ask.ts";
+import { assignDevices } from "./devices.ts";
 import { freeCores } from "./fit.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { PortSpace } from "./port-space.ts";
@@ -13,14 +14,25 @@ export interface GrantRequest {
   readonly group: TaskGroup;
   readonly ask: Ask;
   readonly random: Random;
+  /** Tasks may use memory up to `memory_max` where the operator allows it. */
+  readonly oversubscribes: boolean;
 }
 
-/** Names the very ports and cores an allocation gets on a node it fits; undefined when no dynamic port is left. */
-export function grant({ table, slot, group, ask, random }: GrantRequest): AllocatedResources | undefined {
+/** Names the very ports, cores and devices an allocation gets on a node it fits; undefined when no dynamic port is left. */
+export function grant({
+  table,
+  slot,
+  group,
+  ask,
+  random,
+  oversubscribes,
+}: GrantRequest): AllocatedResources | undefined {
   const entry = table.at(slot);
   if (entry === undefined) return undefined;
   const ports = grantPorts(entry.ports, ask, random);
   if (ports === undefined) return undefined;
+  const devices = ask.devices.length === 0 ? [] : assignDevices(entry, ask.devices);
+  if (devices === undefined) return undefined;
   const cores = ask.cores > 0 ? freeCores(table, slot) : [];
   const cpu = entry.node?.NodeResources.Cpu;
   const coreMhz = cpu === undefined || cpu.TotalCpuCores === 0 ? 0 : Math.floor(cpu.CpuShares / cpu.TotalCpuCores);
@@ -33,9 +45,12 @@ export function grant({ table, slot, group, ask, random }: GrantRequest): Alloca
         CpuShares: reserved.length > 0 ? reserved.length * coreMhz : (Resources.CPU ?? DEFAULT_CPU_MHZ),
         ReservedCores: reserved,
       },
-      Memory: { MemoryMB: Resources.MemoryMB ?? DEFAULT_MEMORY_MB, MemoryMaxMB: Resources.MemoryMaxMB ?? 0 },
+      Memory: {
+        MemoryMB: Resources.MemoryMB ?? DEFAULT_MEMORY_MB,
+        MemoryMaxMB: oversubscribes ? (Resources.MemoryMaxMB ?? 0) : 0,
+      },
       Networks: [],
-      Devices: [],
+      Devices: devices.filter(({ task }) => task === Name).map(({ device }) => device),
     };
     if (Lifecycle !== null) lifecycles[Name] = Lifecycle;
   }

@@ -4,6 +4,7 @@ import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { AllocatedResources } from "#base/protocol/resources.ts";
 import { affinityScorer } from "./affinity.ts";
 import { askOf, type Ask } from "./ask.ts";
+import { deviceScore } from "./devices.ts";
 import { DistinctRules } from "./distinct.ts";
 import { exhausted } from "./fit.ts";
 import { grant } from "./grant.ts";
@@ -18,8 +19,8 @@ import { usageOf } from "./usage.ts";
 /** Placements of one group whose record lists the best nodes; later ones of the same plan name only their own. */
 export const DETAILED_SCORES = 32;
 const SCORES_LISTED = 5;
-/** Nodes are kept apart by how many scores their mean is taken over: fit, anti-affinity, affinity. */
-const MAX_SCORES = 3;
+/** Nodes are kept apart by how many scores their mean is taken over: fit, anti-affinity, affinity, devices. */
+const MAX_SCORES = 4;
 const RESCHEDULE_PENALTY = -1;
 
 export interface GroupPlacerOptions {
@@ -27,6 +28,7 @@ export interface GroupPlacerOptions {
   readonly job: Job;
   readonly group: TaskGroup;
   readonly algorithm: SchedulerAlgorithm;
+  readonly oversubscribes: boolean;
   readonly random: Random;
   /** The job's allocations that stay: node id and group of each. */
   readonly staying: readonly { readonly nodeId: string; readonly group: string }[];
@@ -93,12 +95,12 @@ export class GroupPlacer {
 
   /** Puts one allocation on a node and holds its resources in the table; undefined: nothing fits ({@link failure}). */
   place(request: PlaceRequest): Placed | undefined {
-    const { table, group, random } = this.#options;
+    const { table, group, random, oversubscribes } = this.#options;
     for (;;) {
       const slot = this.#choose(request);
       const entry = slot === undefined ? undefined : table.at(slot);
       if (slot === undefined || entry?.node === undefined) return undefined;
-      const resources = grant({ table, slot, group, ask: this.#ask, random });
+      const resources = grant({ table, slot, group, ask: this.#ask, random, oversubscribes });
       if (resources === undefined) {
         this.#leave(slot, entry);
         continue;
@@ -184,8 +186,9 @@ export class GroupPlacer {
     if (this.#distinct.active && this.#distinct.broken(entry.node) !== undefined) return;
     const anti = antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1);
     const affinity = this.#affinity(entry);
-    this.#sums[slot] = fitScoreAt(table, slot, { ask: this.#ask, algorithm }) + anti + affinity;
-    this.#parts[slot] = 1 + (anti === 0 ? 0 : 1) + (affinity === 0 ? 0 : 1);
+    const devices = deviceScore(entry, this.#ask.devices);
+    this.#sums[slot] = fitScoreAt(table, slot, { ask: this.#ask, algorithm }) + anti + affinity + devices;
+    this.#parts[slot] = 1 + (anti === 0 ? 0 : 1) + (affinity === 0 ? 0 : 1) + (devices === 0 ? 0 : 1);
     const key = this.#heapKey(slot, entry);
     let heap = this.#heaps.get(key);
     if (heap === undefined) {
@@ -289,6 +292,7 @@ export class GroupPlacer {
       "node-reschedule-penalty": penalty,
     };
     const spread = this.#spread.score(Math.floor(key / (MAX_SCORES + 1)));
+    if (this.#ask.devices.length > 0) Scores["devices"] = deviceScore(entry, this.#ask.devices);
     if (this.#spread.active) Scores["allocation-spread"] = spread;
     return [{ NodeID: entry.id, Scores, NormScore: this.#mean(slot, key, penalty) }];
   }

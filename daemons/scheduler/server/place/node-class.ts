@@ -19,6 +19,10 @@ export function computeClass(node: Node): string {
       .map((volume) => `${volume.Name}:${volume.ReadOnly}`)
       .toSorted(),
     networks: networkNames(node),
+    devices: node.NodeResources.Devices.map(({ Vendor, Type, Name, Instances, Attributes }) => {
+      const healthy = Instances.filter((each) => each.Healthy).length;
+      return [`${Vendor}/${Type}/${Name}`, healthy, Object.entries(Attributes).toSorted(byKey)];
+    }),
   };
   return `v1:${createHash("sha256").update(JSON.stringify(seen)).digest("hex").slice(0, 16)}`;
 }
@@ -32,6 +36,10 @@ function shared(values: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(values)
     .filter(([name]) => !name.startsWith("unique."))
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }
 
 function networkNames(node: Node): string[] {

@@ -12,6 +12,7 @@ export interface NodeEntry {
   readonly computedClass: string;
   readonly ports: PortSpace;
   readonly usedCores: Set<number>;
+  readonly usedDevices: Set<string>;
 }
 
 interface Holding {
@@ -128,6 +129,7 @@ export class NodeTable {
     const entry = this.#entries[slot];
     entry?.ports.take(usage.ports);
     for (const core of usage.cores) entry?.usedCores.add(core);
+    for (const device of usage.devices) entry?.usedDevices.add(device);
   }
 
   /** What it held, for {@link hold} to give back; undefined when it held nothing. */
@@ -141,6 +143,7 @@ export class NodeTable {
     const entry = this.#entries[slot];
     entry?.ports.release(usage.ports);
     for (const core of usage.cores) entry?.usedCores.delete(core);
+    for (const device of usage.devices) entry?.usedDevices.delete(device);
     this.#trial?.push({ kind: "dropped", allocId, nodeId: entry?.id ?? "", usage });
     this.#release(slot);
     return { nodeId: entry?.id ?? "", usage };
@@ -156,6 +159,7 @@ export class NodeTable {
       (this.memoryTotal[slot] ?? 0) - (this.memoryUsed[slot] ?? 0) >= usage.memory &&
       (this.diskTotal[slot] ?? 0) - (this.diskUsed[slot] ?? 0) >= usage.disk &&
       usage.cores.every((core) => !entry.usedCores.has(core)) &&
+      usage.devices.every((device) => !entry.usedDevices.has(device)) &&
       usage.ports.every(({ hostIp, port, shared }) => shared || entry.ports.isFree(hostIp, port))
     );
   }
@@ -190,6 +194,7 @@ export class NodeTable {
       computedClass: "",
       ports: new PortSpace(),
       usedCores: new Set(),
+      usedDevices: new Set(),
     };
     return slot;
   }

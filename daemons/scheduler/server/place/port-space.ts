@@ -14,6 +14,8 @@ export const DEFAULT_NETWORK = "default";
 export class PortSpace {
   #addresses = new Map<string, string>();
   #reserved: ReadonlySet<number> = new Set();
+  /** Reserved at one address only. */
+  #reservedAt: ReadonlyMap<string, ReadonlySet<number>> = new Map();
   #minDynamic = 20_000;
   #maxDynamic = 32_000;
   /** Addresses ports were ever taken at; a port's key is made of its place here. */
@@ -24,6 +26,11 @@ export class PortSpace {
   setNode(node: Node): void {
     this.#addresses = addressesOf(node);
     this.#reserved = parsePortRanges(node.ReservedResources.Networks.ReservedHostPorts);
+    this.#reservedAt = new Map(
+      Object.values(node.HostNetworks)
+        .filter(({ ReservedPorts }) => ReservedPorts !== "")
+        .map(({ Name, ReservedPorts }) => [this.#addresses.get(Name) ?? "", parsePortRanges(ReservedPorts)]),
+    );
     this.#minDynamic = node.NodeResources.MinDynamicPort;
     this.#maxDynamic = node.NodeResources.MaxDynamicPort;
   }
@@ -34,7 +41,8 @@ export class PortSpace {
   }
 
   isFree(hostIp: string, port: number): boolean {
-    return !this.#reserved.has(port) && !(this.#taken?.has(this.#key(hostIp, port)) ?? false);
+    if (this.#reserved.has(port) || this.#reservedAt.get(hostIp)?.has(port) === true) return false;
+    return !(this.#taken?.has(this.#key(hostIp, port)) ?? false);
   }
 
   take(ports: readonly UsedPort[]): void {

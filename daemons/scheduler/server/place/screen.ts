@@ -3,6 +3,7 @@ import type { Constraint } from "#base/protocol/policies.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
 import { askOf, type Ask } from "./ask.ts";
+import { hasDevices } from "./devices.ts";
 import { countIn, type MetricDraft } from "./metric.ts";
 import { isUnique } from "./node-class.ts";
 import { nodeRule } from "./node-rule.ts";
@@ -98,9 +99,17 @@ function whyNot(node: Node, ask: Ask): string | undefined {
     if (info === undefined || !info.Detected) return "missing drivers";
     if (!info.Healthy) return "unhealthy drivers";
   }
-  if (ask.devices.length > 0) return "missing devices";
+  if (ask.devices.length > 0 && !hasDevices(node, ask.devices)) return "missing devices";
+  if (!ask.volumes.every(({ source, write }) => hasVolume(node, source, write))) {
+    return "missing compatible host volumes";
+  }
   if (!hasNetworkMode(node, ask.networkMode)) return "missing network";
   return missingHostNetwork(node, ask);
+}
+
+function hasVolume(node: Node, source: string, write: boolean): boolean {
+  const volume = node.HostVolumes[source];
+  return volume !== undefined && !(write && volume.ReadOnly);
 }
 
 function hasNetworkMode(node: Node, mode: string): boolean {

@@ -13,6 +13,7 @@ export interface SystemPlacerOptions {
   readonly table: NodeTable;
   readonly job: Job;
   readonly group: TaskGroup;
+  readonly oversubscribes: boolean;
   readonly random: Random;
 }
 
@@ -31,12 +32,13 @@ export class SystemPlacer {
   }
 
   place({ allocId, preferredNode }: PlaceRequest): Placed | undefined {
-    const { table, group, random } = this.#options;
+    const { table, group, random, oversubscribes } = this.#options;
     const slot = preferredNode === undefined ? undefined : table.slotOf(preferredNode);
     const entry = slot === undefined ? undefined : table.at(slot);
     if (slot === undefined || entry?.node === undefined || !this.#screened.has(slot)) return undefined;
     const lacking = exhausted(table, slot, this.#ask);
-    const resources = lacking === undefined ? grant({ table, slot, group, ask: this.#ask, random }) : undefined;
+    const request = { table, slot, group, ask: this.#ask, random, oversubscribes };
+    const resources = lacking === undefined ? grant(request) : undefined;
     if (resources === undefined) {
       this.#metric.NodesExhausted += 1;
       countIn(this.#metric.DimensionExhausted, lacking ?? "network: dynamic port selection failed");

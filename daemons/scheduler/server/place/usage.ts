@@ -1,3 +1,4 @@
+import { instanceKey } from "./devices.ts";
 import type { AllocatedResources, AllocatedTaskResources } from "#base/protocol/resources.ts";
 
 /** A host port in use, at one of the node's addresses. */
@@ -14,6 +15,8 @@ export interface Usage {
   readonly memory: number;
   readonly disk: number;
   readonly cores: readonly number[];
+  /** Instances, as {@link instanceKey} names them. */
+  readonly devices: readonly string[];
   readonly ports: readonly UsedPort[];
 }
 
@@ -51,8 +54,10 @@ export function peak(
 
 export function usageOf(resources: AllocatedResources): Usage {
   const cores: number[] = [];
+  const devices: string[] = [];
   const tasks = Object.entries(resources.Tasks).map(([name, task]) => {
     cores.push(...task.Cpu.ReservedCores);
+    for (const device of task.Devices) devices.push(...device.DeviceIDs.map((id) => instanceKey(device, id)));
     const lifecycle = resources.TaskLifecycles[name] ?? null;
     return { ...sizeOf(task), hook: lifecycle?.Hook ?? "", sidecar: lifecycle?.Sidecar ?? false };
   });
@@ -62,7 +67,7 @@ export function usageOf(resources: AllocatedResources): Usage {
     port: Value,
     shared: IgnoreCollision ?? false,
   }));
-  return { cpu, memory, disk: resources.Shared.DiskMB, cores, ports };
+  return { cpu, memory, disk: resources.Shared.DiskMB, cores, devices, ports };
 }
 
 function sizeOf(task: AllocatedTaskResources): Sum {

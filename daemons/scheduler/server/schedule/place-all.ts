@@ -5,6 +5,7 @@ import { SystemPlacer } from "../place/system-placer.ts";
 import { usageOf } from "../place/usage.ts";
 import type { Placement } from "../reconcile/decision.ts";
 import { newAlloc } from "./new-alloc.ts";
+import { placingRules } from "./placing-rules.ts";
 import type { GroupFailure, PlaceStep, ScheduleDeps } from "./request.ts";
 import type { Steps } from "./steps.ts";
 
@@ -67,12 +68,15 @@ function holdAgain({ table }: ScheduleDeps, { previous }: Placement): void {
 }
 
 function placerFor(
-  { table, random, algorithm }: ScheduleDeps,
+  { state, table, random }: ScheduleDeps,
   at: { step: PlaceStep; group: Placement["group"]; placements: readonly Placement[] },
 ): Placer {
   const { job, situation, decision, draft } = at.step;
   const { group } = at;
-  if (job.Type === "system" || job.Type === "sysbatch") return new SystemPlacer({ table, job, group, random });
+  const { algorithm, oversubscribes } = placingRules(state.view, job);
+  if (job.Type === "system" || job.Type === "sysbatch") {
+    return new SystemPlacer({ table, job, group, random, oversubscribes });
+  }
   const leaving = new Set([
     ...decision.stops.map(({ known }) => known.alloc.ID),
     ...at.placements.flatMap(({ previous }) => (previous === undefined ? [] : [previous.alloc.ID])),
@@ -81,7 +85,7 @@ function placerFor(
     ...situation.allocs.filter((known) => !isTerminal(known) && !leaving.has(known.alloc.ID)).map(({ alloc }) => alloc),
     ...draft.creates.map(({ alloc }) => alloc),
   ].map(({ NodeID, TaskGroup }) => ({ nodeId: NodeID, group: TaskGroup }));
-  return new GroupPlacer({ table, job, group, algorithm, random, staying });
+  return new GroupPlacer({ table, job, group, algorithm, oversubscribes, random, staying });
 }
 
 function placeOne(

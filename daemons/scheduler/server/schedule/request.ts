@@ -5,7 +5,6 @@ import type { Evaluation } from "#base/protocol/evaluation.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { ClusterState } from "../cluster-state.ts";
 import type { NodeTable } from "../place/node-table.ts";
-import type { SchedulerAlgorithm } from "../place/score.ts";
 import type { Decision } from "../reconcile/decision.ts";
 import type { Situation } from "../reconcile/situation.ts";
 import type { PlanDraft } from "./plan-draft.ts";
@@ -14,7 +13,6 @@ export interface ScheduleDeps {
   readonly state: ClusterState;
   readonly table: NodeTable;
   readonly random: Random;
-  readonly algorithm: SchedulerAlgorithm;
 }
 
 export interface ScheduleRequest {

@@ -21,6 +21,8 @@ import type { Exchange } from "#base/http/exchange.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { createSchedulerClient } from "#daemons/scheduler/client/client.ts";
 import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
+import { addressesIn, isWithin } from "#daemons/scheduler/client/fingerprint/host-networks.ts";
+import { nodeNetworks } from "#daemons/scheduler/client/fingerprint/network.ts";
 import { readLog } from "#daemons/scheduler/client/logs/log-reader.ts";
 import { rotateLog } from "#daemons/scheduler/client/logs/rotate-log.ts";
 import { decideRestart, freshWindow } from "#daemons/scheduler/client/task/restart-policy.ts";
@@ -547,4 +549,24 @@ test("the node's API: logs, files but no secrets and no way out, statistics, res
   );
   t.true(typesOf(again, "web").includes("Restart Signaled"));
   t.is((await ask(exchange, `/v1/client/fs/ls/${randomUUID()}`))[0], 404);
+});
+
+test("a host network is an interface, an address range, or both; the node tells its addresses by the network's name", (t) => {
+  const { env } = place(t);
+  const all = env.net.interfaces();
+  const main = all.find(({ address }) => address === "127.0.0.1");
+  const loop = { name: "loop", cidr: "127.0.0.0/8", interface: "" };
+  const { NodeNetworks } = nodeNetworks(env, main, [loop, { name: "none", cidr: "", interface: "" }]);
+  const aliases = NodeNetworks.flatMap(({ Addresses }) => Addresses.map(({ Alias, Address }) => `${Alias} ${Address}`));
+  t.true(aliases.includes("loop 127.0.0.1"));
+  t.true(aliases.includes("default 127.0.0.1"));
+  t.false(aliases.some((each) => each.startsWith("none")));
+  const of = (network: object) => addressesIn({ name: "x", cidr: "", interface: "", ...network }, all);
+  t.deepEqual(of({ interface: "nothing" }), []);
+  t.true(of({ interface: main!.name, cidr: "127.0.0.1/32" }).length > 0);
+  t.true(isWithin("192.168.7.9", "192.168.7.0/24"));
+  t.false(isWithin("192.168.8.9", "192.168.7.0/24"));
+  t.true(isWithin("fd00::1", "fd00::/8"));
+  t.false(isWithin("fd00::1", "0.0.0.0/0"));
+  for (const bad of ["", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/x", "x/8"]) t.false(isWithin("10.0.0.1", bad), bad);
 });

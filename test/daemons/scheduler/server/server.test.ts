@@ -260,7 +260,7 @@ test("a plan is checked again when it is applied: what no longer fits is refused
     fields: { Status: "complete" },
   });
   const { revision } = await cluster.store.txn({ then: [putEval(evaluation)] });
-  const usage = { cpu: 3000, memory: 100, disk: 0, cores: [], ports: [] };
+  const usage = { cpu: 3000, memory: 100, disk: 0, cores: [], devices: [], ports: [] };
   const create = (id: string) => ({
     alloc: { ...newAllocRecord(id), NodeID: "node-1" },
     usage,

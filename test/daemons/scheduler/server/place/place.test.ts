@@ -12,7 +12,7 @@ import { antiAffinityScore, fitScore } from "#daemons/scheduler/server/place/sco
 import { matchDatacenters, screen } from "#daemons/scheduler/server/place/screen.ts";
 import { askOf } from "#daemons/scheduler/server/place/ask.ts";
 import { newMetric } from "#daemons/scheduler/server/place/metric.ts";
-import { peak } from "#daemons/scheduler/server/place/usage.ts";
+import { peak, usageOf } from "#daemons/scheduler/server/place/usage.ts";
 import { SlotHeap } from "#daemons/scheduler/server/place/slot-heap.ts";
 import { makeJob, makeNode } from "../cluster.ts";
 
@@ -45,7 +45,15 @@ function placerOf(
   job: Job,
   { algorithm = "binpack", staying = [], seed = 1 }: Options = {},
 ): GroupPlacer {
-  return new GroupPlacer({ table, job, group: job.TaskGroups[0]!, algorithm, random: seeded(seed), staying });
+  return new GroupPlacer({
+    table,
+    job,
+    group: job.TaskGroups[0]!,
+    algorithm,
+    oversubscribes: false,
+    random: seeded(seed),
+    staying,
+  });
 }
 
 function placeAll(placer: GroupPlacer, count: number, avoid = none): (Placed | undefined)[] {
@@ -59,10 +67,10 @@ const nodesNamed = (...ids: string[]): Node[] => ids.map((id) => makeNode(id));
 
 test("place › bin-pack fills the fuller node, until the allocations' own company counts more", (t) => {
   const table = tableOf(nodesNamed("a", "b"));
-  table.hold("other", "b", { cpu: 2000, memory: 4096, disk: 0, cores: [], ports: [] });
+  table.hold("other", "b", { cpu: 2000, memory: 4096, disk: 0, cores: [], devices: [], ports: [] });
   t.deepEqual(nodesPlaced(placeAll(placerOf(table, group({ Count: 1 })), 1)), ["b"]);
   const spread = tableOf(nodesNamed("a", "b"));
-  spread.hold("other", "b", { cpu: 2000, memory: 4096, disk: 0, cores: [], ports: [] });
+  spread.hold("other", "b", { cpu: 2000, memory: 4096, disk: 0, cores: [], devices: [], ports: [] });
   t.deepEqual(nodesPlaced(placeAll(placerOf(spread, group({ Count: 1 }), { algorithm: "spread" }), 1)), ["a"]);
   t.deepEqual(nodesPlaced(placeAll(placerOf(tableOf(nodesNamed("a", "b")), group({ Count: 2 })), 2)), ["a", "b"]);
 });
@@ -185,7 +193,7 @@ test("place › affinity draws, the node of a failure repels, a preferred node i
 test("place › the five best nodes are listed, best first", (t) => {
   const table = tableOf(nodesNamed("a", "b", "c", "d", "e", "f", "g"));
   for (const [at, id] of ["a", "b", "c", "d", "e", "f", "g"].entries()) {
-    table.hold(`other-${id}`, id, { cpu: at * 500, memory: at * 100, disk: 0, cores: [], ports: [] });
+    table.hold(`other-${id}`, id, { cpu: at * 500, memory: at * 100, disk: 0, cores: [], devices: [], ports: [] });
   }
   const [placed] = placeAll(placerOf(table, group({})), 1);
   const listed = placed?.metric.ScoreMetaData ?? [];
@@ -369,6 +377,7 @@ test("place › a trial leaves no trace", (t) => {
     memory: 100,
     disk: 1,
     cores: [1],
+    devices: ["v/t/n/1"],
     ports: [{ hostIp: "10.0.0.1", port: 80, shared: false }],
   };
   table.hold("x", "a", usage);
@@ -376,9 +385,169 @@ test("place › a trial leaves no trace", (t) => {
   table.trial(() => {
     table.drop("x");
     table.hold("y", "b", usage);
-    table.hold("x", "b", { ...usage, ports: [], cores: [] });
+    table.hold("x", "b", { ...usage, ports: [], cores: [], devices: [] });
     t.true(table.fits("a", usage));
     t.false(table.fits("b", usage));
   });
   t.deepEqual([table.cpuUsed[0], table.cpuUsed[1], table.fits("a", usage), table.fits("b", usage)], before);
 });
+
+const GPUS = {
+  Vendor: "nvidia",
+  Type: "gpu",
+  Name: "t4",
+  Instances: [
+    { ID: "g0", Healthy: true },
+    { ID: "g1", Healthy: true },
+    { ID: "g2", Healthy: false },
+  ],
+  Attributes: { memory: { Int: 16, Unit: "GiB" }, driver: { String: "550.1" } },
+};
+const CARDS = { Vendor: "intel", Type: "gpu", Name: "arc", Instances: [{ ID: "c0", Healthy: true }] };
+const resourcesWith = (devices: object[], more: object = {}) => ({
+  NodeResources: { ...makeNode("x").NodeResources, Devices: devices, ...more },
+});
+const wants = (...devices: object[]) =>
+  makeJob({
+    groups: [{ Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 10, MemoryMB: 10, Devices: devices } }] }],
+  });
+const instances = (placed: readonly (Placed | undefined)[]) =>
+  placed.map((each) => each?.resources.Tasks["main"]?.Devices.flatMap(({ Name, DeviceIDs }) => [Name, ...DeviceIDs]));
+
+test("place › devices: healthy instances, each to one task, by name, constraint and preference", (t) => {
+  const nodes = [makeNode("a", resourcesWith([GPUS, CARDS])), makeNode("b")];
+  const of = (device: object) => placeAll(placerOf(tableOf(nodes), wants(device)), 4);
+  t.deepEqual(instances(of({ Name: "nvidia/gpu", Count: 1 })), [["t4", "g0"], ["t4", "g1"], undefined, undefined]);
+  t.deepEqual(instances(of({ Name: "gpu/t4", Count: 1 })), [undefined, undefined, undefined, undefined]);
+  t.deepEqual(instances(of({ Name: "nvidia/gpu/t4", Count: 2 })), [
+    ["t4", "g0", "g1"],
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  t.is(instances(of({ Name: "gpu", Count: 1 })).filter((each) => each !== undefined).length, 3);
+  const big = (RTarget: string) => [{ LTarget: "${device.attr.memory}", Operand: ">=", RTarget }];
+  t.deepEqual(instances(of({ Name: "gpu", Count: 1, Constraints: big("15 GB") }))[2], undefined);
+  t.deepEqual(instances(of({ Name: "gpu", Count: 1, Constraints: big("18 GB") }))[0], undefined);
+  const Affinities = [{ LTarget: "${device.vendor}", Operand: "=", RTarget: "intel", Weight: 80 }];
+  t.deepEqual(instances(of({ Name: "gpu", Count: 1, Affinities }))[0], ["arc", "c0"]);
+  const placer = placerOf(tableOf(nodes), wants({ Name: "nvidia/gpu", Count: 2 }));
+  t.is(placer.failure().ConstraintFiltered["missing devices"], 1);
+  placeAll(placer, 2);
+  t.deepEqual(placer.failure().DimensionExhausted, { "devices: no devices match request": 1 });
+  const table = tableOf(nodes);
+  const [first] = placeAll(placerOf(table, wants({ Name: "nvidia/gpu", Count: 2 })), 1);
+  t.false(table.fits("a", usageOf(first!.resources)));
+});
+
+test("place › host volumes have to be there, and writable for who writes", (t) => {
+  const volume = (ReadOnly: boolean) => ({ HostVolumes: { data: { Name: "data", Path: "/d", ReadOnly } } });
+  const nodes = [makeNode("a"), makeNode("b", volume(true)), makeNode("c", volume(false))];
+  const of = (ReadOnly: boolean) =>
+    group({ Count: 3, Volumes: { mine: { Name: "mine", Type: "host", Source: "data", ReadOnly } } });
+  t.deepEqual(new Set(nodesPlaced(placeAll(placerOf(tableOf(nodes), of(false)), 3))), new Set(["c"]));
+  t.deepEqual(new Set(nodesPlaced(placeAll(placerOf(tableOf(nodes), of(true)), 2))), new Set(["b", "c"]));
+  const placer = placerOf(tableOf(nodes.slice(0, 1)), of(true));
+  t.deepEqual(placer.failure().ConstraintFiltered, { "missing compatible host volumes": 1 });
+});
+
+test("place › memory above what is reserved only where operators allow it", (t) => {
+  const job = makeJob({
+    groups: [{ Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 10, MemoryMB: 100, MemoryMaxMB: 400 } }] }],
+  });
+  const maxOf = (oversubscribes: boolean) =>
+    new GroupPlacer({
+      table: tableOf(nodesNamed("a")),
+      job,
+      group: job.TaskGroups[0]!,
+      algorithm: "binpack",
+      oversubscribes,
+      random: seeded(1),
+      staying: [],
+    }).place({ allocId: "x", penaltyNodes: none })?.resources.Tasks["main"]?.Memory;
+  t.deepEqual(maxOf(true), { MemoryMB: 100, MemoryMaxMB: 400 });
+  t.deepEqual(maxOf(false), { MemoryMB: 100, MemoryMaxMB: 0 });
+});
+
+test("place › a port of a host network is taken at that network's address", (t) => {
+  const Addresses = [
+    { Family: "ipv4", Alias: "default", Address: "10.0.0.1" },
+    { Family: "ipv4", Alias: "private", Address: "192.168.7.1" },
+  ];
+  const node = makeNode("a", {
+    ...resourcesWith([], { NodeNetworks: [{ Mode: "host", Device: "eth0", Addresses }] }),
+    HostNetworks: { private: { Name: "private", CIDR: "192.168.7.0/24", Interface: "", ReservedPorts: "8080" } },
+  });
+  const on = (HostNetwork: string, Value: number) =>
+    group({ Networks: [{ Mode: "host", ReservedPorts: [{ Label: "http", Value, HostNetwork }] }] });
+  const table = tableOf([node, makeNode("b")]);
+  const addresses = (job: Job, count: number) =>
+    placeAll(placerOf(table, job), count).map((each) => each?.resources.Shared.Ports[0]?.HostIP);
+  t.deepEqual(addresses(on("private", 80), 2), ["192.168.7.1", undefined]);
+  t.deepEqual(addresses(on("private", 8080), 1), [undefined]);
+  t.deepEqual(addresses(on("", 8080), 2), ["10.0.0.1", "10.0.0.1"]);
+});
+
+test("place › no device goes to two allocations, on any cluster, in any order", (t) => {
+  const device = fc.record({
+    vendor: fc.constantFrom("v", "w"),
+    healthy: fc.array(fc.boolean(), { maxLength: 4 }),
+  });
+  const asks = fc.array(
+    fc.record({ name: fc.constantFrom("gpu", "v/gpu", "w/gpu/n"), count: fc.integer({ min: 1, max: 3 }) }),
+    {
+      minLength: 1,
+      maxLength: 2,
+    },
+  );
+  const property = fc.property(
+    fc.array(fc.array(device, { maxLength: 2 }), { minLength: 1, maxLength: 4 }),
+    asks,
+    fc.integer({ min: 1, max: 6 }),
+    (shapes, wanted, count) => {
+      const nodes = shapes.map((devices, at) =>
+        makeNode(
+          `n${at}`,
+          resourcesWith(
+            uniqueBy(devices).map(({ vendor, healthy }) => ({
+              Vendor: vendor,
+              Type: "gpu",
+              Name: "n",
+              Instances: healthy.map((Healthy, i) => ({ ID: `${vendor}${i}`, Healthy })),
+            })),
+          ),
+        ),
+      );
+      const placed = placeAll(
+        placerOf(tableOf(nodes), wants(...wanted.map(({ name, count: Count }) => ({ Name: name, Count })))),
+        count,
+      );
+      const used = new Set<string>();
+      return placed.every((each) => {
+        if (each === undefined) return true;
+        const given = each.resources.Tasks["main"]!.Devices;
+        return given.every(({ Vendor, Type, Name, DeviceIDs }, at) => {
+          const ask = wanted[at]!;
+          const owner = nodes
+            .find(({ ID }) => ID === each.nodeId)!
+            .NodeResources.Devices.find((one) => one.Vendor === Vendor)!;
+          const fresh = DeviceIDs.every(
+            (id) => !used.has(`${each.nodeId}/${id}`) && owner.Instances.find(({ ID }) => ID === id)!.Healthy,
+          );
+          for (const id of DeviceIDs) used.add(`${each.nodeId}/${id}`);
+          return (
+            fresh &&
+            DeviceIDs.length === ask.count &&
+            [Type, `${Vendor}/${Type}`, `${Vendor}/${Type}/${Name}`].includes(ask.name)
+          );
+        });
+      });
+    },
+  );
+  fc.assert(property);
+  t.pass();
+});
+
+function uniqueBy<T extends { vendor: string }>(list: readonly T[]): T[] {
+  return [...new Map(list.map((each) => [each.vendor, each])).values()];
+}
