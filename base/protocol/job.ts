@@ -8,6 +8,7 @@ import {
   optionalFlag,
   optionalInteger,
   optionalText,
+  shortList,
   text,
   textMap,
 } from "./schema.ts";
@@ -31,13 +32,18 @@ import { ConsulSchema, TaskSchema, VolumeRequestSchema } from "./task.ts";
 
 export type JobType = "service" | "batch" | "system" | "sysbatch";
 
+/** Groups of one job: each costs every turn of the scheduler that looks at it. */
+export const MAX_GROUPS = 500;
+/** Tasks of one job. */
+export const MAX_TASKS = 1000;
+
 export const TaskGroupSchema = v.object({
   Name: text,
   Count: optionalInteger,
   Constraints: list(ConstraintSchema),
   Affinities: list(AffinitySchema),
   Spreads: list(SpreadSchema),
-  Tasks: list(TaskSchema),
+  Tasks: shortList(TaskSchema, { most: MAX_TASKS, what: "tasks" }),
   Networks: list(NetworkResourceSchema),
   Services: list(ServiceSchema),
   Volumes: v.nullish(v.record(v.string(), VolumeRequestSchema), () => ({})),
@@ -81,7 +87,7 @@ export const JobSchema = v.object({
   Constraints: list(ConstraintSchema),
   Affinities: list(AffinitySchema),
   Spreads: list(SpreadSchema),
-  TaskGroups: list(TaskGroupSchema),
+  TaskGroups: shortList(TaskGroupSchema, { most: MAX_GROUPS, what: "groups" }),
   Update: block(UpdateStrategySchema),
   Migrate: block(MigrateStrategySchema),
   Reschedule: block(ReschedulePolicySchema),

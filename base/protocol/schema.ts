@@ -20,6 +20,16 @@ export function list<S extends v.GenericSchema>(item: S) {
   return v.nullish(v.array(item), () => []);
 }
 
+/** The same, of at most so many: the rest is not even looked at. */
+export function shortList<S extends v.GenericSchema>(
+  item: S,
+  limits: { readonly most: number; readonly what: string },
+) {
+  const message = `at most ${limits.most} ${limits.what} are possible`;
+  const counted = v.pipe(v.array(v.unknown()), v.maxLength(limits.most, message), v.array(item));
+  return v.nullish(counted, () => []);
+}
+
 /** A block that may be missing: null then. */
 export function block<S extends v.GenericSchema>(schema: S) {
   return v.nullish(schema, null);

@@ -54,7 +54,8 @@ function readJob(json: unknown, source: SourceText): JobFromJson {
       const expected = (issue.expected ?? "another value")
         .replaceAll("Object", "an object")
         .replaceAll("Array", "a list");
-      const message = `${v.getDotPath(issue) ?? "Job"}: expected ${expected}, found ${issue.received}`;
+      const problem = issue.kind === "schema" ? `expected ${expected}, found ${issue.received}` : issue.message;
+      const message = `${v.getDotPath(issue) ?? "Job"}: ${problem}`;
       return { code: "job_shape", message, span: spanOf(node, keys) };
     }),
   );

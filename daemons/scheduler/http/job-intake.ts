@@ -1,7 +1,6 @@
 import { HttpError } from "#base/http/http-error.ts";
 import type { Failure } from "#base/env/errors.ts";
 import { validateJob } from "#base/language/jobspec/validate/validate-job.ts";
-import { MAX_GROUPS } from "#base/language/jobspec/validate/size.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { View } from "#base/state/table.ts";
@@ -18,7 +17,6 @@ export interface Intake {
 export function takeJob(view: View, sent: Job | null, namespace: string): Intake {
   if (sent === null) throw new HttpError(400, "Job must be specified");
   if (sent.ID.trim() === "") throw new HttpError(400, "Job ID hasn't been provided");
-  if (sent.TaskGroups.length > MAX_GROUPS) throw new HttpError(400, errorList(checkJob(sent).errors));
   const explicit = namespace === "" || namespace === "*" ? "" : namespace;
   if (explicit !== "" && sent.Namespace !== "" && sent.Namespace !== explicit) {
     throw new HttpError(400, `Job namespace "${sent.Namespace}" does not match the request's "${explicit}"`);

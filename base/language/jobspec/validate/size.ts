@@ -1,9 +1,6 @@
-import type { Job } from "#base/protocol/job.ts";
+import { MAX_TASKS, type Job } from "#base/protocol/job.ts";
 import type { Report } from "./report.ts";
 
-/** Groups of one job: each costs every turn of the scheduler that looks at it. */
-export const MAX_GROUPS = 500;
-const MAX_TASKS = 1000;
 /** Lists and objects inside each other, in what drivers and autoscalers read. */
 export const MAX_DEPTH = 64;
 /** As JSON: a row of the store may be a little larger. */
@@ -12,13 +9,6 @@ export const MAX_STORED_BYTES = 1_300_000;
 /** False: the job is too large to be looked at more closely. */
 export function checkSize(job: Job, report: Report): boolean {
   const tasks = job.TaskGroups.reduce((sum, group) => sum + group.Tasks.length, 0);
-  if (job.TaskGroups.length > MAX_GROUPS) {
-    report.error(
-      `the job has ${job.TaskGroups.length} groups; at most ${MAX_GROUPS} are possible`,
-      "make several jobs of it",
-    );
-    return false;
-  }
   if (tasks > MAX_TASKS) {
     report.error(`the job has ${tasks} tasks; at most ${MAX_TASKS} are possible`, "make several jobs of it");
     return false;

@@ -420,7 +420,19 @@ test("too much of anything is refused before it is looked at", (t) => {
   const verdicts = (changed: Partial<typeof base>) =>
     validateJob({ ...base, ...changed }).errors.map(({ message }) => message);
   const many = Array.from({ length: 501 }, (_, at) => ({ ...group!, Name: `g${at}` }));
-  t.deepEqual(verdicts({ TaskGroups: many }), ["the job has 501 groups; at most 500 are possible"]);
+  const text = JSON.stringify({ ...base, TaskGroups: many });
+  const read = parseJobJson(text);
+  t.deepEqual(read.ok ? [] : read.diagnostics.map(({ message }) => message), [
+    "TaskGroups: at most 500 groups are possible",
+  ]);
+  const hcl = Array.from({ length: 501 }, (_, at) => `group "g${at}" {\ntask "t" { driver = "x" }\n}\n`).join("");
+  t.throws(() => job(`job "x" {\n${hcl}}`), { message: /TaskGroups: at most 500 groups are possible/ });
+  const tasks = Array.from({ length: 3 }, (_, at) => ({
+    ...group!,
+    Name: `g${at}`,
+    Tasks: Array.from({ length: 400 }, () => group!.Tasks[0]!),
+  }));
+  t.deepEqual(verdicts({ TaskGroups: tasks }), ["the job has 1200 tasks; at most 1000 are possible"]);
   let deep: unknown = 1;
   for (let depth = 0; depth < 50_000; depth++) deep = [deep];
   const nested = { ...group!, Tasks: group!.Tasks.map((task) => ({ ...task, Config: { deep } })) };
