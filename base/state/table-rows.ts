@@ -59,6 +59,11 @@ export class TableRows<T> implements TableView<T> {
     ]);
   }
 
+  *each(): Generator<Row<T>, void, void> {
+    for (const { rows } of this.#namespaces.values()) yield* rows.values();
+    for (const arriving of this.#arriving) for (const row of arriving.each()) if (!this.#has(row)) yield row;
+  }
+
   by(index: string, key: string): Iterable<Row<T>> {
     const own = this.#by(index, key);
     return this.#arriving.length === 0 ? own : this.#byAll(own, index, key);

@@ -43,6 +43,8 @@ export interface TableView<T> {
   get(namespace: string, id: string): Row<T> | undefined;
   /** In ascending order of namespace, id. `namespace` undefined: all of them. */
   list(namespace?: string, idPrefix?: string): Iterable<Row<T>>;
+  /** All rows in no order; may be continued in a later turn, and then misses some that came or went in between. */
+  each(): Iterable<Row<T>>;
   by(index: string, key: string): Iterable<Row<T>>;
   /** How many rows {@link by} gives, counting at most those that are moving in twice. */
   count(index: string, key: string): number;

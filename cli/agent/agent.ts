@@ -16,6 +16,7 @@ import { agentFacts } from "./facts.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { listen } from "./listeners.ts";
 import { monitorLog } from "./monitor.ts";
+import { serverSettings } from "./server-settings.ts";
 import { openState } from "./open-state.ts";
 import { nameListener } from "./taken-address.ts";
 import { aclSettings, keyringSettings } from "./security-settings.ts";
@@ -62,7 +63,14 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
   const keyring = new Keyring({ env, store, view, folder: folder.keyring, makeRsaKey, ...keyringSettings(config) });
   await keyring.start();
   lifecycle.add("the keyring", () => keyring.stop());
-  const server = createSchedulerServer({ env, store, view, keyring, acl: aclSettings(config, folder) });
+  const server = createSchedulerServer({
+    env,
+    store,
+    view,
+    keyring,
+    acl: aclSettings(config, folder),
+    settings: serverSettings(config),
+  });
   const taskApi = new TaskApi(env);
   lifecycle.add("the tasks' API sockets", () => taskApi.stop());
   const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi };

@@ -24,6 +24,9 @@ class ClientNode {
   readonly #machine: Machine;
   readonly #link: ServerLink;
   readonly #statuses = new Map<string, AllocClientStatus>();
+  /** The deployment each allocation's health is found for, or was. */
+  readonly #judged = new Map<string, string>();
+  readonly #health = new Map<string, { readonly Healthy: boolean; readonly Timestamp: number }>();
 
   constructor(machine: Machine, link: ServerLink) {
     this.#machine = machine;
@@ -78,13 +81,32 @@ class ClientNode {
     }
   }
 
-  #look({ alloc, ended }: ClientAlloc): void {
+  #look({ alloc, job, ended }: ClientAlloc): void {
     const { env } = this.#machine;
     const status = this.#statuses.get(alloc.ID);
     if (ended === true) return;
     if (alloc.DesiredStatus === "run" && !alloc.Lost) {
+      // The servers lost sight of it, and hear that it goes on.
+      if (status === "running" && alloc.AllocStates?.at(-1)?.Value === "unknown") void this.#report(alloc.ID, status);
+      if (status === "running") this.#judge(alloc, job.Meta["flaky"] === "true");
       if (status === undefined) this.#become(alloc.ID, env.random.float() < FAILS ? "failed" : "running");
     } else if (status !== "complete" && status !== "failed") this.#become(alloc.ID, "complete");
+  }
+
+  /** Health is found after a while; flaky jobs often have none. */
+  #judge({ ID, DeploymentID }: ClientAlloc["alloc"], flaky: boolean): void {
+    const { env } = this.#machine;
+    if (DeploymentID === "" || this.#judged.get(ID) === DeploymentID) return;
+    this.#judged.set(ID, DeploymentID);
+    this.#health.delete(ID);
+    // Decided once: the same after a restart.
+    const Healthy = !flaky || Number.parseInt(ID.slice(0, 2), 16) % 2 === 0;
+    void sleep(env.clock, 1000 + env.random.float() * 3000).then(() => {
+      const status = this.#statuses.get(ID);
+      if (this.#judged.get(ID) !== DeploymentID || status !== "running") return;
+      this.#health.set(ID, { Healthy, Timestamp: nowNs(env.clock) });
+      return this.#report(ID, status);
+    });
   }
 
   #become(id: string, status: AllocClientStatus): void {
@@ -114,7 +136,14 @@ class ClientNode {
       // What came later reports itself.
       if (this.#statuses.get(id) !== status) return;
       try {
-        const fields = { AllocID: id, NodeID: name, ClientStatus: status, ModifyTime: nowNs(env.clock) };
+        const fields = {
+          AllocID: id,
+          NodeID: name,
+          ClientStatus: status,
+          DeploymentStatus: this.#health.get(id) ?? null,
+          DeploymentID: this.#judged.get(id) ?? "",
+          ModifyTime: nowNs(env.clock),
+        };
         await this.#link.report([v.parse(AllocReportSchema, fields)]);
         return;
       } catch (thrown) {

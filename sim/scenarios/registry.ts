@@ -1,6 +1,6 @@
 import type { Scenario } from "../scenario.ts";
 import { messages } from "./messages.ts";
-import { controlPath, scheduler } from "./scheduler.ts";
+import { controlPath, lifecycle, scheduler } from "./scheduler.ts";
 import { storeCrash } from "./store-crash.ts";
 
-export const scenarios: readonly Scenario[] = [storeCrash, messages, scheduler, controlPath];
+export const scenarios: readonly Scenario[] = [storeCrash, messages, scheduler, lifecycle, controlPath];

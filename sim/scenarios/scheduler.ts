@@ -1,16 +1,17 @@
 import { assert } from "#base/env/assert.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { openJournal } from "#base/state/memory/journal.ts";
-import { allocs, nodes } from "#base/state/tables.ts";
-import { isTerminalClientStatus } from "#base/protocol/alloc.ts";
+import { allocs, deployments, nodes } from "#base/state/tables.ts";
 import { keyOf, ROOT } from "#base/protocol/keys.ts";
 import { followView } from "#base/state/view.ts";
 import type { Store } from "#base/state/store.ts";
+import { clientStatus, isTerminal } from "#daemons/scheduler/server/alloc-state.ts";
 import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
 import type { SchedulerServer } from "#daemons/scheduler/server/server.ts";
 import { schedulerTables } from "#daemons/scheduler/server/tables.ts";
 import { NodeCapacity } from "../checkers/node-capacity.ts";
 import { OneAllocPerName } from "../checkers/one-alloc-per-name.ts";
+import { Rollout } from "../checkers/rollout.ts";
 import { ViewEqualsStore } from "../checkers/view-equals-store.ts";
 import { drawFaults, FaultInjector } from "../faults.ts";
 import type { Machine } from "../machine/node.ts";
@@ -19,7 +20,7 @@ import type { World } from "../world.ts";
 import { runAgentNode } from "./agent-node.ts";
 import { runClientNode } from "./client-node.ts";
 import { serveLink } from "./link-exchange.ts";
-import { simJob } from "./workload.ts";
+import { KINDS, simJob } from "./workload.ts";
 import type { Wish } from "./workload.ts";
 
 const CLIENTS = ["client-1", "client-2", "client-3"];
@@ -42,8 +43,19 @@ export const controlPath: Scenario = {
   run: (world) => runCluster(world, runAgentNode),
 };
 
-async function runCluster(world: World, boot: (machine: Machine, server: string) => Promise<void>): Promise<void> {
-  const run = new SchedulerRun(world);
+/** Rolling updates, canaries, nodes that are waited for and nodes that are drained, of jobs that change all the while. */
+export const lifecycle: Scenario = {
+  name: "lifecycle",
+  title: "updates, drains and nodes out of reach come to an end",
+  run: (world) => runCluster(world, runClientNode, { eventful: true }),
+};
+
+async function runCluster(
+  world: World,
+  boot: (machine: Machine, server: string) => Promise<void>,
+  { eventful }: { readonly eventful: boolean } = { eventful: false },
+): Promise<void> {
+  const run = new SchedulerRun(world, eventful);
   const server = world.addNode("server", (machine) => run.bootServer(machine));
   const clients = CLIENTS.map((name) =>
     world.addNode(name, (machine) => boot(machine, `http://server:${SERVER_PORT}`)),
@@ -56,7 +68,14 @@ async function runCluster(world: World, boot: (machine: Machine, server: string)
     const id = random.pick(JOBS) ?? "app-1";
     const count = Math.floor(random.between(0, 6));
     const flaky = random.chance(0.3);
-    world.at(at, `user wants ${count} of ${id}${flaky ? ", which fails" : ""}`, () => run.want({ id, count, flaky }));
+    const more = eventful ? { kind: random.pick(KINDS) ?? "rolling", release: random.chance(0.5) ? at : 0 } : {};
+    world.at(at, `user wants ${count} of ${id}${flaky ? ", which fails" : ""}`, () =>
+      run.want({ id, count, flaky, ...more }),
+    );
+    if (!eventful || !random.chance(0.3)) continue;
+    const client = random.pick(CLIENTS) ?? "client-1";
+    const drains = random.chance(0.6);
+    world.at(at + 500, `user ${drains ? "drains" : "undrains"} ${client}`, () => run.drain(client, drains));
   }
   await world.advance(FAULTY_MS);
   faults.heal();
@@ -78,10 +97,14 @@ class SchedulerRun {
   /** What the user asked for last, acknowledged or not: asked again until the server took it. */
   readonly #wanted = new Map<string, Wish>();
   readonly #taken = new Set<Wish>();
+  readonly #rollout = new Rollout();
+  readonly #eventful: boolean;
+  readonly #drains = new Map<string, boolean>();
   #running: Running | undefined;
 
-  constructor(world: World) {
-    world.addCheckers(this.#capacity, this.#names, this.#view);
+  constructor(world: World, eventful: boolean) {
+    this.#eventful = eventful;
+    world.addCheckers(this.#capacity, this.#names, this.#view, this.#rollout);
   }
 
   async bootServer(machine: Machine): Promise<void> {
@@ -104,14 +127,21 @@ class SchedulerRun {
     this.#wanted.set(wish.id, wish);
   }
 
-  /** From now on every job is of the kind that stays up. */
+  /** Asked again until the server took it. */
+  drain(client: string, drains: boolean): void {
+    this.#drains.set(client, drains);
+  }
+
+  /** From now on every job is of the kind that stays up, and every node takes allocations. */
   settle(): void {
-    for (const wish of this.#wanted.values()) this.want({ ...wish, flaky: false });
+    if (this.#eventful) for (const client of CLIENTS) this.drain(client, false);
+    for (const wish of this.#wanted.values()) this.want({ ...wish, flaky: false, release: (wish.release ?? 0) + 1 });
   }
 
   converged(): boolean {
     const { server } = this.#running ?? {};
-    return server !== undefined && [...this.#wanted].every(([id, { count }]) => this.#runningOf(server, id) === count);
+    if (server === undefined || this.#drains.size > 0) return false;
+    return [...this.#wanted].every(([id, { count }]) => this.#runningOf(server, id) === count);
   }
 
   describe(): string {
@@ -146,7 +176,31 @@ class SchedulerRun {
     for (const wish of this.#wanted.values()) {
       if (!this.#taken.has(wish)) void this.#register(machine, server, wish);
     }
+    for (const [client, drains] of this.#drains) void this.#setDrain(machine, server, { client, drains });
     env.clock.after(1000, () => this.#pursue(machine, server));
+  }
+
+  async #setDrain(
+    { env }: Machine,
+    server: SchedulerServer,
+    { client, drains }: { readonly client: string; readonly drains: boolean },
+  ): Promise<void> {
+    const nowMs = env.clock.nowMs();
+    const strategy = {
+      Deadline: 20e9,
+      IgnoreSystemJobs: false,
+      StartedAt: new Date(nowMs).toISOString(),
+      ForceDeadline: new Date(nowMs + 20_000).toISOString(),
+    };
+    try {
+      const options = { markEligible: true, meta: {} };
+      const done = await server.nodes.setDrain(client, drains ? strategy : null, options);
+      // A node that never came has nothing to be drained.
+      const over = done.ok || (done.error.code === "not_found" && drains);
+      if (over && this.#drains.get(client) === drains) this.#drains.delete(client);
+    } catch (thrown) {
+      env.log.warn("drain failed", { error: String(thrown) });
+    }
   }
 
   async #register({ env }: Machine, server: SchedulerServer, wish: Wish): Promise<void> {
@@ -162,19 +216,22 @@ class SchedulerRun {
   #runningOf(server: SchedulerServer, id: string): number {
     return server.context.state
       .jobAllocs("default", id)
-      .filter(({ alloc, report }) => alloc.DesiredStatus === "run" && report?.ClientStatus === "running").length;
+      .filter((known) => known.alloc.DesiredStatus === "run" && clientStatus(known) === "running").length;
   }
 
   #check(server: SchedulerServer): void {
     const { state } = server.context;
     const known = JOBS.flatMap((id) => state.jobAllocs("default", id));
-    const live = known
-      .filter(({ alloc, report }) => {
-        const ended = report !== undefined && isTerminalClientStatus(report.ClientStatus);
-        return alloc.DesiredStatus === "run" && !alloc.Lost && !ended;
-      })
-      .map(({ alloc }) => alloc);
-    this.#names.compare(live);
+    const wanted = known.filter((each) => !isTerminal(each));
+    const live = wanted.map(({ alloc }) => alloc);
+    // Beside canaries, and beside what nobody can see, another of the name may run.
+    const seen = wanted.filter((each) => !each.alloc.Canary && clientStatus(each) !== "unknown");
+    for (const same of Map.groupBy(seen, ({ alloc }) => alloc.JobVersion).values()) {
+      this.#names.compare(same.map(({ alloc }) => alloc));
+    }
+    for (const { value } of state.view.table(deployments).list()) {
+      this.#rollout.compare(value, state.deploymentAllocs(value.ID), known);
+    }
     for (const { value: node } of state.view.table(nodes).list()) {
       this.#capacity.compare(
         node,

@@ -11,10 +11,29 @@ export interface Wish {
   readonly count: number;
   /** Its tasks fail after a few seconds. */
   readonly flaky: boolean;
+  /** Default: a service that is replaced at once. */
+  readonly kind?: Kind;
+  /** Another one makes it another version, which only new tasks can follow. */
+  readonly release?: number;
 }
 
+/** How a job is rolled out, and what becomes of it while its node is away. */
+export type Kind = "rolling" | "canary" | "waited-for" | "left-alone";
+export const KINDS: readonly Kind[] = ["rolling", "canary", "waited-for", "left-alone"];
+
+const UPDATE = { MaxParallel: 1, HealthCheck: "checks", MinHealthyTime: 1e9, HealthyDeadline: 60e9 };
+const UPDATES: Readonly<Record<Kind, Record<string, unknown>>> = {
+  rolling: { Update: { ...UPDATE, MaxParallel: 2, ProgressDeadline: 120e9, AutoRevert: true } },
+  canary: { Update: { ...UPDATE, ProgressDeadline: 120e9, Canary: 1, AutoPromote: true } },
+  "waited-for": { Disconnect: { LostAfter: 30e9, Replace: true, Reconcile: "best_score" } },
+  "left-alone": {
+    Update: { ...UPDATE, ProgressDeadline: 0 },
+    Disconnect: { LostAfter: 60e9, Replace: true, Reconcile: "keep_original" },
+  },
+};
+
 /** A service whose instances each take a fifth of a {@link simNode} and a port of its own. */
-export function simJob({ id, count, flaky }: Wish): Job {
+export function simJob({ id, count, flaky, kind, release = 0 }: Wish): Job {
   return v.parse(JobSchema, {
     ID: id,
     Name: id,
@@ -24,8 +43,10 @@ export function simJob({ id, count, flaky }: Wish): Job {
     Priority: 50,
     Datacenters: ["*"],
     NodePool: "default",
+    Meta: flaky ? { flaky: "true" } : {},
     TaskGroups: [
       {
+        ...(kind === undefined ? {} : UPDATES[kind]),
         Name: "web",
         Count: count,
         EphemeralDisk: { Sticky: false, Migrate: false, SizeMB: 10 },
@@ -44,6 +65,7 @@ export function simJob({ id, count, flaky }: Wish): Job {
             Name: "main",
             Driver: "mock_driver",
             Config: flaky ? FLAKY : STEADY,
+            Env: release === 0 ? {} : { release: String(release) },
             Resources: { CPU: 200, MemoryMB: 200 },
           },
         ],

@@ -19,38 +19,23 @@ import {
 import { isClientTerminal, type KnownAlloc } from "./alloc-state.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { isTemplate } from "./job-endpoint.ts";
+import type { GcAges } from "./settings.ts";
 import { standingOf } from "./job-status.ts";
-import { isActive } from "./reconcile/sort-allocs.ts";
+import { STRIDE, type Steps } from "./schedule/steps.ts";
+import { isActive } from "./reconcile/standing.ts";
 
-/** How long what is over stays readable, in nanoseconds. */
-export interface GcAges {
-  readonly evalNs: number;
-  readonly deploymentNs: number;
-  readonly jobNs: number;
-  readonly nodeNs: number;
-}
-
-const HOUR_NS = 3600e9;
-
-/** https://developer.hashicorp.com/nomad/docs/configuration/server */
-export const DEFAULT_GC_AGES: GcAges = {
-  evalNs: HOUR_NS,
-  deploymentNs: HOUR_NS,
-  jobNs: 4 * HOUR_NS,
-  nodeNs: 24 * HOUR_NS,
-};
 /** Collects whatever is over. */
-export const GC_NOW: GcAges = { evalNs: 0, deploymentNs: 0, jobNs: 0, nodeNs: 0 };
+export const GC_NOW: GcAges = { evalNs: 0, batchEvalNs: 0, deploymentNs: 0, jobNs: 0, nodeNs: 0 };
 
-/** The deletes of one collection. A pure function of the state. */
-export function collect(state: ClusterState, ages: GcAges, nowNs: number): Op[] {
+/** The deletes of one collection. A function of the state, to be interrupted where it yields. */
+export function* collect(state: ClusterState, ages: GcAges, nowNs: number): Steps<Op[]> {
   const collection: Collection = { state, ages, nowNs, ops: [], goneAllocs: new Set(), goneJobs: new Set() };
-  collectJobs(collection);
-  collectAllocs(collection);
-  collectEvals(collection);
-  collectDeployments(collection);
-  collectVersions(collection);
-  collectNodes(collection);
+  yield* collectJobs(collection);
+  yield* collectAllocs(collection);
+  yield* collectEvals(collection);
+  yield* collectDeployments(collection);
+  yield* collectVersions(collection);
+  yield* collectNodes(collection);
   return collection.ops;
 }
 
@@ -64,13 +49,17 @@ interface Collection {
 }
 
 /** Jobs that are stopped, or batch work that is done, with everything of theirs ended. */
-function collectJobs({ state, ages, nowNs, ops, goneJobs }: Collection): void {
-  for (const row of state.view.table(jobs).list()) {
+function* collectJobs({ state, ages, nowNs, ops, goneJobs }: Collection): Steps<void> {
+  for (const row of strided(state.view.table(jobs).each())) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
     const over = row.value.Stop || (isBatch(row.value) && !isTemplate(row.value));
     if (!over || standingOf(state, row).status !== "dead") continue;
     const known = state.jobAllocs(row.namespace, row.id);
     const ends = known.map(({ alloc, report }) => Math.max(alloc.ModifyTime, report?.ModifyTime ?? 0));
-    if (Math.max(row.value.SubmitTime, ...ends) > nowNs - ages.jobNs) continue;
+    if (ends.reduce((last, end) => Math.max(last, end), row.value.SubmitTime) > nowNs - ages.jobNs) continue;
     if (known.some((each) => !isClientTerminal(each)) || hasOpenEval(state, row)) continue;
     goneJobs.add(`${row.namespace}/${row.id}`);
     ops.push(remove(jobs, row.namespace, row.id));
@@ -81,15 +70,21 @@ function collectJobs({ state, ages, nowNs, ops, goneJobs }: Collection): void {
 }
 
 /** Ended, and nobody counts on them: told to stop, replaced, or their job is gone. */
-function collectAllocs({ state, ages, nowNs, ops, goneAllocs, goneJobs }: Collection): void {
-  for (const row of state.view.table(allocs).list()) {
+function* collectAllocs({ state, ages, nowNs, ops, goneAllocs, goneJobs }: Collection): Steps<void> {
+  for (const row of strided(state.view.table(allocs).each())) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
     const known = state.known(row);
     const { alloc, report } = known;
     if (!isClientTerminal(known)) continue;
     const jobGone = goneJobs.has(`${row.namespace}/${alloc.JobID}`);
     if (!jobGone) {
-      if (Math.max(alloc.ModifyTime, report?.ModifyTime ?? 0) > nowNs - ages.evalNs) continue;
-      if (!isSuperseded(known) && state.job(row.namespace, alloc.JobID) !== undefined) continue;
+      const job = state.job(row.namespace, alloc.JobID)?.value;
+      const ageNs = job !== undefined && isBatch(job) ? ages.batchEvalNs : ages.evalNs;
+      if (Math.max(alloc.ModifyTime, report?.ModifyTime ?? 0) > nowNs - ageNs) continue;
+      if (!isSuperseded(known) && job !== undefined) continue;
     }
     goneAllocs.add(row.id);
     ops.push(remove(allocs, row.namespace, row.id));
@@ -104,12 +99,17 @@ function isSuperseded({ alloc }: KnownAlloc): boolean {
   return alloc.DesiredStatus !== "run" || alloc.NextAllocation !== "";
 }
 
-function collectEvals({ state, ages, nowNs, ops, goneAllocs, goneJobs }: Collection): void {
-  for (const row of state.view.table(evals).list()) {
+function* collectEvals({ state, ages, nowNs, ops, goneAllocs, goneJobs }: Collection): Steps<void> {
+  for (const row of strided(state.view.table(evals).each())) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
     const { value } = row;
     if (value.Status === "pending" || value.Status === "blocked") continue;
     const jobGone = goneJobs.has(`${row.namespace}/${value.JobID}`);
-    if (!jobGone && value.ModifyTime > nowNs - ages.evalNs) continue;
+    const ageNs = isBatch(value) ? ages.batchEvalNs : ages.evalNs;
+    if (!jobGone && value.ModifyTime > nowNs - ageNs) continue;
     if ([...state.view.table(allocs).by("eval", row.id)].some(({ id }) => !goneAllocs.has(id))) continue;
     // The newest one says how many of a living job are still queued.
     const living = !jobGone && state.job(row.namespace, value.JobID) !== undefined;
@@ -119,8 +119,12 @@ function collectEvals({ state, ages, nowNs, ops, goneAllocs, goneJobs }: Collect
   }
 }
 
-function collectDeployments({ state, ages, nowNs, ops, goneJobs }: Collection): void {
-  for (const row of state.view.table(deployments).list()) {
+function* collectDeployments({ state, ages, nowNs, ops, goneJobs }: Collection): Steps<void> {
+  for (const row of strided(state.view.table(deployments).each())) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
     const { value } = row;
     if (isActive(value.Status)) continue;
     if (!goneJobs.has(`${row.namespace}/${value.JobID}`)) {
@@ -133,8 +137,12 @@ function collectDeployments({ state, ages, nowNs, ops, goneJobs }: Collection): 
 }
 
 /** Versions of jobs that are gone (or were, before one of the same name came), once no allocation needs them any more. */
-function collectVersions({ state, ops, goneAllocs, goneJobs }: Collection): void {
-  for (const row of state.view.table(jobVersions).list()) {
+function* collectVersions({ state, ops, goneAllocs, goneJobs }: Collection): Steps<void> {
+  for (const row of strided(state.view.table(jobVersions).each())) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
     const { Namespace, ID, Version } = row.value;
     const job = state.job(Namespace, ID);
     if (job !== undefined && row.createIndex >= job.createIndex && !goneJobs.has(`${Namespace}/${ID}`)) continue;
@@ -147,15 +155,30 @@ function collectVersions({ state, ops, goneAllocs, goneJobs }: Collection): void
   }
 }
 
-function collectNodes({ state, ages, nowNs, ops, goneAllocs }: Collection): void {
-  for (const { id, value } of state.view.table(nodeStates).list()) {
+function* collectNodes({ state, ages, nowNs, ops, goneAllocs }: Collection): Steps<void> {
+  for (const row of strided(state.view.table(nodeStates).each())) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
+    const { id, value } = row;
     if (value.Status !== "down" || value.StatusUpdatedAt * 1e9 > nowNs - ages.nodeNs) continue;
     if (state.nodeAllocs(id).some(({ alloc }) => !goneAllocs.has(alloc.ID))) continue;
     ops.push(remove(nodes, GLOBAL, id), remove(nodeStates, GLOBAL, id));
   }
 }
 
-function isBatch({ Type }: Job): boolean {
+/** The items, and an undefined one now and then: a place to yield. */
+function* strided<T>(items: Iterable<T>): Generator<T | undefined, void, void> {
+  let seen = 0;
+  for (const item of items) {
+    if (seen % STRIDE === 0) yield undefined;
+    seen += 1;
+    yield item;
+  }
+}
+
+function isBatch({ Type }: Pick<Job, "Type">): boolean {
   return Type === "batch" || Type === "sysbatch";
 }
 

@@ -1,11 +1,20 @@
-/** Shortest time between a node's heartbeats. */
-export const MIN_TTL_MS = 10_000;
-/** Heartbeats of the whole cluster per second that the TTL aims at. */
-export const MAX_HEARTBEATS_PER_SECOND = 50;
-/** A heartbeat may be this late. */
-export const GRACE_MS = 10_000;
-/** After a new leader took over, nodes have this long to find it. */
-export const FAILOVER_TTL_MS = 300_000;
+export interface HeartbeatSettings {
+  /** Shortest time between a node's heartbeats. */
+  readonly minTtlMs: number;
+  /** Heartbeats of the whole cluster per second that the TTL aims at. */
+  readonly maxPerSecond: number;
+  /** A heartbeat may be this late. */
+  readonly graceMs: number;
+  /** After a new leader took over, nodes have this long to find it. */
+  readonly failoverTtlMs: number;
+}
+
+export const DEFAULT_HEARTBEAT: HeartbeatSettings = {
+  minTtlMs: 10_000,
+  maxPerSecond: 50,
+  graceMs: 10_000,
+  failoverTtlMs: 300_000,
+};
 
 /**
  * When each node was due last. In memory only: a heartbeat writes nothing. Holds no clock: the caller says what time
@@ -14,6 +23,11 @@ export const FAILOVER_TTL_MS = 300_000;
  */
 export class Heartbeats {
   readonly #deadlines = new Map<string, number>();
+  readonly #settings: HeartbeatSettings;
+
+  constructor(settings: HeartbeatSettings = DEFAULT_HEARTBEAT) {
+    this.#settings = settings;
+  }
 
   get size(): number {
     return this.#deadlines.size;
@@ -25,15 +39,16 @@ export class Heartbeats {
 
   /** Starts or renews; `spread` in [0, 1) keeps nodes from coming all at once. Returns the TTL to tell the node. */
   renew(nodeId: string, nowMs: number, spread: number): number {
-    const base = Math.max(MIN_TTL_MS, (this.#deadlines.size / MAX_HEARTBEATS_PER_SECOND) * 1000);
+    const { minTtlMs, maxPerSecond, graceMs } = this.#settings;
+    const base = Math.max(minTtlMs, (this.#deadlines.size / maxPerSecond) * 1000);
     const ttlMs = Math.round(base * (1 + spread));
-    this.#deadlines.set(nodeId, nowMs + ttlMs + GRACE_MS);
+    this.#deadlines.set(nodeId, nowMs + ttlMs + graceMs);
     return ttlMs;
   }
 
   /** For nodes this server has only read about. */
   awaitFirst(nodeId: string, nowMs: number): void {
-    if (!this.#deadlines.has(nodeId)) this.#deadlines.set(nodeId, nowMs + FAILOVER_TTL_MS);
+    if (!this.#deadlines.has(nodeId)) this.#deadlines.set(nodeId, nowMs + this.#settings.failoverTtlMs);
   }
 
   /** For nodes that missed their time and are waited for all the same. */

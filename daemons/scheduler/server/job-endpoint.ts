@@ -10,14 +10,13 @@ import type { JobSubmission } from "#base/protocol/job-submission.ts";
 import { forceReschedule } from "./alloc-endpoint.ts";
 import { jobVersionId } from "./cluster-state.ts";
 import { sameSpecification } from "./job-specification.ts";
-import { isActive } from "./reconcile/sort-allocs.ts";
+import { isActive } from "./reconcile/standing.ts";
 import { judgeScale, type ScaleRequest } from "./scaling/judge-scale.ts";
 import { keepEvent } from "./scaling/scaling-events.ts";
 import { namespaceGuard } from "./tenancy/namespace.ts";
+import { DEFAULT_SETTINGS, type ServerSettings } from "./settings.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
 
-/** Versions of a job that are kept; the oldest unstable go first. */
-export const MAX_JOB_VERSIONS = 6;
 /** A write that lost a race against another of the same job is made again this often. */
 const WRITE_ATTEMPTS = 5;
 
@@ -42,9 +41,11 @@ export interface JobAnswer {
 /** What users do to jobs: each a transaction of the job, its version and an evaluation. */
 export class JobEndpoint {
   readonly #context: ServerContext;
+  readonly #settings: Pick<ServerSettings, "trackedVersions">;
 
-  constructor(context: ServerContext) {
+  constructor(context: ServerContext, settings: Pick<ServerSettings, "trackedVersions"> = DEFAULT_SETTINGS) {
     this.#context = context;
+    this.#settings = settings;
   }
 
   /** `job` is canonical and valid. An unchanged job keeps its version and is evaluated again. */
@@ -243,7 +244,7 @@ export class JobEndpoint {
       .jobVersions(job.Namespace, job.ID)
       .filter(({ value }) => value.Version !== job.Version && value.VersionTag === null);
     const running = new Set(state.jobAllocRows(job.Namespace, job.ID).map(({ value }) => value.JobVersion));
-    const surplus = old.length + 1 - MAX_JOB_VERSIONS;
+    const surplus = old.length + 1 - this.#settings.trackedVersions;
     const lastStable = old.findLast(({ value }) => value.Stable)?.value.Version;
     return old
       .filter(({ value }) => !running.has(value.Version) && value.Version !== lastStable)

@@ -58,6 +58,13 @@ async function allocsOf({ context, watch }: LocalLinkDeps, request: AllocsReques
   return { index: state.index, allocs: found };
 }
 
+/** A verdict stays: a node that forgot it in a power cut would have others wait for it again. */
+function verdictOf(before: AllocReport | undefined, now: AllocReport): Partial<AllocReport> {
+  if (before === undefined || now.DeploymentStatus !== null || before.DeploymentStatus === null) return {};
+  const { DeploymentStatus, DeploymentID } = before;
+  return now.DeploymentID === "" || now.DeploymentID === DeploymentID ? { DeploymentStatus, DeploymentID } : {};
+}
+
 /** Why its job is to be looked at again, if it is. */
 function triggerOf(alloc: Alloc, before: AllocReport | undefined, now: AllocReport): EvalTrigger | undefined {
   if (alloc.DesiredStatus !== "run") return undefined;
@@ -82,7 +89,8 @@ async function report(context: ServerContext, reports: readonly AllocReport[]): 
     // It may have been replaced already. A node that forgot the end says something else after a power cut.
     if (hasEnded(known) && !hasEnded(each)) continue;
     const UnknownSince = unknownSince(row.value) ?? 0;
-    ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, { ...each, UnknownSince }));
+    const told = { ...each, ...verdictOf(known, each), UnknownSince };
+    ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, told));
     const trigger = triggerOf(row.value, known, { ...each, UnknownSince });
     const job = state.job(row.namespace, row.value.JobID)?.value;
     if (trigger === undefined || job === undefined || job.Stop) continue;

@@ -32,6 +32,7 @@ import type { ServerContext } from "./server-context.ts";
 import { NamespaceEndpoint } from "./tenancy/namespace-endpoint.ts";
 import { NodePoolEndpoint } from "./tenancy/node-pool-endpoint.ts";
 import { ServiceCatalog } from "./service-catalog.ts";
+import { DEFAULT_SETTINGS, type ServerSettings } from "./settings.ts";
 import { TableSync } from "./table-sync.ts";
 import { LockKeeper } from "./variables/lock-keeper.ts";
 import { VariableEndpoint } from "./variables/variable-endpoint.ts";
@@ -52,6 +53,7 @@ export interface SchedulerServerDeps {
   readonly keyring?: Keyring;
   /** Default: access is not controlled. */
   readonly acl?: AclSettings;
+  readonly settings?: ServerSettings;
 }
 
 /** The servers' side of the scheduler: decides what runs where, and writes it down. */
@@ -176,6 +178,7 @@ function statsOf({ broker, blocked, heartbeats }: ReturnType<typeof assemble>): 
 
 /** Makes all parts and hands each what it works with. */
 function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServerDeps) {
+  const settings = deps.settings ?? DEFAULT_SETTINGS;
   const { clock, random } = env;
   const log = env.log.child("scheduler");
   const state = new ClusterState(view);
@@ -186,8 +189,8 @@ function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServ
   const sync = new TableSync(state, table);
   const broker = new Broker();
   const blocked = new BlockedEvals();
-  const heartbeats = new Heartbeats();
-  const jobs = new JobEndpoint(context);
+  const heartbeats = new Heartbeats(settings.heartbeat);
+  const jobs = new JobEndpoint(context, settings);
   const nodes = new NodeEndpoint(context);
   const deployments = new DeploymentEndpoint(context, jobs);
   const restore = (touched: readonly Alloc[]): void => sync.restore(touched);
@@ -205,7 +208,7 @@ function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServ
     deployments,
     configuration,
     acl: new Acl(context, deps.acl),
-    collector: new Collector(context),
+    collector: new Collector(context, settings),
     events: new EventBuffer(state),
     locks: new LockKeeper(context),
     services: new ServiceCatalog(state),

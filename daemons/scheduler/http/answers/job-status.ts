@@ -7,7 +7,7 @@ import { healthOf } from "../../server/health.ts";
 import { isTemplate } from "../../server/job-endpoint.ts";
 import { standingOf } from "../../server/job-status.ts";
 import { childrenOf } from "../../server/periodic.ts";
-import { isActive } from "../../server/reconcile/sort-allocs.ts";
+import { isActive } from "../../server/reconcile/standing.ts";
 
 /** A job with what a list of jobs draws of it. */
 export function jobStatusAnswer(state: ClusterState, row: Row<Job>) {

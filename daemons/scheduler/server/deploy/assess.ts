@@ -1,6 +1,6 @@
 import type { Deployment, DeploymentState } from "#base/protocol/deployment.ts";
 import { isClientTerminal, type KnownAlloc } from "../alloc-state.ts";
-import { isActive } from "../reconcile/sort-allocs.ts";
+import { isActive } from "../reconcile/standing.ts";
 import { healthOf } from "../health.ts";
 
 export type Verdict =

@@ -8,7 +8,7 @@ import { deployments, jobVersions } from "#base/state/tables.ts";
 import { allocChange, type AllocChange } from "../alloc-change.ts";
 import type { JobEndpoint } from "../job-endpoint.ts";
 import { sameSpecification } from "../job-specification.ts";
-import { isActive } from "../reconcile/sort-allocs.ts";
+import { isActive } from "../reconcile/standing.ts";
 import { runningDescription } from "../schedule/draft-deployment.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "../server-context.ts";
 import { countedGroups, isHealthy } from "./assess.ts";

@@ -3,7 +3,7 @@ import { messageOf } from "#base/env/errors.ts";
 import { StoreError } from "#base/state/store.ts";
 import type { ViewChange } from "#base/state/table.ts";
 import { allocReports, allocs, deployments } from "#base/state/tables.ts";
-import { isActive } from "../reconcile/sort-allocs.ts";
+import { isActive } from "../reconcile/standing.ts";
 import { nowNsOf, type ServerContext } from "../server-context.ts";
 import { assess, countedGroups } from "./assess.ts";
 import type { DeploymentEndpoint } from "./deployment-endpoint.ts";

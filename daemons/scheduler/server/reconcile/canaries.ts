@@ -2,11 +2,14 @@ import type { KnownAlloc } from "../alloc-state.ts";
 import { AllocNames } from "./alloc-names.ts";
 import { STOP_RESCHEDULED } from "./decision.ts";
 import { desiredOf, place, type GroupStep } from "./group-step.ts";
+import { isCanarying } from "./standing.ts";
 import type { Buckets } from "./sort-allocs.ts";
 import { isHalted, isRolling } from "./update-limit.ts";
 
 /** Nothing of the old version may go before somebody promoted the canaries. */
-export function waitsForPromotion({ situation, job, group }: GroupStep, destructive: readonly KnownAlloc[]): boolean {
+export function waitsForPromotion(step: GroupStep, destructive: readonly KnownAlloc[]): boolean {
+  const { situation, job, group } = step;
+  if (isCanarying(step)) return true;
   if (!isRolling(job, group) || (group.Update?.Canary ?? 0) === 0 || destructive.length === 0) return false;
   return !(situation.deployment?.TaskGroups[group.Name]?.Promoted ?? false);
 }
@@ -24,7 +27,13 @@ export function placeCanaries(step: GroupStep, buckets: Buckets, destructive: re
   }
   const there = [...buckets.canaries, ...buckets.failedCanaries.map(({ known }) => known)];
   const taken = new Set(there.map(({ alloc }) => alloc.Name));
-  const names = destructive.map(({ alloc }) => alloc.Name);
+  const leaving = [
+    ...buckets.migrate,
+    ...buckets.lost,
+    ...buckets.reschedule,
+    ...buckets.later.map(({ known }) => known),
+  ];
+  const names = [...destructive, ...leaving].map(({ alloc }) => alloc.Name);
   const candidates = names.filter((name) => !taken.has(name));
   const free = new AllocNames(situation.jobId, group.Name, [...names, ...taken]);
   const missing = Math.max(0, (group.Update?.Canary ?? 0) - there.length);

@@ -1,4 +1,4 @@
-import type { TaskGroup } from "#base/protocol/job.ts";
+import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { DeploymentState } from "#base/protocol/deployment.ts";
 import type { KnownAlloc } from "../alloc-state.ts";
 
@@ -44,6 +44,8 @@ export interface DesiredUpdates {
 export interface Placement {
   readonly name: string;
   readonly group: TaskGroup;
+  /** An older version it is to run, because canaries of the newest are not promoted yet. */
+  readonly olderJob: Job | undefined;
   readonly reason: "new" | "update" | "migrate" | "lost" | "reschedule";
   readonly canary: boolean;
   /** Whom it follows. */

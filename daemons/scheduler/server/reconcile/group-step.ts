@@ -2,6 +2,7 @@ import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { KnownAlloc } from "../alloc-state.ts";
 import { noUpdates, type Decision, type DesiredUpdates, type Placement } from "./decision.ts";
 import type { Buckets } from "./sort-allocs.ts";
+import { isCanarying } from "./standing.ts";
 import type { Situation } from "./situation.ts";
 
 /** One group of a service or batch job while it is reconciled. */
@@ -22,16 +23,26 @@ export interface PlaceOptions {
   readonly canary?: boolean;
 }
 
-export function place({ group, decision }: GroupStep, options: PlaceOptions): void {
-  decision.placements.push({
+export function place(step: GroupStep, options: PlaceOptions): void {
+  const older =
+    options.canary === true || options.reason === "update" ? undefined : olderVersion(step, options.previous);
+  step.decision.placements.push({
     name: options.name ?? options.previous?.alloc.Name ?? "",
-    group,
+    group: older?.group ?? step.group,
+    olderJob: older?.job,
     reason: options.reason,
     canary: options.canary ?? false,
     previous: options.previous,
     stopPrevious: options.stopPrevious,
     nodeId: undefined,
   });
+}
+
+function olderVersion(step: GroupStep, previous: KnownAlloc | undefined): { job: Job; group: TaskGroup } | undefined {
+  if (previous === undefined || previous.alloc.JobVersion === step.job.Version || !isCanarying(step)) return undefined;
+  const job = step.situation.versionOf(previous);
+  const group = job?.TaskGroups.find(({ Name }) => Name === step.group.Name);
+  return job === undefined || group === undefined ? undefined : { job, group };
 }
 
 export function stop(step: GroupStep, known: KnownAlloc, description: string): void {

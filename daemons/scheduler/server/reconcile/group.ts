@@ -15,7 +15,7 @@ import { groupDiff } from "./group-diff.ts";
 import { desiredOf, place, placesFilled, stop, type GroupStep } from "./group-step.ts";
 import { keepsOriginal } from "./reconnect.ts";
 import { sortAllocs, type Buckets } from "./sort-allocs.ts";
-import { trim } from "./trim.ts";
+import { retireNamesakes, trim } from "./trim.ts";
 import { isHalted, isRolling, newDeploymentState, updateLimit } from "./update-limit.ts";
 
 /**
@@ -29,14 +29,17 @@ export function* reconcileGroup(step: GroupStep): Steps<DeploymentState | undefi
   endSurely(step, buckets);
   settleReturns(step, buckets);
   yield;
+  retireNamesakes(step, buckets);
   trim(step, buckets);
   yield;
   const destructive = updateInPlace(step, buckets);
-  if (waitsForPromotion(step, destructive)) placeCanaries(step, buckets, destructive);
+  const waits = waitsForPromotion(step, destructive);
+  if (waits) placeCanaries(step, buckets, destructive);
   else replaceUpdated(step, buckets, destructive);
   yield;
   followUp(step, buckets);
-  yield* placeMissing(step, buckets);
+  // What is more than before comes with the promotion.
+  if (!waits) yield* placeMissing(step, buckets);
   desired.Ignore += buckets.held.length + buckets.later.length;
   const canaries = destructive.length > 0 ? (group.Update?.Canary ?? 0) : 0;
   return isRolling(job, group) && startsVersion(step, destructive.length + desired.InPlaceUpdate)

@@ -2,6 +2,7 @@ import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import { clientStatus, isClientTerminal, unknownSince, type KnownAlloc } from "../alloc-state.ts";
 import { STRIDE, type Steps } from "../schedule/steps.ts";
 import { awayVerdict, isBack, type AwayVerdict } from "./away.ts";
+import { isActive, isCanarying } from "./standing.ts";
 import { rescheduleVerdict } from "./reschedule.ts";
 import type { Situation } from "./situation.ts";
 
@@ -118,9 +119,10 @@ function sortAway(buckets: Buckets, known: KnownAlloc, { situation, group }: At)
 
 function sortEnded(buckets: Buckets, known: KnownAlloc, { situation, job, group }: At): void {
   const { alloc, createIndex } = known;
-  // Replaced already, or of another job or version: its place is free.
-  if (alloc.NextAllocation !== "" || createIndex < situation.jobCreateIndex || alloc.JobVersion !== job.Version) return;
+  // Replaced already, or of another job: its place is free.
+  if (alloc.NextAllocation !== "" || createIndex < situation.jobCreateIndex) return;
   const status = clientStatus(known);
+  if (alloc.JobVersion !== job.Version && !(status === "failed" && isCanarying({ situation, group }))) return;
   if (alloc.Canary) {
     if (status === "failed") sortFailedCanary(buckets, known, { situation, job, group });
     return;
@@ -155,8 +157,4 @@ function sortFailedCanary(buckets: Buckets, known: KnownAlloc, { situation, grou
 
 function activeDeploymentId({ deployment }: Situation): string {
   return deployment !== undefined && isActive(deployment.Status) ? deployment.ID : "-";
-}
-
-export function isActive(status: string): boolean {
-  return ["initializing", "running", "paused", "pending", "blocked", "unblocking"].includes(status);
 }

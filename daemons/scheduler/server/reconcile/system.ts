@@ -93,6 +93,7 @@ function placeOn(
   const placement: Placement = {
     name: at.previous?.alloc.Name ?? allocName(situation.jobId, group.Name, 0),
     group,
+    olderJob: undefined,
     reason: at.previous === undefined ? "new" : "update",
     canary: at.canary ?? false,
     previous: at.previous,

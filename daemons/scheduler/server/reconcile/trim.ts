@@ -28,6 +28,18 @@ export function trim(step: GroupStep, buckets: Buckets): void {
   if (surplus > 0) trimLive(step, buckets, { surplus, job });
 }
 
+/** A promoted canary has taken the place of the old one of its name. */
+export function retireNamesakes(step: GroupStep, buckets: Buckets): void {
+  const isNew = ({ alloc }: KnownAlloc): boolean => alloc.JobVersion === step.job.Version;
+  if (buckets.running.every(isNew)) return;
+  const taken = new Set(buckets.running.filter(isNew).map(({ alloc }) => alloc.Name));
+  const old = buckets.running.filter((known) => !isNew(known) && taken.has(known.alloc.Name));
+  for (const known of old) {
+    buckets.running.splice(buckets.running.indexOf(known), 1);
+    stop(step, known, STOP_NOT_NEEDED);
+  }
+}
+
 function trimLive(step: GroupStep, buckets: Buckets, at: { readonly surplus: number; readonly job: Job }): void {
   const isNew = ({ alloc }: KnownAlloc): boolean => alloc.JobVersion === at.job.Version;
   const newNames = new Set(buckets.running.filter(isNew).map(({ alloc }) => alloc.Name));

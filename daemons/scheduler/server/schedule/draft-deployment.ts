@@ -3,7 +3,7 @@ import type { Job } from "#base/protocol/job.ts";
 import { countedGroups } from "../deploy/assess.ts";
 import type { Decision } from "../reconcile/decision.ts";
 import type { Situation } from "../reconcile/situation.ts";
-import { isActive } from "../reconcile/sort-allocs.ts";
+import { isActive } from "../reconcile/standing.ts";
 import type { PlanDraft } from "./plan-draft.ts";
 import type { ScheduleDeps, ScheduleRequest } from "./request.ts";
 

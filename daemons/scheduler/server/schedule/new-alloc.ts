@@ -16,7 +16,7 @@ export function newAlloc(from: {
   const { step, placement, placed, allocId } = from;
   const { request, job, deployment } = step;
   const { evaluation, nowNs } = request;
-  const inDeployment = deployment?.TaskGroups[placement.group.Name] !== undefined;
+  const inDeployment = placement.olderJob === undefined && deployment?.TaskGroups[placement.group.Name] !== undefined;
   return {
     ID: allocId,
     Namespace: evaluation.Namespace,
@@ -25,7 +25,7 @@ export function newAlloc(from: {
     NodeID: placed.nodeId,
     NodeName: placed.nodeName,
     JobID: evaluation.JobID,
-    JobVersion: job.Version,
+    JobVersion: (placement.olderJob ?? job).Version,
     TaskGroup: placement.group.Name,
     AllocatedResources: placed.resources,
     Metrics: placed.metric,

@@ -71,8 +71,9 @@ function placerFor(
   { state, table, random }: ScheduleDeps,
   at: { step: PlaceStep; group: Placement["group"]; placements: readonly Placement[] },
 ): Placer {
-  const { job, situation, decision, draft } = at.step;
+  const { situation, decision, draft } = at.step;
   const { group } = at;
+  const job = at.placements[0]?.olderJob ?? at.step.job;
   const { algorithm, oversubscribes } = placingRules(state.view, job);
   if (job.Type === "system" || job.Type === "sysbatch") {
     return new SystemPlacer({ table, job, group, random, oversubscribes });
