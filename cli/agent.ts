@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import { createEnv, type EnvOptions } from "#base/platform/create-env.ts";
 import type { Addresses } from "./agent/addresses.ts";
-import { startAgent } from "./agent/agent.ts";
+import { startAgent, type Agent } from "./agent/agent.ts";
 import { devFields, loadConfig } from "./agent/load-config.ts";
 import { UsageError, type RunCommand } from "./command/command.ts";
 import { VERSION } from "./version.ts";
@@ -33,8 +33,10 @@ export const agent: RunCommand = async ({ flags, output }) => {
       env.log.info("configuration read again; the log level is in force, the rest after a restart");
       return Promise.resolve();
     };
+    const started: { agent?: Agent } = {};
     const onHangUp = (): void => {
       env.reopenLog();
+      started.agent?.reopenFiles();
       reload().catch((error: unknown) =>
         env.log.error("cannot read the configuration again", { error: String(error) }),
       );
@@ -42,6 +44,7 @@ export const agent: RunCommand = async ({ flags, output }) => {
     process.on("SIGHUP", onHangUp);
     const stopSignal = nextStopSignal();
     const running = await startAgent({ config, env, version: VERSION, tasksAtStop: dev ? "stop" : "leave", reload });
+    started.agent = running;
     output.line(`Lares v${VERSION} serves: ${servedAddresses(running.addresses, config)}`);
     const signal = await stopSignal;
     env.log.info("stopping", { signal });

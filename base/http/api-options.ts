@@ -1,5 +1,6 @@
 import type { Env } from "#base/env/env.ts";
 import type { AccessPolicy } from "./access.ts";
+import type { AuditLog } from "./audit.ts";
 import type { BlockingReads } from "./blocking.ts";
 import type { Consistency } from "./consistency.ts";
 import type { Dialect } from "./dialect.ts";
@@ -14,6 +15,8 @@ export interface ApiOptions {
   readonly blocking: BlockingReads;
   /** Default: open. */
   readonly access?: AccessPolicy;
+  /** Gets an entry before and after every request that is no read. Default: none. */
+  readonly audit?: AuditLog;
   /** Default: one server. */
   readonly consistency?: Consistency;
   /** Without it `filter=` is refused. */

@@ -1,6 +1,7 @@
 import { CodedError, messageOf } from "#base/env/errors.ts";
 import { isAllowed, noAccess, openAccess, PERMISSION_DENIED, type Access } from "./access.ts";
 import type { ApiOptions } from "./api-options.ts";
+import { audited, isAudited, type AuditLog } from "./audit.ts";
 import { limitBody, type BodySpec } from "./body.ts";
 import { isForeignWrite } from "./cross-site.ts";
 import { tokenOf } from "./dialect.ts";
@@ -70,16 +71,57 @@ async function answer(serving: Serving, exchange: ExchangeRequest): Promise<Exch
   const { row, params } = match;
   const token = tokenOf(options.dialect, exchange.headers, target.query);
   const request = new Request(exchange, { method: match.method, target, params, token });
-  if (row.access.kind !== "public") {
-    const known = await (options.access ?? openAccess)(token);
-    if (!known.ok) throw new HttpError(403, known.error.message);
-    request.access = known.value;
-    if (!isAllowed(row.access, request.access, request)) throw new HttpError(403, PERMISSION_DENIED);
+  const call: Call = { serving, exchange, row, request };
+  if (options.audit === undefined || !isAudited(match.method)) {
+    await checkAccess(call);
+    await readInput(call);
+    return respond(call);
   }
-  request.query = row.query === undefined ? {} : parseQuery(row.query, serving.listsOf(row), target.query);
+  return answerAudited(call, options.audit);
+}
+
+interface Call {
+  readonly serving: Serving;
+  readonly exchange: ExchangeRequest;
+  readonly row: Route;
+  readonly request: Request;
+}
+
+/** Throws a 403. */
+async function checkAccess({ serving: { options }, row, request }: Call): Promise<void> {
+  if (row.access.kind === "public") return;
+  const known = await (options.access ?? openAccess)(request.token);
+  if (!known.ok) throw new HttpError(403, known.error.message);
+  request.access = known.value;
+  if (!isAllowed(row.access, request.access, request)) throw new HttpError(403, PERMISSION_DENIED);
+}
+
+async function readInput({ serving, exchange, row, request }: Call): Promise<void> {
+  request.query = row.query === undefined ? {} : parseQuery(row.query, serving.listsOf(row), request.rawQuery);
   request.body = row.body === undefined ? undefined : await readBody(row, row.body, exchange);
-  const answering: Answering = { api: options, row, request, shared: serving.shared };
+  request.isRead = true;
+}
+
+async function respond({ serving, row, request }: Call): Promise<ExchangeResponse> {
+  const answering: Answering = { api: serving.options, row, request, shared: serving.shared };
   return renderReply(await row.handle(request), answering);
+}
+
+function answerAudited(call: Call, log: AuditLog): Promise<ExchangeResponse> {
+  const { serving, exchange, row, request } = call;
+  const { env, dialect } = serving.options;
+  const orFailed = (thrown: unknown): ExchangeResponse => failed(serving, exchange, thrown);
+  const target = (): string | undefined =>
+    row.target === undefined || !request.isRead ? undefined : row.target(request.body);
+  const check = async (): Promise<undefined> => {
+    await checkAccess(call);
+    await readInput(call);
+  };
+  return audited(
+    { api: dialect.name, env, log, exchange, request, target },
+    () => check().catch(orFailed),
+    () => respond(call).catch(orFailed),
+  );
 }
 
 class Request implements RouteRequest {
@@ -89,6 +131,7 @@ class Request implements RouteRequest {
   readonly rawQuery: ReadonlyMap<string, readonly string[]>;
   readonly token: string;
   access: Access = noAccess;
+  isRead = false;
   query: unknown;
   body: unknown;
   readonly #exchange: ExchangeRequest;

@@ -28,6 +28,8 @@ export interface Route<Q = unknown, B = unknown, P extends string = string> {
    */
   readonly query?: v.GenericSchema<unknown, Q>;
   readonly body?: BodySpec<B>;
+  /** For the audit log: what a write changes, where only the body names it. Never a secret. */
+  target?(body: B): string;
   /** Largest body in bytes; more is a 413. Default 1 MiB. */
   readonly maxBodyBytes?: number;
   /** What a `state` reply is made from: it blocks until one of them changes. Absent: until anything does. */

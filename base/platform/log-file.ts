@@ -11,10 +11,14 @@ export interface LogFileOptions {
   readonly rotateMs?: number;
   /** Finished files kept beside the current one; 0 keeps all. */
   readonly maxFiles: number;
+  /** Of new files. Default 0o640. */
+  readonly mode?: number;
 }
 
 export interface LogFile {
   write(line: string): void;
+  /** The same, but throws when the line could not be written. */
+  append(line: string): void;
   /** Opens the path anew: for `logrotate`, which moves files away. */
   reopen(): void;
   close(): void;
@@ -32,7 +36,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export function openLogFile(options: LogFileOptions): LogFile {
   const { clock, path } = options;
   mkdirSync(dirname(path), { recursive: true });
-  let file = openLog(path);
+  const { mode = 0o640 } = options;
+  let file = openLog(path, mode);
   let openedMs = clock.nowMs();
   let lost = 0;
   const rotate = (): void => {
@@ -40,23 +45,27 @@ export function openLogFile(options: LogFileOptions): LogFile {
     const name = basename(path, end);
     closeSync(file.descriptor);
     renameSync(path, join(dirname(path), `${name}-${BigInt(Math.round(clock.nowMs() * 1e6))}${end}`));
-    file = openLog(path);
+    file = openLog(path, mode);
     openedMs = clock.nowMs();
     forgetOldest(options);
   };
+  const append = (line: string): void => {
+    const tooLarge = options.rotateBytes > 0 && file.size > 0 && file.size + line.length > options.rotateBytes;
+    const tooOld = options.rotateMs !== 0 && clock.nowMs() - openedMs >= (options.rotateMs ?? DAY_MS);
+    if (tooLarge || (tooOld && file.size > 0)) rotate();
+    file.size += writeSync(file.descriptor, line);
+  };
   return {
+    append,
     write(line) {
       try {
-        const tooLarge = options.rotateBytes > 0 && file.size > 0 && file.size + line.length > options.rotateBytes;
-        const tooOld = options.rotateMs !== 0 && clock.nowMs() - openedMs >= (options.rotateMs ?? DAY_MS);
-        if (tooLarge || (tooOld && file.size > 0)) rotate();
-        file.size += writeSync(file.descriptor, line);
+        append(line);
       } catch {
         lost += 1;
       }
     },
     reopen() {
-      const next = openLog(path);
+      const next = openLog(path, mode);
       closeSync(file.descriptor);
       file = next;
     },
@@ -70,8 +79,8 @@ interface OpenLog {
   size: number;
 }
 
-function openLog(path: string): OpenLog {
-  const descriptor = openSync(path, "a", 0o640);
+function openLog(path: string, mode: number): OpenLog {
+  const descriptor = openSync(path, "a", mode);
   return { descriptor, size: fstatSync(descriptor).size };
 }
 

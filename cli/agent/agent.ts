@@ -9,6 +9,7 @@ import { makeRsaKey } from "#base/platform/rsa-key.ts";
 import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
 import type { AgentOptions, Composition } from "./composition.ts";
 import { addressesOf, type Addresses } from "./addresses.ts";
+import { openAuditLog, type OpenAuditLog } from "./audit/audit-log.ts";
 import { createApis, type Apis } from "./apis.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { createDrivers } from "./drivers.ts";
@@ -24,6 +25,8 @@ import { TaskApi } from "./task-api.ts";
 
 export interface Agent {
   readonly addresses: Addresses;
+  /** Opens the files it writes to anew, after somebody moved them away. */
+  reopenFiles(): void;
   /** Stops everything in reverse order. Idempotent. */
   stop(): Promise<void>;
 }
@@ -35,10 +38,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   lifecycle.add("the memory keeper", releaseMemoryWhenIdle());
   try {
     const composition = await compose(options, lifecycle);
-    const apis = createAgentApis(composition);
+    const audit = await openAuditLog(env, options.config, composition.folder.root);
+    if (audit !== undefined) lifecycle.add("the audit log", () => audit.close());
+    const apis = createAgentApis(composition, audit);
     lifecycle.add("blocking queries", () => apis.close());
     await serve(composition, apis, lifecycle);
-    return { addresses: composition.addresses, stop: () => lifecycle.stop() };
+    return { addresses: composition.addresses, stop: () => lifecycle.stop(), reopenFiles: () => audit?.reopen() };
   } catch (error) {
     await lifecycle.stop();
     throw error;
@@ -131,7 +136,7 @@ function discoveryConfig(
   };
 }
 
-function createAgentApis(composition: Composition): Apis {
+function createAgentApis(composition: Composition, audit: OpenAuditLog | undefined): Apis {
   const { env, state, discovery, server, client, config, reload, version } = composition;
   return createApis({
     env,
@@ -144,6 +149,7 @@ function createAgentApis(composition: Composition): Apis {
     consulRoutes: discovery.routes({ reload, monitor: (request) => monitorLog(env.logHub, request) }),
     access: (token) => server.acl.resolver.access(token),
     responseHeaders: config.httpApiResponseHeaders,
+    ...(audit === undefined ? {} : { audit: audit.log }),
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Env } from "#base/env/env.ts";
 import type { AccessPolicy } from "#base/http/access.ts";
+import type { AuditLog } from "#base/http/audit.ts";
 import { createApi } from "#base/http/api.ts";
 import type { ApiOptions } from "#base/http/api-options.ts";
 import { consulDialect, nomadDialect } from "#base/http/dialect.ts";
@@ -19,6 +20,7 @@ export interface ApisOptions {
   readonly consulRoutes: readonly Route[];
   /** What the token of a request may do. */
   readonly access: AccessPolicy;
+  readonly audit?: AuditLog;
   readonly responseHeaders: Readonly<Record<string, string>>;
   /** The program's, for the API documents. */
   readonly version: string;
@@ -36,8 +38,9 @@ export interface Apis {
 export function createApis(options: ApisOptions): Apis {
   const { env, view } = options;
   const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
-  const { access, responseHeaders } = options;
-  const common = { env, blocking, explain, compileFilter, access, responseHeaders };
+  const { access, responseHeaders, audit } = options;
+  const auditing = audit === undefined ? {} : { audit };
+  const common = { env, blocking, explain, compileFilter, access, responseHeaders, ...auditing };
   const nomad = createApi({
     ...common,
     dialect: nomadDialect,

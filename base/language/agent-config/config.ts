@@ -175,6 +175,29 @@ const AclSchema = settings({
   tokenMaxExpirationTtlMs: whole(24 * HOUR),
 });
 
+export const AuditSinkSchema = v.object({
+  name: text,
+  type: v.nullish(v.picklist(["file", "syslog"]), "file"),
+  format: v.nullish(v.picklist(["json"]), "json"),
+  deliveryGuarantee: v.nullish(v.picklist(["enforced", "best-effort"]), "enforced"),
+  /** Of a file; empty: `audit/audit.log` below the data folder. */
+  path: text,
+  mode: whole(0o600),
+  rotateBytes: whole(0),
+  rotateDurationMs: whole(24 * HOUR),
+  rotateMaxFiles: whole(0),
+  /** Of a syslog server, `host:port` over UDP; empty: the machine's own. */
+  address: text,
+  facility: word("AUTHPRIV"),
+});
+export type AuditSinkConfig = v.InferOutput<typeof AuditSinkSchema>;
+
+const AuditSchema = settings({
+  enabled: off,
+  sinks: list(AuditSinkSchema),
+  filters: list(v.object({ name: text, endpoints: texts, stages: texts, operations: texts })),
+});
+
 const TelemetrySchema = settings({
   prometheusMetrics: off,
   collectionIntervalMs: whole(SECOND),
@@ -269,6 +292,7 @@ export const AgentConfigSchema = settings({
   plugins: v.nullish(v.record(v.string(), v.record(v.string(), v.unknown())), () => ({})),
   tls: TlsSchema,
   acl: AclSchema,
+  audit: AuditSchema,
   telemetry: TelemetrySchema,
   limits: LimitsSchema,
   ui: settings({ enabled: on, label: textMap }),

@@ -27,6 +27,12 @@ export const bytes: Reader = (value) => {
   return read.ok ? { value: read.value } : { message: read.error.message, hint: read.error.hint };
 };
 
+/** Permissions in octal, as text. */
+export const fileMode: Reader = (value) => {
+  if (typeof value === "string" && /^0?[0-7]{3}$/.test(value)) return { value: Number.parseInt(value, 8) };
+  return { message: `expected permissions such as "0600", found ${JSON.stringify(value)}` };
+};
+
 /** A name without white space and control characters. */
 export const word: Reader = (value) => {
   const read = text(value);

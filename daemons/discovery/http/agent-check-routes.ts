@@ -44,6 +44,7 @@ function registerRoute(deps: ConsulDeps): Route {
     summary: "Registers a check with this agent",
     access: { kind: "filtered" },
     body: jsonBody(spelled(AgentCheckDefinitionSchema, API_KEYS)),
+    target: ({ CheckID, ID, Name }) => `check ${CheckID || ID || Name}`,
     async handle({ body, access }) {
       const { agent } = deps;
       demandCheck(deps, access, body.ServiceID);

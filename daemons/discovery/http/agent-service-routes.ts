@@ -62,6 +62,7 @@ function registerRoute({ agent }: ConsulDeps): Route {
     access: inBody("service", "write"),
     query: v.object({ "replace-existing-checks": queryFlag }),
     body: jsonBody(spelled(AgentServiceDefinitionSchema, API_KEYS)),
+    target: ({ ID, Name }) => `service ${ID || Name}`,
     async handle({ body, query, access }) {
       demandService(agent, access, { id: body.ID || body.Name, name: body.Name });
       const replaceChecks = query["replace-existing-checks"];

@@ -24,6 +24,7 @@ function writeRoutes({ catalog, config }: ConsulDeps): Route[] {
       summary: "Adds or changes a node, with a service and checks",
       access: inBody("node-name", "write"),
       body: jsonBody(spelled(RegistrationSchema, API_KEYS)),
+      target: ({ Node, Service }) => `node ${Node}${Service === null ? "" : `, service ${Service.Service}`}`,
       async handle({ body, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
         demand(access, { resource: "node-name", capability: "write", name: body.Node });
@@ -40,6 +41,8 @@ function writeRoutes({ catalog, config }: ConsulDeps): Route[] {
       summary: "Removes a node, a service or a check",
       access: inBody("node-name", "write"),
       body: jsonBody(spelled(DeregistrationSchema, API_KEYS)),
+      target: ({ Node, ServiceID, CheckID }) =>
+        ["node", Node, ServiceID, CheckID].filter((each) => each !== "").join(" "),
       async handle({ body, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
         demand(access, { resource: "node-name", capability: "write", name: body.Node });

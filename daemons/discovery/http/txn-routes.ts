@@ -45,6 +45,7 @@ export function txnRoutes(deps: ConsulDeps): Route[] {
       path: "/v1/txn",
       summary: "Carries out all operations on keys, or none",
       access: { kind: "filtered" },
+      target: (body) => body.map(({ KV }) => `${KV?.Verb ?? ""} ${KV?.Key ?? ""}`).join(", "),
       body: jsonBody(BodySchema, { bigintKeys: ["Flags", "Index"] }),
       maxBodyBytes: MAX_BODY_BYTES,
       async handle({ body, rawQuery, access }) {

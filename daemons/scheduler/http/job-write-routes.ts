@@ -68,6 +68,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
     access: demanded(submitJob),
     query: v.object({ namespace: v.optional(v.string(), "") }),
     body: jsonBody(RegisterBody),
+    target: ({ Job }: v.InferOutput<typeof RegisterBody>) => `job ${Job?.Namespace ?? ""}/${Job?.ID ?? ""}`,
     maxBodyBytes: MAX_JOB_BYTES,
   } as const;
   return [

@@ -60,7 +60,12 @@ function namespaceWrites({ server }: NomadHttpDeps): Route[] {
     status: 200,
     index: orThrow(await server.namespaces.upsert(body)),
   });
-  const writing = { method: ["PUT", "POST"], access: management, body: jsonBody(NamespaceSchema) } as const;
+  const writing = {
+    method: ["PUT", "POST"],
+    access: management,
+    body: jsonBody(NamespaceSchema),
+    target: ({ Name }: Namespace) => `namespace ${Name}`,
+  } as const;
   return [
     route({ ...writing, path: "/v1/namespace", summary: "Create a namespace", handle: ({ body }) => upsert(body) }),
     route({ ...writing, path: "/v1/namespaces", summary: "Create a namespace", handle: ({ body }) => upsert(body) }),

@@ -133,7 +133,12 @@ function poolWrites({ server }: NomadHttpDeps): Route[] {
     status: 200,
     index: orThrow(await server.nodePools.upsert(body)),
   });
-  const writing = { method: ["PUT", "POST"], access: pool(writeNodePool), body: jsonBody(NodePoolSchema) } as const;
+  const writing = {
+    method: ["PUT", "POST"],
+    access: pool(writeNodePool),
+    body: jsonBody(NodePoolSchema),
+    target: ({ Name }: NodePool) => `node pool ${Name}`,
+  } as const;
   return [
     route({
       ...writing,

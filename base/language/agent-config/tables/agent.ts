@@ -4,7 +4,7 @@ import { LOG_LEVELS } from "../config.ts";
 import { bytes, count, oneOf, port, word } from "../readers.ts";
 import { client } from "./client.ts";
 import { discovery, ingress, secrets } from "./roles.ts";
-import { limits, tls, acl, telemetry } from "./security.ts";
+import { acl, audit, limits, telemetry, tls } from "./security.ts";
 import { server } from "./server.ts";
 
 const LISTENERS = ["http", "rpc", "consul", "dns", "vault", "gossip"] as const;
@@ -93,6 +93,7 @@ export const agent: BlockTable = {
     plugin: nestedBlock("plugins", plugin, { many: "map", label: "" }),
     tls: nestedBlock("tls", tls),
     acl: nestedBlock("acl", acl),
+    audit: nestedBlock("audit", audit),
     telemetry: nestedBlock("telemetry", telemetry),
     limits: nestedBlock("limits", limits),
     ui: nestedBlock("ui", ui),
@@ -104,7 +105,6 @@ export const agent: BlockTable = {
   ignored: {
     consul: "discovery is built in: its settings are in the block discovery { … }",
     vault: "secrets are built in: their settings are in the block secrets { … }",
-    audit: "audit logs are not available",
     sentinel: "policies of this kind are not available",
     autopilot: "servers are looked after by themselves; remove the block",
     disable_anonymous_signature: "nothing is sent anywhere; remove it",

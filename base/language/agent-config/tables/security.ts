@@ -1,6 +1,6 @@
 import { durationMs, flag, text, texts } from "#base/language/hcl/decode/readers.ts";
-import { to, type BlockTable } from "#base/language/hcl/decode/table.ts";
-import { bytes, count, oneOf } from "../readers.ts";
+import { nestedBlock, to, type BlockTable } from "#base/language/hcl/decode/table.ts";
+import { bytes, count, fileMode, oneOf } from "../readers.ts";
 
 export const tls: BlockTable = {
   name: "tls",
@@ -31,6 +31,43 @@ export const acl: BlockTable = {
     token_max_expiration_ttl: to("tokenMaxExpirationTtlMs", durationMs),
   },
   blocks: {},
+};
+
+const sink: BlockTable = {
+  name: "sink",
+  attributes: {
+    type: to("type", oneOf(["file", "syslog"])),
+    format: to("format", oneOf(["json"])),
+    delivery_guarantee: to("deliveryGuarantee", oneOf(["enforced", "best-effort"])),
+    path: to("path", text),
+    mode: to("mode", fileMode),
+    rotate_bytes: to("rotateBytes", bytes),
+    rotate_duration: to("rotateDurationMs", durationMs),
+    rotate_max_files: to("rotateMaxFiles", count),
+    address: to("address", text),
+    facility: to("facility", text),
+  },
+  blocks: {},
+};
+
+const filter: BlockTable = {
+  name: "filter",
+  attributes: {
+    type: to("type", oneOf(["httpevent"])),
+    endpoints: to("endpoints", texts),
+    stages: to("stages", texts),
+    operations: to("operations", texts),
+  },
+  blocks: {},
+};
+
+export const audit: BlockTable = {
+  name: "audit",
+  attributes: { enabled: to("enabled", flag) },
+  blocks: {
+    sink: nestedBlock("sinks", sink, { many: "list", label: "name" }),
+    filter: nestedBlock("filters", filter, { many: "list", label: "name" }),
+  },
 };
 
 export const telemetry: BlockTable = {
