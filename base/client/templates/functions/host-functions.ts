@@ -13,9 +13,11 @@ import { parseGoUint } from "#base/language/go-template/functions/text/strconv.t
 import { trimSpace } from "#base/language/go-template/functions/text/trim.ts";
 import { floorSeconds, formatTime, RFC3339 } from "#base/language/go-template/functions/time/format-time.ts";
 import { UTC, type Zones } from "#base/language/go-template/functions/time/zone.ts";
-import { variadic } from "#base/language/go-template/function.ts";
+import { variadic, type FunctionTable } from "#base/language/go-template/function.ts";
 import { GoError } from "#base/language/go-template/value.ts";
 import { parseFile } from "../dependencies/parse-dependency.ts";
+import type { InterfaceInput } from "./sockaddr/interface-address.ts";
+import { sockaddrFunctions } from "./sockaddr/sockaddr-functions.ts";
 import { spewDump, spewFormat } from "./spew.ts";
 import { ask, type Sources } from "./sources.ts";
 
@@ -32,6 +34,10 @@ export interface TemplateHost {
   readonly plugin: ((name: string, args: readonly string[]) => PluginResult) | undefined;
   /** What a template wants written beside its own file; carried out once its rendering counts. */
   readonly write: (file: FileWrite) => void;
+  /** The addresses of the machine's network interfaces. */
+  readonly interfaces: () => readonly InterfaceInput[];
+  /** Renders a template of its own with no functions but these and the language's. */
+  readonly evaluate: (template: string, functions: FunctionTable) => string | GoError;
   /** Text for the standard output (`spew_dump`). */
   readonly print: (text: string) => void;
 }
@@ -83,6 +89,7 @@ export function hostFunctions(host: TemplateHost, sources: Sources): readonly De
         writeToFile(host, [...fixed, ...rest]),
       ),
     },
+    all("sockaddr", STRING, (words) => host.evaluate(`{{ ${words.join(" ")} }}`, sockaddrFunctions(host.interfaces))),
     all("spew_dump", ANY, (values) => shown(host, spewDump(values))),
     all("spew_sdump", ANY, spewDump),
     oneAndAll("spew_printf", [STRING, ANY], (format, values) => shown(host, spewFormat(format, values))),

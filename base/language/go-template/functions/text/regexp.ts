@@ -1,13 +1,15 @@
-import { RE2JS } from "re2js";
-import { fail, messageOf, succeed, type Result } from "#base/env/errors.ts";
+import type { RE2JS } from "re2js";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { compilePattern } from "../../../pattern.ts";
+
+const GO_ERROR = "error parsing regexp: ";
 
 /** Compiles a pattern of RE2's syntax for the linear-time engine; the error is worded as Go's. */
 export function compileRegexp(pattern: string): Result<Regexp> {
-  try {
-    return succeed(new Regexp(pattern, RE2JS.compile(pattern)));
-  } catch (thrown) {
-    return fail("bad_regexp", messageOf(thrown));
-  }
+  const compiled = compilePattern(pattern);
+  if (compiled.ok) return succeed(new Regexp(pattern, compiled.value));
+  const { code, message } = compiled.error;
+  return fail(code, message.slice(Math.max(0, message.indexOf(GO_ERROR))));
 }
 
 /** Start and end of the whole match, then of each group; -1 where a group took no part. */

@@ -43,6 +43,8 @@ const host: TemplateHost = {
       : { error: undefined, stdout: ` ${args.join("+")}\n`, stderr: "" },
   write: (file) => written.push(file),
   print: (text) => printed.push(text),
+  interfaces: () => [],
+  evaluate: (template, own) => `${template} with ${own.size}`,
 };
 
 const answers = new Map<string, GoValue>();
@@ -117,6 +119,7 @@ const OWN_TESTS: [string, string][] = [
   ['spew_dump "a"', ""],
   ['spew_printf "%v" 1', ""],
   ["toJSON (scratch)", "{}"],
+  ['sockaddr "GetPrivateIP" "|" "x"', "{{ GetPrivateIP | x }} with 20"],
   ['sprig_env "NAME"', "value"],
   ['sprig_expandenv "a $NAME ${NAME}b $NOPE_X."', "a value valueb ."],
   ["sprig_merge", "error: wrong number of args for sprig_merge: want at least 1 got 0"],
