@@ -17,6 +17,8 @@ export interface ApiOptions {
   readonly access?: AccessPolicy;
   /** Gets an entry before and after every request that is no read. Default: none. */
   readonly audit?: AuditLog;
+  /** A request that names another with `region=` is refused. Default: none is. */
+  readonly region?: string;
   /** Default: one server. */
   readonly consistency?: Consistency;
   /** Without it `filter=` is refused. */

@@ -68,6 +68,13 @@ async function answer(serving: Serving, exchange: ExchangeRequest): Promise<Exch
   if (isForeignWrite(exchange, options.allowedOrigins ?? [])) {
     throw new HttpError(403, "a page of another site may not write here: send the request without Origin, or allow it");
   }
+  const region = target.query.get("region")?.[0] ?? "";
+  if (options.region !== undefined && region !== "" && region !== options.region) {
+    throw new HttpError(
+      500,
+      `No path to region: this is ${JSON.stringify(options.region)}, not ${JSON.stringify(region)}`,
+    );
+  }
   const { row, params } = match;
   const token = tokenOf(options.dialect, exchange.headers, target.query);
   const request = new Request(exchange, { method: match.method, target, params, token });

@@ -142,11 +142,16 @@ function createAgentApis(composition: Composition, audit: OpenAuditLog | undefin
     env,
     version,
     view: state.view,
+    region: config.region,
     nomadRoutes: [
       ...nomadRoutes({ server, agent: agentFacts(composition) }),
       ...(client === undefined ? [] : clientRoutes({ env, client })),
     ],
-    consulRoutes: discovery.routes({ reload, monitor: (request) => monitorLog(env.logHub, request) }),
+    consulRoutes: discovery.routes({
+      snapshotKey: config.server.snapshotKey,
+      reload,
+      monitor: (request) => monitorLog(env.logHub, request),
+    }),
     access: (token) => server.acl.resolver.access(token),
     responseHeaders: config.httpApiResponseHeaders,
     ...(audit === undefined ? {} : { audit: audit.log }),

@@ -15,6 +15,8 @@ import type { View } from "#base/state/table.ts";
 
 export interface ApisOptions {
   readonly env: Env;
+  /** Of the scheduler. */
+  readonly region?: string;
   readonly view: View;
   readonly nomadRoutes: readonly Route[];
   readonly consulRoutes: readonly Route[];
@@ -44,6 +46,7 @@ export function createApis(options: ApisOptions): Apis {
   const nomad = createApi({
     ...common,
     dialect: nomadDialect,
+    ...(options.region === undefined ? {} : { region: options.region }),
     routes: options.nomadRoutes,
     document: documentOf("scheduler", "Jobs, allocations, nodes: the API of Nomad", options.version),
   });

@@ -29,6 +29,8 @@ export interface ConsulDeps {
 
 /** What only the composed agent can do. */
 export interface Surroundings {
+  /** What snapshots are encrypted with. Absent: nothing. */
+  readonly snapshotKey?: string;
   /** Reads the agent's configuration again. Absent: the route says that there is nothing to reload. */
   readonly reload?: () => Promise<void>;
   /** The agent's log lines from now on, until the signal aborts. Absent: no such route. */

@@ -10,6 +10,7 @@ import type { ConsulDeps } from "./consul-deps.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { kvRoutes } from "./kv-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
+import { snapshotRoutes } from "./snapshot-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { txnRoutes } from "./txn-routes.ts";
 
@@ -26,6 +27,7 @@ export function consulRoutes(deps: ConsulDeps): Route[] {
     ...agentCheckRoutes(deps),
     ...agentHealthRoutes(deps),
     ...statusRoutes(deps),
+    ...snapshotRoutes(deps),
   ];
 }
 

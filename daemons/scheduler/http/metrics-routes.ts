@@ -15,7 +15,7 @@ export function metricsRoutes({ server, agent }: NomadHttpDeps): Route[] {
   const options = agent.metrics ?? DEFAULTS;
   const measure = async (): Promise<readonly Gauge[]> => {
     const others = await Promise.all(options.sources.map((source) => source()));
-    const all = [...serverGauges(server, agent.name), ...others.flat()];
+    const all = [...(await serverGauges(server, agent.name)), ...others.flat()];
     return options.prefixFilter.length === 0 ? all : all.filter(({ Name }) => isWanted(Name, options.prefixFilter));
   };
   return [

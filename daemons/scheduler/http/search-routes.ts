@@ -17,6 +17,7 @@ export function searchRoutes({ server, agent }: NomadHttpDeps): Route[] {
   const answer = (value: object): Reply => ({
     kind: "json",
     index: view.index,
+    headers: { "X-Nomad-KnownLeader": "true", "X-Nomad-LastContact": "0" },
     value: { ...value, Index: view.index, KnownLeader: true, LastContact: 0 },
   });
   return [

@@ -1,15 +1,19 @@
 import { evals, jobs, nodeStates, variables } from "#base/state/tables.ts";
 import type { Gauge } from "../gauge.ts";
 import { standingOf } from "./job-status.ts";
+import { nextTurn } from "./schedule/steps.ts";
 import type { SchedulerServer } from "./server.ts";
 
 const SUMMARY_FIELDS = ["Queued", "Complete", "Failed", "Running", "Starting", "Lost", "Unknown"] as const;
+/** Counting gives way to others after this. */
+const TURN_MS = 5;
+
 type Labels = Readonly<Record<string, string>>;
 
 /** Names and labels: https://developer.hashicorp.com/nomad/docs/reference/metrics#server-metrics */
-export function serverGauges(server: SchedulerServer, host: string): Gauge[] {
+export async function serverGauges(server: SchedulerServer, host: string): Promise<Gauge[]> {
   const labels = { host };
-  return [...queueGauges(server, labels), ...jobGauges(server, labels), ...clusterGauges(server, labels)];
+  return [...queueGauges(server, labels), ...(await jobGauges(server, labels)), ...clusterGauges(server, labels)];
 }
 
 function gauge(Name: string, Value: number, Labels: Labels): Gauge {
@@ -40,11 +44,18 @@ function queueGauges(server: SchedulerServer, labels: Labels): Gauge[] {
   ];
 }
 
-function jobGauges(server: SchedulerServer, labels: Labels): Gauge[] {
-  const { state } = server.context;
+/** In turns, as counting the allocations of many jobs takes a while. */
+async function jobGauges(server: SchedulerServer, labels: Labels): Promise<Gauge[]> {
+  const { state, env } = server.context;
   const gauges: Gauge[] = [];
   const byStatus = { pending: 0, running: 0, dead: 0 };
-  for (const row of state.view.table(jobs).list()) {
+  const rows = [...state.view.table(jobs).list()];
+  let began = env.clock.monotonicMs();
+  for (const row of rows) {
+    if (env.clock.monotonicMs() - began > TURN_MS) {
+      await nextTurn(env.clock);
+      began = env.clock.monotonicMs();
+    }
     const standing = standingOf(state, row);
     byStatus[standing.status] += 1;
     const parent = row.value.ParentID === "" ? {} : { parent_id: row.value.ParentID };

@@ -65,6 +65,11 @@ test.serial("what is said of the agent and its process", async (t) => {
   t.regex((await put("/v1/agent/schedulers/config", { num_schedulers: 4 })).text, /one worker schedules/);
 });
 
+test.serial("there is one region", async (t) => {
+  t.is((await get("/v1/jobs?region=global")).status, 200);
+  t.like(await get("/v1/jobs?region=moon"), { status: 500, text: 'No path to region: this is "global", not "moon"' });
+});
+
 test.serial("servers come and go by name and address; this one is alone", async (t) => {
   const [own] = (await get("/v1/agent/servers")).json;
   const name = (await get("/v1/agent/members")).json.Members[0].Name;
@@ -256,6 +261,10 @@ test.serial("the whole state is saved and put back; what is no snapshot changes 
   t.is((await get("/v1/namespace/kept")).status, 200);
   t.true(Number((await get("/v1/vars")).headers.get("x-nomad-index")) > before);
   t.is((await get("/v1/nodes")).json[0].Status, "ready");
+  const other = await fetch(`${agent.consul}/v1/snapshot`);
+  t.is((await restore(Buffer.from(await other.arrayBuffer()))).status, 200);
+  t.is((await fetch(`${agent.consul}/v1/snapshot`, { method: "PUT", body: file })).status, 200);
+  t.is((await fetch(`${agent.consul}/v1/snapshot`, { method: "PUT", body: "junk" })).status, 400);
 });
 
 test.serial("every route that reads answers over a socket, and says how fresh it is", async (t) => {
