@@ -24,7 +24,7 @@ export interface ParseOptions extends TemplateSource {
 
 /** What one rendering may use. */
 export interface RenderLimits {
-  /** Actions run, iterations started; default 50 million. */
+  /** Actions run, iterations started; default 5 million. */
   readonly steps?: number;
   /** Length of the output in UTF-16 units; default 64 Mi. */
   readonly output?: number;
