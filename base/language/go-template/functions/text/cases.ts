@@ -51,6 +51,7 @@ export function camelCase(text: string): string {
   for (const character of characters.slice(start + 1)) {
     if (isConnector(character) && isConnector(held)) {
       result += held;
+      held = character;
       continue;
     }
     if (isConnector(held)) held = upper(character);
@@ -70,7 +71,9 @@ export function isConnector(character: string): boolean {
   return character === "-" || character === "_" || isSpace(character);
 }
 
-const WORD = /[\p{L}\p{N}\p{M}_]+(?:(?:['’.:·‧]|(?<=\p{N})[,;](?=\p{N}))[\p{L}\p{N}\p{M}_]+)*/gu;
+// Chinese characters and Hiragana are words of their own.
+const WORD =
+  /[[\p{L}\p{N}\p{M}_]--[\p{Script=Han}\p{Script=Hiragana}]]+(?:(?:['’.:·‧]|(?<=\p{N})[,;](?=\p{N}))[[\p{L}\p{N}\p{M}_]--[\p{Script=Han}\p{Script=Hiragana}]]+)*/gv;
 
 function isAscii(text: string): boolean {
   return /^[\0-\x7F]*$/.test(text);

@@ -91,7 +91,10 @@ function wordEnd(characters: readonly string[], start: number, kind: Kind): numb
     while (end < characters.length && isAlphabet(next()) && !isUpper(next())) end++;
     return end;
   }
-  while (end < characters.length && kindOf(next()) === kind) end++;
+  // Hyphens and underscores are punctuation too, once there is other punctuation before them.
+  const belongs = (character: string): boolean =>
+    kind === "punctuation" ? /^\p{P}$/u.test(character) : kindOf(character) === kind;
+  while (end < characters.length && belongs(next())) end++;
   return end;
 }
 
