@@ -7,6 +7,7 @@ import { properties } from "../print/columns.ts";
 import { printJson } from "../print/json.ts";
 import { localTime } from "../print/time.ts";
 import { diffLines } from "./diff-lines.ts";
+import { through } from "./inspect.ts";
 import { findJob, type FoundJob } from "./find-job.ts";
 import { findVersion, rawVersions } from "./find-version.ts";
 
@@ -19,6 +20,11 @@ export const history = withNomad(async (session) => {
   const raw = (await rawVersions(session, found)).filter(({ Version }) => wanted === undefined || Version === wanted);
   if (flags.on("json")) {
     printJson(output, raw);
+    return 0;
+  }
+  const template = flags.value("t");
+  if (template !== undefined) {
+    output.line(await through(template, raw));
     return 0;
   }
   const versions = raw.map((each) => v.parse(JobAnswerSchema, each));

@@ -16,9 +16,18 @@ export const inspect = withNomad(async (session) => {
   const found = await findJob(session, session.operands[0]);
   const wanted = flags.value("version");
   if (flags.on("hcl")) return printSource(session, found, wanted);
-  printJson(output, { Job: await readRaw(session, found, wanted) });
+  const job = await readRaw(session, found, wanted);
+  const template = flags.value("t");
+  if (template === undefined) printJson(output, { Job: job });
+  else output.line(await through(template, job));
   return 0;
 });
+
+/** The language is only loaded where it is spoken. */
+export async function through(template: string, answer: unknown): Promise<string> {
+  const { renderAnswer } = await import("../print/go-template.ts");
+  return renderAnswer(template, answer);
+}
 
 async function readRaw(session: NomadSession, found: FoundJob, wanted: string | undefined): Promise<unknown> {
   if (wanted === undefined) {

@@ -56,6 +56,10 @@ test("versions have names, are compared, inspected and gone back to", async (t) 
   t.is(JSON.parse((await say("job", "history", "-json", "-version", "golden", "web")).out).length, 1);
   t.is(JSON.parse((await say("job", "inspect", "web")).out).Job.Constraints, null);
   t.is(JSON.parse((await say("job", "inspect", "-version", "golden", "web")).out).Job.TaskGroups[0].Count, 1);
+  const template = "{{ .ID }}:{{ range .TaskGroups }}{{ .Name }}*{{ .Count }}{{ end }}";
+  t.is((await say("job", "inspect", "-t", template, "web")).out, "web:g*2\n");
+  t.is((await say("job", "history", "-t", "{{ range . }}v{{ .Version }} {{ end }}", "web")).out, "v1 v0 \n");
+  t.like(await say("job", "inspect", "-t", "{{ .ID", "web"), { code: 2 });
   t.is((await say("job", "inspect", "-hcl", "web")).out, HCL("", 2));
   const source = (await say("job", "inspect", "-hcl", "-with-vars", "-version", "0", "web")).out;
   t.regex(source, /# Variables\nimage = "b"\n/);
