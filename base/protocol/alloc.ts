@@ -78,6 +78,8 @@ export const AllocSchema = v.object({
   /** What the servers said of it while its node was out of reach: `ClientStatus` became `unknown`, then `running` again. */
   AllocStates: v.nullish(v.array(v.object({ Field: text, Value: text, Time: nanoseconds })), null),
   PreemptedByAllocation: text,
+  /** Whom it took the place of; null: nobody. */
+  PreemptedAllocations: v.nullish(v.array(v.string()), null),
   /** Nanoseconds since the epoch. */
   CreateTime: nanoseconds,
   ModifyTime: nanoseconds,

@@ -5,6 +5,7 @@ import { assert } from "#base/env/assert.ts";
 import { messageOf, type Result } from "#base/env/errors.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { TaskCheck } from "#base/protocol/catalog.ts";
+import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Driver } from "#drivers/driver.ts";
 import type { ClientAlloc, ServerLink } from "../link.ts";
@@ -235,7 +236,7 @@ export class SchedulerClient {
     state.keepAlloc(next);
     const runner = new AllocRunner(this.#runnerDeps(state), next);
     this.#runners.set(next.alloc.ID, runner);
-    this.#startAfter(next.alloc.PreviousAllocation, runner).catch((thrown: unknown) => {
+    this.#startAfter(next.alloc, runner).catch((thrown: unknown) => {
       this.#deps.env.log.error("cannot start an allocation", { alloc: next.alloc.ID, error: messageOf(thrown) });
       for (const task of runner.tasks.values()) {
         const message = messageOf(thrown);
@@ -247,10 +248,10 @@ export class SchedulerClient {
     });
   }
 
-  /** What it replaces on this node may still hold its ports: that ends first. */
-  async #startAfter(previousId: string, runner: AllocRunner): Promise<void> {
-    const previous = this.#runners.get(previousId);
-    if (previous !== undefined && !previous.isTerminal()) await previous.stop();
+  /** What it replaces on this node, or takes the place of, may still hold its ports and memory: that ends first. */
+  async #startAfter({ PreviousAllocation, PreemptedAllocations }: Alloc, runner: AllocRunner): Promise<void> {
+    const before = [PreviousAllocation, ...(PreemptedAllocations ?? [])].flatMap((id) => this.#runners.get(id) ?? []);
+    await Promise.all(before.filter((each) => !each.isTerminal()).map((each) => each.stop()));
     await runner.start();
   }
 

@@ -14,6 +14,8 @@ import { jobToWire } from "#base/protocol/job-wire.ts";
 import { jobDiff } from "../server/job-diff.ts";
 import { sameSpecification } from "../server/job-specification.ts";
 import { nextLaunchMs } from "../server/periodic.ts";
+import { allocStub } from "./answers/alloc.ts";
+import type { ClusterState } from "../server/cluster-state.ts";
 import type { Plan } from "../server/plan.ts";
 import { schedule } from "../server/schedule/schedule.ts";
 import { evalFor, nowNsOf } from "../server/server-context.ts";
@@ -133,7 +135,7 @@ function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolea
     { evaluation, evalModifyIndex: 0, nowNs: nowNsOf(context), proposed: { ...job, Version } },
   );
   return {
-    Annotations: { DesiredTGUpdates: plan.annotations, PreemptedAllocs: null },
+    Annotations: { DesiredTGUpdates: plan.annotations, PreemptedAllocs: preempted(context.state, plan) },
     FailedTGAllocs: orNull(plan.result?.FailedTGAllocs),
     NextPeriodicLaunch: nextLaunch(job, context.env.clock.nowMs()),
     JobModifyIndex: existing?.modifyIndex ?? 0,
@@ -141,6 +143,13 @@ function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolea
     Diff: options.diff ? withUpdates(jobDiff(existing?.value, job), plan) : null,
     Warnings: options.warnings,
   };
+}
+
+/** Whom the job would take the place of. */
+function preempted(state: ClusterState, { creates }: Plan) {
+  const evicted = creates.flatMap(({ evictions }) => evictions.map(({ alloc }) => alloc.ID));
+  const rows = evicted.flatMap((id) => state.allocById(id) ?? []);
+  return rows.length === 0 ? null : rows.map((row) => allocStub(state, state.known(row)));
 }
 
 /** One that registering would make: it has no indexes yet. */

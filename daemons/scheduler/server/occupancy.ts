@@ -7,5 +7,8 @@ import { isClientTerminal, type AllocSides } from "./alloc-state.ts";
  */
 export function occupies(known: AllocSides): boolean {
   const { alloc } = known;
-  return !isClientTerminal(known) && (alloc.DesiredStatus === "run" || alloc.NextAllocation === "");
+  return (
+    !isClientTerminal(known) &&
+    (alloc.DesiredStatus === "run" || (alloc.NextAllocation === "" && alloc.PreemptedByAllocation === ""))
+  );
 }

@@ -85,7 +85,11 @@ export class PlanApplier {
 
   #admitOne(create: NewAlloc, { accepted, refused }: Admitted): void {
     const { table } = this.#deps;
-    const before = create.previous === undefined ? undefined : table.drop(create.previous.ID);
+    const leaving = [
+      ...(create.previous === undefined ? [] : [create.previous]),
+      ...create.evictions.map(({ alloc }) => alloc),
+    ];
+    const before = leaving.map(({ ID }) => ({ id: ID, held: table.drop(ID) }));
     // A plan that was made over several turns holds its room already, if its node is still there.
     const usable = table.holds(create.alloc.ID)
       ? table.takes(create.alloc.NodeID)
@@ -96,9 +100,7 @@ export class PlanApplier {
       return;
     }
     table.drop(create.alloc.ID);
-    if (before !== undefined && create.previous !== undefined) {
-      table.hold(create.previous.ID, before.nodeId, before.usage);
-    }
+    for (const { id, held } of before) if (held !== undefined) table.hold(id, held.nodeId, held.usage);
     refused.push(create);
   }
 
@@ -114,7 +116,10 @@ export class PlanApplier {
 function touchedBy(plan: Plan, accepted: readonly NewAlloc[], refused: readonly NewAlloc[]): Alloc[] {
   return [
     ...plan.changes,
-    ...accepted.flatMap(({ previous }) => previous ?? []),
+    ...accepted.flatMap(({ previous, evictions }) => [
+      ...(previous === undefined ? [] : [previous]),
+      ...evictions.map(({ alloc }) => alloc),
+    ]),
     ...refused.flatMap(({ previousAlone }) => previousAlone ?? []),
   ];
 }

@@ -72,8 +72,11 @@ function writeRest(
   return writeChanges(deps, { first, compare, guard, changes: what.touched, plan, last: endsOf(plan, what) });
 }
 
-function endsOf(plan: Plan, { complete }: Written): Op[] {
-  const results: Evaluation[] = complete ? [...plan.evaluations] : [];
+function endsOf(plan: Plan, { accepted, complete }: Written): Op[] {
+  // One for each job that somebody lost a place of, whatever else comes of the plan.
+  const evicted = accepted.flatMap(({ evictions }) => evictions.map(({ evaluation }) => evaluation));
+  const byJob = new Map(evicted.map((each) => [`${each.Namespace}/${each.JobID}`, each]));
+  const results: Evaluation[] = [...byJob.values(), ...(complete ? plan.evaluations : [])];
   if (complete && plan.result !== undefined) results.push(plan.result);
   return results.map((each) => put(evals, { namespace: each.Namespace, id: each.ID }, each));
 }

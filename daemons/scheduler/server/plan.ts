@@ -34,6 +34,13 @@ export interface NewAlloc {
   readonly previous: Alloc | undefined;
   /** That record as it becomes when this allocation is refused; undefined: it stays as it is. */
   readonly previousAlone: Alloc | undefined;
+  /** The records of those it takes the place of, as they become, and evaluations of their jobs. */
+  readonly evictions: readonly Eviction[];
+}
+
+export interface Eviction {
+  readonly alloc: Alloc;
+  readonly evaluation: Evaluation;
 }
 
 export function isEmptyPlan(plan: Plan): boolean {

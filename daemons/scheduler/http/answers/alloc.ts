@@ -53,7 +53,7 @@ export function allocStub(state: ClusterState, known: KnownAlloc, options: StubO
     FollowupEvalID: alloc.FollowupEvalID,
     NextAllocation: alloc.NextAllocation,
     RescheduleTracker: alloc.RescheduleTracker,
-    PreemptedAllocations: null,
+    PreemptedAllocations: alloc.PreemptedAllocations,
     PreemptedByAllocation: alloc.PreemptedByAllocation,
     CreateIndex: known.createIndex,
     ModifyIndex: known.modifyIndex,

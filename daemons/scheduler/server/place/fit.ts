@@ -12,12 +12,16 @@ export function exhausted(table: NodeTable, slot: number, ask: Ask): string | un
   if (room(table.cpuTotal, table.cpuUsed, slot) < ask.cpu) return "cpu";
   if (room(table.diskTotal, table.diskUsed, slot) < ask.disk) return "disk";
   if (ask.cores > 0 && freeCores(table, slot).length < ask.cores) return "cores";
-  const entry = table.at(slot);
-  if (ask.devices.length > 0 && (entry === undefined || assignDevices(entry, ask.devices) === undefined)) {
-    return "devices: no devices match request";
-  }
-  const ports = entry?.ports;
+  if (missingDevices(table, slot, ask)) return "devices: no devices match request";
+  const ports = table.at(slot)?.ports;
   return ports === undefined || ask.staticPorts.length === 0 ? undefined : portCollision(ports, ask);
+}
+
+/** Whether too few of the devices asked for are free. */
+export function missingDevices(table: NodeTable, slot: number, ask: Ask): boolean {
+  if (ask.devices.length === 0) return false;
+  const entry = table.at(slot);
+  return entry === undefined || assignDevices(entry, ask.devices) === undefined;
 }
 
 /** Cores nobody reserved, lowest first. */

@@ -10,7 +10,9 @@ import { exhausted } from "./fit.ts";
 import { grant } from "./grant.ts";
 import { countIn, newMetric, type MetricDraft } from "./metric.ts";
 import type { NodeEntry, NodeTable } from "./node-table.ts";
-import { antiAffinityScore, fitScoreAt, type SchedulerAlgorithm } from "./score.ts";
+import { preemptionScore, type Victim } from "./preempt.ts";
+import { RoomMaker } from "./room-maker.ts";
+import { antiAffinityScore, fitScore, fitScoreAt, type SchedulerAlgorithm } from "./score.ts";
 import { screen } from "./screen.ts";
 import { SlotHeap } from "./slot-heap.ts";
 import { SpreadCounts } from "./spread.ts";
@@ -32,6 +34,8 @@ export interface GroupPlacerOptions {
   readonly random: Random;
   /** The job's allocations that stay: node id and group of each. */
   readonly staying: readonly { readonly nodeId: string; readonly group: string }[];
+  /** Where the job may take the place of less important ones: whom on a node. */
+  readonly victimsOn?: ((nodeId: string) => readonly Victim[]) | undefined;
 }
 
 export interface PlaceRequest {
@@ -47,6 +51,8 @@ export interface Placed {
   readonly nodeName: string;
   readonly resources: AllocatedResources;
   readonly metric: AllocMetric;
+  /** Who has to end for it. */
+  readonly evicted: readonly Victim[];
 }
 
 /**
@@ -70,12 +76,14 @@ export class GroupPlacer {
   readonly #heaps = new Map<number, SlotHeap>();
   /** The screened slots' nodes, as they were screened. */
   readonly #nodes = new Map<number, NodeEntry>();
+  readonly #rooms: RoomMaker | undefined;
   #placed = 0;
 
   constructor(options: GroupPlacerOptions) {
-    const { table, job, group } = options;
+    const { table, job, group, victimsOn } = options;
     this.#options = options;
     this.#ask = askOf(group);
+    this.#rooms = victimsOn === undefined ? undefined : new RoomMaker({ table, ask: this.#ask, victimsOn });
     this.#screening = newMetric();
     this.#screened = screen({ table, job, group, ask: this.#ask }, this.#screening);
     this.#distinct = new DistinctRules(job, group);
@@ -97,7 +105,8 @@ export class GroupPlacer {
   place(request: PlaceRequest): Placed | undefined {
     const { table, group, random, oversubscribes } = this.#options;
     for (;;) {
-      const slot = this.#choose(request);
+      const found = this.#choose(request);
+      const { slot, victims } = found === undefined ? this.#makeRoom() : { slot: found, victims: [] };
       const entry = slot === undefined ? undefined : table.at(slot);
       if (slot === undefined || entry?.node === undefined) return undefined;
       const resources = grant({ table, slot, group, ask: this.#ask, random, oversubscribes });
@@ -105,16 +114,52 @@ export class GroupPlacer {
         this.#leave(slot, entry);
         continue;
       }
-      const metric = this.#explain(slot, request);
+      const metric = this.#explain(slot, request, victims);
       this.#leave(slot, entry);
       table.hold(request.allocId, entry.id, usageOf(resources));
       this.#distinct.add(entry.node, true);
       this.#spread.count(this.#spread.bucketOf(entry.node), 1);
       this.#counts[slot] = (this.#counts[slot] ?? 0) + 1;
       this.#placed += 1;
+      this.#rooms?.changed(slot);
       this.#enter(slot);
-      return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric };
+      return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric, evicted: victims };
     }
+  }
+
+  /** Nothing fits beside what is there: the node where ending something costs least. Its victims have left the table then. */
+  #makeRoom(): { readonly slot: number | undefined; readonly victims: readonly Victim[] } {
+    let best: { slot: number; victims: readonly Victim[] } | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (const slot of this.#rooms === undefined ? [] : this.#screened) {
+      const node = this.#options.table.at(slot)?.node;
+      const victims = this.#rooms?.victimsAt(slot);
+      if (node === undefined || victims === undefined || victims.length === 0) continue;
+      if (this.#distinct.active && this.#distinct.broken(node) !== undefined) continue;
+      const score = this.#scoreWithout(slot, victims);
+      if (score > bestScore) [best, bestScore] = [{ slot, victims }, score];
+    }
+    if (best === undefined) return { slot: undefined, victims: [] };
+    this.#rooms?.evict(best.slot, best.victims);
+    return best;
+  }
+
+  #scoreWithout(slot: number, victims: readonly Victim[]): number {
+    const { table, group, algorithm } = this.#options;
+    const freed = (pick: (victim: Victim) => number): number => victims.reduce((sum, each) => sum + pick(each), 0);
+    const free = (total = 0, used = 0, more: number): number => (total <= 0 ? 0 : 1 - (used + more) / total);
+    const fit = fitScore(
+      algorithm,
+      free(table.cpuTotal[slot], table.cpuUsed[slot], this.#ask.cpu - freed(({ usage }) => usage.cpu)),
+      free(table.memoryTotal[slot], table.memoryUsed[slot], this.#ask.memory - freed(({ usage }) => usage.memory)),
+    );
+    const entry = table.at(slot);
+    const others = [
+      antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1),
+      entry === undefined ? 0 : this.#affinity(entry),
+    ].filter((score) => score !== 0);
+    const all = [fit, preemptionScore(victims), ...others];
+    return all.reduce((sum, score) => sum + score, 0) / all.length;
   }
 
   /** Others changed these slots since the last placement: they are scored anew, or left out where the node is another. */
@@ -265,7 +310,7 @@ export class GroupPlacer {
     return ((this.#sums[slot] ?? 0) + spread + penalty) / parts;
   }
 
-  #explain(chosen: number, request: PlaceRequest): AllocMetric {
+  #explain(chosen: number, request: PlaceRequest, victims: readonly Victim[]): AllocMetric {
     const slots = new Set([chosen]);
     if (this.#placed < DETAILED_SCORES) {
       const leaders = [...this.#heaps].flatMap(([key, heap]) =>
@@ -276,6 +321,8 @@ export class GroupPlacer {
       }
     }
     const ScoreMetaData = [...slots].flatMap((slot) => this.#scoresOf(slot, request));
+    const [own] = ScoreMetaData;
+    if (own !== undefined && victims.length > 0) own.Scores["preemption"] = preemptionScore(victims);
     return { ...this.#screening, ScoreMetaData };
   }
 

@@ -6,6 +6,8 @@ import { grant } from "./grant.ts";
 import type { Placed, PlaceRequest } from "./group-placer.ts";
 import { countIn, newMetric, type MetricDraft } from "./metric.ts";
 import type { NodeTable } from "./node-table.ts";
+import type { Victim } from "./preempt.ts";
+import { RoomMaker } from "./room-maker.ts";
 import { screen } from "./screen.ts";
 import { usageOf } from "./usage.ts";
 
@@ -15,6 +17,7 @@ export interface SystemPlacerOptions {
   readonly group: TaskGroup;
   readonly oversubscribes: boolean;
   readonly random: Random;
+  readonly victimsOn?: ((nodeId: string) => readonly Victim[]) | undefined;
 }
 
 /** Places allocations of a system job, each on the one node it is meant for (`preferredNode`). */
@@ -23,11 +26,13 @@ export class SystemPlacer {
   readonly #ask: Ask;
   readonly #screened: ReadonlySet<number>;
   readonly #metric: MetricDraft = newMetric();
+  readonly #rooms: RoomMaker | undefined;
 
   constructor(options: SystemPlacerOptions) {
-    const { table, job, group } = options;
+    const { table, job, group, victimsOn } = options;
     this.#options = options;
     this.#ask = askOf(group);
+    this.#rooms = victimsOn === undefined ? undefined : new RoomMaker({ table, ask: this.#ask, victimsOn });
     this.#screened = new Set(screen({ table, job, group, ask: this.#ask }, this.#metric));
   }
 
@@ -36,7 +41,12 @@ export class SystemPlacer {
     const slot = preferredNode === undefined ? undefined : table.slotOf(preferredNode);
     const entry = slot === undefined ? undefined : table.at(slot);
     if (slot === undefined || entry?.node === undefined || !this.#screened.has(slot)) return undefined;
-    const lacking = exhausted(table, slot, this.#ask);
+    let lacking = exhausted(table, slot, this.#ask);
+    const victims = lacking === undefined ? [] : (this.#rooms?.victimsAt(slot) ?? []);
+    if (victims.length > 0) {
+      this.#rooms?.evict(slot, victims);
+      lacking = exhausted(table, slot, this.#ask);
+    }
     const request = { table, slot, group, ask: this.#ask, random, oversubscribes };
     const resources = lacking === undefined ? grant(request) : undefined;
     if (resources === undefined) {
@@ -51,7 +61,7 @@ export class SystemPlacer {
       NodesInPool: 1,
       NodesAvailable: { [entry.node.Datacenter]: 1 },
     };
-    return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric };
+    return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric, evicted: victims };
   }
 
   /** Each node is looked at when its turn comes. */

@@ -48,6 +48,7 @@ export function newAlloc(from: {
     FollowupEvalID: "",
     AllocStates: null,
     PreemptedByAllocation: "",
+    PreemptedAllocations: placed.evicted.length === 0 ? null : placed.evicted.map((victim) => victim.allocId),
     CreateTime: nowNs,
     ModifyTime: nowNs,
   };

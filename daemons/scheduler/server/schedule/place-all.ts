@@ -7,6 +7,7 @@ import type { Placement } from "../reconcile/decision.ts";
 import { newAlloc } from "./new-alloc.ts";
 import { placingRules } from "./placing-rules.ts";
 import type { GroupFailure, PlaceStep, ScheduleDeps } from "./request.ts";
+import { evictionsOf, victimsOf } from "./victims.ts";
 import type { Steps } from "./steps.ts";
 
 /** Placements of one plan that is worked out over several turns. */
@@ -41,7 +42,7 @@ export function* placeAll(
       // What is replaced makes room for what replaces it, and takes it back where that found no place.
       const dropped = batch.filter(({ stopPrevious }) => stopPrevious !== undefined);
       for (const { previous } of dropped) deps.table.drop(previous?.alloc.ID ?? "");
-      if (placer === undefined) placer = placerFor(deps, { step, group, placements });
+      if (placer === undefined) placer = placerFor(deps, { step, group, placements, apart });
       else placer.refresh(apart?.changed() ?? new Set());
       const own: Placer = placer;
       const failed = new Set(batch.filter((placement) => !placeOne(deps, { step, placer: own, placement, apart })));
@@ -69,14 +70,16 @@ function holdAgain({ table }: ScheduleDeps, { previous }: Placement): void {
 
 function placerFor(
   { state, table, random }: ScheduleDeps,
-  at: { step: PlaceStep; group: Placement["group"]; placements: readonly Placement[] },
+  at: { step: PlaceStep; group: Placement["group"]; placements: readonly Placement[]; apart: Apart | undefined },
 ): Placer {
   const { situation, decision, draft } = at.step;
   const { group } = at;
   const job = at.placements[0]?.olderJob ?? at.step.job;
-  const { algorithm, oversubscribes } = placingRules(state.view, job);
+  const { algorithm, oversubscribes, preempts } = placingRules(state.view, job);
+  // Over several turns nobody may be given room that others still hold.
+  const victimsOn = preempts && at.apart === undefined ? victimsOf(state, at.step) : undefined;
   if (job.Type === "system" || job.Type === "sysbatch") {
-    return new SystemPlacer({ table, job, group, random, oversubscribes });
+    return new SystemPlacer({ table, job, group, random, oversubscribes, victimsOn });
   }
   const leaving = new Set([
     ...decision.stops.map(({ known }) => known.alloc.ID),
@@ -86,11 +89,11 @@ function placerFor(
     ...situation.allocs.filter((known) => !isTerminal(known) && !leaving.has(known.alloc.ID)).map(({ alloc }) => alloc),
     ...draft.creates.map(({ alloc }) => alloc),
   ].map(({ NodeID, TaskGroup }) => ({ nodeId: NodeID, group: TaskGroup }));
-  return new GroupPlacer({ table, job, group, algorithm, oversubscribes, random, staying });
+  return new GroupPlacer({ table, job, group, algorithm, oversubscribes, random, staying, victimsOn });
 }
 
 function placeOne(
-  { random }: ScheduleDeps,
+  deps: ScheduleDeps,
   {
     step,
     placer,
@@ -99,7 +102,7 @@ function placeOne(
   }: { step: PlaceStep; placer: Placer; placement: Placement; apart: Apart | undefined },
 ): boolean {
   const { previous, stopPrevious } = placement;
-  const allocId = random.uuid();
+  const allocId = deps.random.uuid();
   const placed: Placed | undefined = placer.place({
     allocId,
     penaltyNodes: placement.reason === "reschedule" ? nodesTried(previous) : new Set(),
@@ -109,7 +112,15 @@ function placeOne(
   apart?.reserved.push(allocId);
   const alloc = newAlloc({ step, placement, placed, allocId });
   const usage = usageOf(placed.resources);
-  step.draft.create({ alloc, usage }, previous === undefined ? undefined : { known: previous, stop: stopPrevious });
+  const evictions = evictionsOf(deps, step, { victims: placed.evicted, by: alloc });
+  if (evictions.length > 0) {
+    const desired = step.decision.desired[placement.group.Name];
+    if (desired !== undefined) desired.Preemptions += evictions.length;
+  }
+  step.draft.create(
+    { alloc, usage, evictions },
+    previous === undefined ? undefined : { known: previous, stop: stopPrevious },
+  );
   return true;
 }
 

@@ -55,6 +55,17 @@ export class PlanDraft {
     this.change(known, { AllocStates, NextAllocation: "", FollowupEvalID: "" });
   }
 
+  /** Its record as it becomes when another takes its place; written only together with that one. */
+  evict(known: KnownAlloc, by: string): Alloc {
+    const changed = this.change(known, {
+      DesiredStatus: "evict",
+      DesiredDescription: `Preempted by alloc ID ${by}`,
+      PreemptedByAllocation: by,
+    });
+    this.#changes.delete(changed.ID);
+    return changed;
+  }
+
   /** A new allocation and the mark it leaves on the one it follows, which come to be together or not at all. */
   create(
     created: Omit<NewAlloc, "previous" | "previousAlone">,

@@ -367,22 +367,23 @@ test("services: registered when the task runs, healthy when checks pass, gone be
   t.deepEqual(registry.log, ["+redis", "-redis"]);
 });
 
-test("what replaces an allocation on its node starts when that has ended: they may share a port", async (t) => {
-  const { servers, start } = place(t);
-  await start();
-  const [old, next] = [randomUUID(), randomUUID()];
-  // Takes its time to go.
-  const job = jobOf([sh("a", "trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.05; done")]);
-  servers.set(job, { ID: old });
-  await servers.until(old, (each) => each.ClientStatus === "running");
-  servers.set(job, { ID: next, PreviousAllocation: old });
-  servers.set(job, { ID: old, DesiredStatus: "stop", NextAllocation: next });
-  await servers.until(next, (each) => each.ClientStatus === "running");
-  const order = servers.history.map(
-    ({ AllocID, ClientStatus }) => `${AllocID === old ? "old" : "next"} ${ClientStatus}`,
-  );
-  t.true(order.indexOf("old complete") >= 0 && order.indexOf("old complete") < order.indexOf("next running"));
-});
+for (const bond of ["PreviousAllocation", "PreemptedAllocations"] as const)
+  test(`what comes after an allocation (${bond}) on its node starts when that has ended: they may share a port`, async (t) => {
+    const { servers, start } = place(t);
+    await start();
+    const [old, next] = [randomUUID(), randomUUID()];
+    // Takes its time to go.
+    const job = jobOf([sh("a", "trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.05; done")]);
+    servers.set(job, { ID: old });
+    await servers.until(old, (each) => each.ClientStatus === "running");
+    servers.set(job, { ID: next, [bond]: bond === "PreviousAllocation" ? old : [old] });
+    servers.set(job, { ID: old, DesiredStatus: "stop", NextAllocation: next });
+    await servers.until(next, (each) => each.ClientStatus === "running");
+    const order = servers.history.map(
+      ({ AllocID, ClientStatus }) => `${AllocID === old ? "old" : "next"} ${ClientStatus}`,
+    );
+    t.true(order.indexOf("old complete") >= 0 && order.indexOf("old complete") < order.indexOf("next running"));
+  });
 
 test("servers that are away lose nothing: reports wait, the folder goes when they forget the allocation", async (t) => {
   const { servers, start, dir } = place(t);

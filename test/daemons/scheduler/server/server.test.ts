@@ -266,6 +266,7 @@ test("a plan is checked again when it is applied: what no longer fits is refused
     usage,
     previous: undefined,
     previousAlone: undefined,
+    evictions: [],
   });
   const applier = new PlanApplier({
     store: cluster.store,

@@ -1,0 +1,145 @@
+import test from "ava";
+import fc from "fast-check";
+import { chooseVictims, preemptionScore, type Shortage, type Victim } from "#daemons/scheduler/server/place/preempt.ts";
+import { schedulerConfigurations } from "#base/state/tables.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import { CURRENT } from "#daemons/scheduler/server/configuration.ts";
+import { put } from "#base/state/codec.ts";
+import { makeJob, makeNode, startCluster, until } from "../cluster.ts";
+
+const victim = (
+  allocId: string,
+  priority: number,
+  size: Partial<Victim["usage"]>,
+  more: Partial<Victim> = {},
+): Victim => ({
+  allocId,
+  priority,
+  usage: { cpu: 0, memory: 0, disk: 0, cores: [], devices: [], ports: [], ...size },
+  group: `default/job-${priority}/g`,
+  maxParallel: 1,
+  ...more,
+});
+const short = (of: Partial<Shortage>): Shortage => ({ cpu: 0, memory: 0, disk: 0, cores: 0, ports: new Set(), ...of });
+const names = (victims: readonly Victim[] | undefined) => victims?.map(({ allocId }) => allocId);
+
+test("the least important go first, the nearest in size, and nobody who is not needed", (t) => {
+  const all = [
+    victim("small", 20, { memory: 100 }),
+    victim("large", 20, { memory: 900 }),
+    victim("important", 40, { memory: 300 }),
+  ];
+  t.deepEqual(names(chooseVictims(short({ memory: 90 }), all, new Map())), ["small"]);
+  t.deepEqual(names(chooseVictims(short({ memory: 800 }), all, new Map())), ["large"]);
+  t.deepEqual(names(chooseVictims(short({ memory: 1200 }), all, new Map())), ["large", "important"]);
+  t.is(chooseVictims(short({ memory: 1400 }), all, new Map()), undefined);
+  t.is(chooseVictims(short({ cpu: 1 }), all, new Map()), undefined);
+});
+
+test("beyond what a group may move at one time, another group's are nearer", (t) => {
+  const pair = { group: "default/a/g", maxParallel: 1 };
+  const all = [
+    victim("a1", 20, { memory: 100 }, pair),
+    victim("a2", 20, { memory: 100 }, pair),
+    victim("b1", 20, { memory: 400 }, { group: "default/b/g" }),
+  ];
+  t.deepEqual(new Set(names(chooseVictims(short({ memory: 150 }), all, new Map()))), new Set(["b1"]));
+  t.deepEqual(names(chooseVictims(short({ memory: 100 }), all, new Map([["default/a/g", 1]]))), ["b1"]);
+});
+
+test("a port is given back only by who holds it", (t) => {
+  const port = { hostIp: "10.0.0.1", port: 80, shared: false };
+  const all = [victim("other", 10, { memory: 100 }), victim("holder", 30, { memory: 10, ports: [port] })];
+  const wanted = short({ memory: 50, ports: new Set(["10.0.0.1:80"]) });
+  t.deepEqual(new Set(names(chooseVictims(wanted, all, new Map()))), new Set(["holder", "other"]));
+  t.deepEqual(names(chooseVictims(short({ ports: new Set(["10.0.0.1:80"]) }), all, new Map())), ["holder"]);
+});
+
+test("the score falls with the importance of the victims", (t) => {
+  t.true(preemptionScore([victim("a", 10, {})]) > preemptionScore([victim("a", 60, {})]));
+  t.true(preemptionScore([victim("a", 60, {})]) > preemptionScore([victim("a", 60, {}), victim("b", 60, {})]));
+});
+
+test("whoever is chosen frees enough, and none could have been spared", (t) => {
+  const size = fc.nat({ max: 500 });
+  const victims = fc.array(fc.record({ priority: fc.constantFrom(10, 20, 30), cpu: size, memory: size, disk: size }), {
+    maxLength: 12,
+  });
+  const property = fc.property(victims, size, size, size, (list, cpu, memory, disk) => {
+    const all = list.map(({ priority, ...usage }, at) => victim(`v${at}`, priority, usage));
+    const chosen = chooseVictims(short({ cpu, memory, disk }), all, new Map());
+    const sum = (of: readonly Victim[], pick: "cpu" | "memory" | "disk") =>
+      of.reduce((total, { usage }) => total + usage[pick], 0);
+    const enough = (of: readonly Victim[]) =>
+      sum(of, "cpu") >= cpu && sum(of, "memory") >= memory && sum(of, "disk") >= disk;
+    if (chosen === undefined) return !enough(all);
+    return enough(chosen) && chosen.every((one) => !enough(chosen.filter((each) => each !== one)));
+  });
+  fc.assert(property);
+  t.pass();
+});
+
+const job = (ID: string, Priority: number, MemoryMB: number, Type = "service") =>
+  makeJob({
+    ID,
+    Name: ID,
+    Priority,
+    Type,
+    groups: [{ Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 100, MemoryMB } }] }],
+  });
+
+async function clusterOf(t: { teardown(end: () => Promise<void>): void }, services: boolean) {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  const set = {
+    SchedulerAlgorithm: "binpack",
+    PreemptionConfig: {
+      SystemSchedulerEnabled: true,
+      SysBatchSchedulerEnabled: false,
+      BatchSchedulerEnabled: false,
+      ServiceSchedulerEnabled: services,
+    },
+    MemoryOversubscriptionEnabled: false,
+    RejectJobRegistration: false,
+    PauseEvalBroker: false,
+  } as const;
+  const { revision } = await cluster.store.txn({
+    then: [put(schedulerConfigurations, { namespace: GLOBAL, id: CURRENT }, set)],
+  });
+  await cluster.view.reached(revision);
+  await cluster.server.link.register(makeNode("node-1"));
+  return cluster;
+}
+
+test("a job takes the place of a less important one, which then waits for another node", async (t) => {
+  const cluster = await clusterOf(t, true);
+  t.is((await cluster.run(job("low", 20, 5000)))?.Status, "complete");
+  const [low] = cluster.running("low");
+  await cluster.report(low!);
+  const done = await cluster.run(job("high", 60, 6000));
+  t.deepEqual(done?.FailedTGAllocs, {});
+  const [high] = cluster.running("high");
+  t.deepEqual(high?.PreemptedAllocations, [low!.ID]);
+  const [evicted] = cluster.allocs("low");
+  t.is(evicted?.alloc.DesiredStatus, "evict");
+  t.is(evicted?.alloc.PreemptedByAllocation, high?.ID);
+  t.is(evicted?.alloc.DesiredDescription, `Preempted by alloc ID ${high?.ID}`);
+  const evals = () => cluster.state.jobEvals("default", "low").map(({ value }) => value);
+  await until(() => evals().some(({ Status }) => Status === "blocked"));
+  t.true(evals().some(({ TriggeredBy }) => TriggeredBy === "preemption"));
+  await cluster.server.link.register(makeNode("node-2"));
+  await until(() => cluster.running("low").length === 1);
+  t.is(cluster.running("low")[0]?.NodeID, "node-2");
+});
+
+test("nobody yields to a job that is hardly more important, or where operators did not allow it", async (t) => {
+  const near = await clusterOf(t, true);
+  await near.run(job("low", 55, 5000));
+  t.not((await near.run(job("high", 60, 6000)))?.FailedTGAllocs["web"], undefined);
+  const off = await clusterOf(t, false);
+  await off.run(job("low", 20, 5000));
+  t.not((await off.run(job("high", 60, 6000)))?.FailedTGAllocs["web"], undefined);
+  t.is(off.running("low").length, 1);
+  t.deepEqual((await off.run(job("all", 60, 6000, "system")))?.FailedTGAllocs, {});
+  t.is(off.running("low").length, 0);
+});
