@@ -1,4 +1,5 @@
 import type { Deployment } from "#base/protocol/deployment.ts";
+import type { Row } from "#base/state/table.ts";
 import { isTerminal, type KnownAlloc } from "#daemons/scheduler/server/alloc-state.ts";
 import { STOP_UPDATED } from "#daemons/scheduler/server/reconcile/decision.ts";
 import { healthOf } from "#daemons/scheduler/server/health.ts";
@@ -14,7 +15,10 @@ export class Rollout implements Checker {
 
   /** `own`: the deployment's allocations; `all`: the job's. */
   compare(
-    deployment: Pick<Deployment, "ID" | "JobVersion">,
+    {
+      value: deployment,
+      createIndex: since,
+    }: Pick<Row<Pick<Deployment, "ID" | "JobVersion">>, "value" | "createIndex">,
     own: readonly KnownAlloc[],
     all: readonly KnownAlloc[],
   ): void {
@@ -23,7 +27,8 @@ export class Rollout implements Checker {
     );
     const open = own.filter((known) => {
       const { ID, Canary, JobVersion } = known.alloc;
-      const replaces = updated.has(ID) && !Canary && JobVersion === deployment.JobVersion;
+      // What was updated in place is older than its deployment, and not limited.
+      const replaces = updated.has(ID) && known.createIndex >= since && !Canary && JobVersion === deployment.JobVersion;
       return replaces && !isTerminal(known) && healthOf(known).Healthy !== true;
     });
     if (open.length <= MAX_PARALLEL) return;

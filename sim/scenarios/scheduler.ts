@@ -229,8 +229,8 @@ class SchedulerRun {
     for (const same of Map.groupBy(seen, ({ alloc }) => alloc.JobVersion).values()) {
       this.#names.compare(same.map(({ alloc }) => alloc));
     }
-    for (const { value } of state.view.table(deployments).list()) {
-      this.#rollout.compare(value, state.deploymentAllocs(value.ID), known);
+    for (const row of state.view.table(deployments).list()) {
+      this.#rollout.compare(row, state.deploymentAllocs(row.id), known);
     }
     for (const { value: node } of state.view.table(nodes).list()) {
       this.#capacity.compare(

@@ -48,6 +48,8 @@ interface At {
   readonly situation: Situation;
   readonly job: Job;
   readonly group: TaskGroup;
+  /** Failures of older versions that may have to come back. */
+  readonly older: KnownAlloc[];
 }
 
 export function* sortAllocs(situation: Situation, job: Job, group: TaskGroup): Steps<Buckets> {
@@ -66,7 +68,7 @@ export function* sortAllocs(situation: Situation, job: Job, group: TaskGroup): S
     drained: [],
     dropped: [],
   };
-  const at = { situation, job, group };
+  const at: At = { situation, job, group, older: [] };
   for (const [index, known] of situation.allocs.entries()) {
     if (index % STRIDE === 0) yield;
     const { alloc, createIndex } = known;
@@ -78,6 +80,7 @@ export function* sortAllocs(situation: Situation, job: Job, group: TaskGroup): S
     else if (situation.fateOf(alloc.NodeID) !== "fine") sortAway(buckets, known, at);
     else sortLive(buckets, known, situation);
   }
+  sortOlder(buckets, at);
   return buckets;
 }
 
@@ -117,14 +120,30 @@ function sortAway(buckets: Buckets, known: KnownAlloc, { situation, group }: At)
   else buckets.away.push({ known, verdict });
 }
 
-function sortEnded(buckets: Buckets, known: KnownAlloc, { situation, job, group }: At): void {
+/** While canaries wait, failures of the old version come back, unless something has their place by now. */
+function sortOlder(buckets: Buckets, at: At): void {
+  if (at.older.length === 0) return;
+  const { running, migrate, lost, away } = buckets;
+  const there = [...running, ...migrate, ...lost, ...away.map(({ known }) => known)];
+  const taken = new Set(there.map(({ alloc }) => alloc.Name));
+  for (const known of at.older.toSorted((a, b) => b.createIndex - a.createIndex)) {
+    if (taken.has(known.alloc.Name)) continue;
+    taken.add(known.alloc.Name);
+    sortFailed(buckets, known, at);
+  }
+}
+
+function sortEnded(buckets: Buckets, known: KnownAlloc, { situation, job, group, older }: At): void {
   const { alloc, createIndex } = known;
   // Replaced already, or of another job: its place is free.
   if (alloc.NextAllocation !== "" || createIndex < situation.jobCreateIndex) return;
   const status = clientStatus(known);
-  if (alloc.JobVersion !== job.Version && !(status === "failed" && isCanarying({ situation, group }))) return;
+  if (alloc.JobVersion !== job.Version) {
+    if (status === "failed" && isCanarying({ situation, group })) older.push(known);
+    return;
+  }
   if (alloc.Canary) {
-    if (status === "failed") sortFailedCanary(buckets, known, { situation, job, group });
+    if (status === "failed") sortFailedCanary(buckets, known, { situation, group });
     return;
   }
   if (status === "complete") {
@@ -135,6 +154,11 @@ function sortEnded(buckets: Buckets, known: KnownAlloc, { situation, job, group 
     buckets.lost.push(known);
     return;
   }
+  sortFailed(buckets, known, { situation, group });
+}
+
+function sortFailed(buckets: Buckets, known: KnownAlloc, { situation, group }: Pick<At, "situation" | "group">): void {
+  const { alloc } = known;
   const { deployment } = situation;
   const forced = alloc.DesiredTransition.ForceReschedule;
   if (!forced && deployment?.Status === "failed" && alloc.DeploymentID === deployment.ID) {
@@ -148,7 +172,11 @@ function sortEnded(buckets: Buckets, known: KnownAlloc, { situation, job, group 
 }
 
 /** While its deployment goes on, it is replaced by another canary when its time comes. */
-function sortFailedCanary(buckets: Buckets, known: KnownAlloc, { situation, group }: At): void {
+function sortFailedCanary(
+  buckets: Buckets,
+  known: KnownAlloc,
+  { situation, group }: Pick<At, "situation" | "group">,
+): void {
   if (known.alloc.DeploymentID !== activeDeploymentId(situation)) return;
   const verdict = rescheduleVerdict(known, group.ReschedulePolicy, situation.nowNs);
   if (verdict.kind === "never") buckets.failedCanaries.push({ known, atNs: Number.POSITIVE_INFINITY });
