@@ -65,6 +65,8 @@ export interface Access {
   allows(resource: string, capability: string, name: string): boolean;
   /** Whether it is allowed for at least one name. */
   allowsSome(resource: string, capability: string): boolean;
+  /** Of one token, the same object for as long as its rights are the same. Absent: nobody knows. */
+  readonly rights?: object;
 }
 
 /** Says what a token may do; fails when there is no such token. Asked before query and body are parsed. */
@@ -79,6 +81,7 @@ export const fullAccess: Access = {
   isAnonymous: false,
   allows: () => true,
   allowsSome: () => true,
+  rights: {},
 };
 
 /** Nothing. */

@@ -1,4 +1,3 @@
-import type { Access } from "./access.ts";
 import type { ExchangeResponse } from "./exchange.ts";
 import type { RouteRequest, StateAnswer } from "./route.ts";
 
@@ -16,23 +15,24 @@ export interface SharedAnswer {
 /**
  * A change wakes everybody who waits for it, and most of them asked the same: what was read from one version of the
  * state for one question is read, put into words and compressed once. A question is the path and the parameters but for
- * `index` and `wait`, asked with the same access.
+ * `index` and `wait`, asked with the same token while its rights are the same.
  */
 export class SharedReads {
   #version = -1;
-  #questions = new Map<Access, Map<string, SharedAnswer>>();
+  #questions = new Map<object, Map<string, SharedAnswer>>();
   #size = 0;
 
-  /** `version` undefined: nobody counts versions, nothing is shared. */
+  /** `version` undefined: nobody counts versions, nothing is shared; nor where nobody knows whose rights are the same. */
   read(request: RouteRequest, version: number | undefined, read: () => StateAnswer): SharedAnswer {
-    if (version === undefined) return fresh(read());
+    const { rights } = request.access;
+    if (version === undefined || rights === undefined) return fresh(read());
     if (version !== this.#version || this.#size >= MAX_QUESTIONS) {
       this.#version = version;
       this.#questions = new Map();
       this.#size = 0;
     }
-    const known = this.#questions.get(request.access) ?? new Map<string, SharedAnswer>();
-    this.#questions.set(request.access, known);
+    const known = this.#questions.get(rights) ?? new Map<string, SharedAnswer>();
+    this.#questions.set(rights, known);
     const question = questionOf(request);
     const found = known.get(question);
     if (found !== undefined) return found;
@@ -47,7 +47,7 @@ function fresh(answer: StateAnswer): SharedAnswer {
   return { index: answer.index, answer, responses: new Map() };
 }
 
-function questionOf({ method, path, rawQuery }: RouteRequest): string {
+function questionOf({ method, path, token, rawQuery }: RouteRequest): string {
   const parameters = [...rawQuery].filter(([name]) => name !== "index" && name !== "wait");
-  return JSON.stringify([method, path, parameters]);
+  return JSON.stringify([method, path, token, parameters]);
 }

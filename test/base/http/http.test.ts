@@ -563,7 +563,7 @@ test("those who wait for the same thing with the same access share one reading",
         }),
       }),
     ],
-    access: (token) => ({ ok: true, value: token === "other" ? { ...fullAccess } : fullAccess }),
+    access: (token) => ({ ok: true, value: token === "other" ? { ...fullAccess, rights: {} } : fullAccess }),
   });
   const index = await world.add("rex", "dog");
   const url = `/v1/pets?index=${index}&wait=`;

@@ -128,6 +128,7 @@ function accessBy(grants: Grants, who: Pick<Access, "requester" | "isAnonymous">
   return {
     ...who,
     isManagement: false,
+    rights: grants,
     allows: (resource, capability, name) => grants.allows(resource, capability, name),
     allowsSome: (resource, capability) => grants.allowsSome(resource, capability),
   };
