@@ -24,6 +24,7 @@ const STATUS: Readonly<Record<string, number>> = {
   expired_token: 403,
   bad_identity: 403,
   refused: 403,
+  provider: 500,
 };
 
 /** The value, or the failure as the answer its users know. */

@@ -7,6 +7,9 @@ import { aclTokens, oneTimeTokens } from "#base/state/tables.ts";
 import { WorkloadIdentities } from "../identity/workload-identities.ts";
 import type { ServerContext } from "../server-context.ts";
 import { NO_ACL, type AclContext, type AclSettings } from "./acl-context.ts";
+import { AuthMethodEndpoint } from "./login/auth-method-endpoint.ts";
+import { BindingRuleEndpoint } from "./login/binding-rule-endpoint.ts";
+import { LoginEndpoint } from "./login/login-endpoint.ts";
 import { OneTimeTokens } from "./one-time-tokens.ts";
 import { PolicyEndpoint } from "./policy-endpoint.ts";
 import { AclResolver } from "./resolver.ts";
@@ -22,6 +25,9 @@ export class Acl {
   readonly oneTime: OneTimeTokens;
   readonly policies: PolicyEndpoint;
   readonly roles: RoleEndpoint;
+  readonly methods: AuthMethodEndpoint;
+  readonly bindingRules: BindingRuleEndpoint;
+  readonly logins: LoginEndpoint;
   readonly identities: WorkloadIdentities;
   readonly resolver: AclResolver;
   #timer: Timer | undefined;
@@ -33,7 +39,10 @@ export class Acl {
     this.policies = new PolicyEndpoint(this.context);
     this.roles = new RoleEndpoint(this.context);
     this.identities = new WorkloadIdentities(server, { region: settings.region, issuer: settings.oidcIssuer });
-    const { context, tokens, identities } = this;
+    this.methods = new AuthMethodEndpoint(this.context);
+    this.bindingRules = new BindingRuleEndpoint(this.context);
+    const { context, tokens, identities, policies, roles, methods } = this;
+    this.logins = new LoginEndpoint({ context, tokens, policies, roles, methods });
     this.resolver = new AclResolver({ context, tokens, identities });
   }
 
