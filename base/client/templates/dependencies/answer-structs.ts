@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { compareTexts } from "#base/language/go-template/functions/compare.ts";
+import { compareStrings } from "#base/language/go-template/format/map-order.ts";
 import { parseTime } from "#base/language/go-template/functions/time/parse-time.ts";
 import { RFC3339 } from "#base/language/go-template/functions/time/format-time.ts";
 import { uint64 as unsigned } from "#base/language/go-template/functions/define.ts";
@@ -49,7 +49,7 @@ export function listOf(name: string, items: Iterable<GoValue>): GoValue {
 
 /** `dependency.ServiceTags` prints, compares and joins as a `[]string` does. */
 export function tagList(items: readonly string[]): GoValue {
-  return sliceOf(sliceType(stringType, "dependency.ServiceTags"), items.toSorted(compareTexts));
+  return sliceOf(sliceType(stringType, "dependency.ServiceTags"), items.toSorted(compareStrings));
 }
 
 export function textList(items: readonly string[]): GoValue {
@@ -94,7 +94,7 @@ export const time = v.pipe(
 export function byTexts<T>(...keys: ((item: T) => string)[]): (a: T, b: T) => number {
   return (a, b) => {
     for (const key of keys) {
-      const order = compareTexts(key(a), key(b));
+      const order = compareStrings(key(a), key(b));
       if (order !== 0) return order;
     }
     return 0;

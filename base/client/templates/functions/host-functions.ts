@@ -9,15 +9,16 @@ import {
   type Defined,
   type Outcome,
 } from "#base/language/go-template/functions/define.ts";
+import { quote } from "#base/language/go-template/format/quote.ts";
 import { parseGoUint } from "#base/language/go-template/functions/text/strconv.ts";
 import { trimSpace } from "#base/language/go-template/functions/text/trim.ts";
 import { floorSeconds, formatTime, RFC3339 } from "#base/language/go-template/functions/time/format-time.ts";
 import { UTC, type Zones } from "#base/language/go-template/functions/time/zone.ts";
-import { variadic, type FunctionTable } from "#base/language/go-template/function.ts";
+import { variadic } from "#base/language/go-template/function.ts";
 import { GoError } from "#base/language/go-template/value.ts";
 import { parseFile } from "../dependencies/parse-dependency.ts";
 import type { InterfaceInput } from "./sockaddr/interface-address.ts";
-import { sockaddrFunctions } from "./sockaddr/sockaddr-functions.ts";
+import { evaluateSockaddr } from "./sockaddr/sockaddr-functions.ts";
 import { spewDump, spewFormat } from "./spew.ts";
 import { ask, type Sources } from "./sources.ts";
 
@@ -36,8 +37,6 @@ export interface TemplateHost {
   readonly write: (file: FileWrite) => void;
   /** The addresses of the machine's network interfaces. */
   readonly interfaces: () => readonly InterfaceInput[];
-  /** Renders a template of its own with no functions but these and the language's. */
-  readonly evaluate: (template: string, functions: FunctionTable) => string | GoError;
   /** Text for the standard output (`spew_dump`). */
   readonly print: (text: string) => void;
 }
@@ -79,7 +78,7 @@ export function hostFunctions(host: TemplateHost, sources: Sources): readonly De
       value: variadic([STRING], ANY, ([name], data, context) =>
         data.length > 1
           ? new GoError(`executeTemplate: wrong number of arguments, expected 1 or 2, but got ${data.length + 1}`)
-          : context.render(name, data[0] ?? null),
+          : executed(name, context.render(name, data[0] ?? null)),
       ),
     },
     oneAndAll("plugin", [STRING, STRING], (name, args) => plugin(host, name, args)),
@@ -89,12 +88,18 @@ export function hostFunctions(host: TemplateHost, sources: Sources): readonly De
         writeToFile(host, [...fixed, ...rest]),
       ),
     },
-    all("sockaddr", STRING, (words) => host.evaluate(`{{ ${words.join(" ")} }}`, sockaddrFunctions(host.interfaces))),
+    all("sockaddr", STRING, (words) => evaluateSockaddr(words.join(" "), host.interfaces)),
     all("spew_dump", ANY, (values) => shown(host, spewDump(values))),
     all("spew_sdump", ANY, spewDump),
     oneAndAll("spew_printf", [STRING, ANY], (format, values) => shown(host, spewFormat(format, values))),
     oneAndAll("spew_sprintf", [STRING, ANY], spewFormat),
   ];
+}
+
+/** consul-template has other words for a template that is not there. */
+function executed(name: string, rendered: string | GoError): Outcome {
+  const missing = rendered instanceof GoError && rendered.message === `template ${quote(name)} not defined`;
+  return missing ? new GoError(`template: no template ${quote(name)} associated with template ""`) : rendered;
 }
 
 function timestamp(nowMs: number, layouts: readonly string[]): Outcome {

@@ -1,7 +1,7 @@
 import { goFunction } from "#base/language/go-template/function.ts";
-import { compareTexts } from "#base/language/go-template/functions/compare.ts";
+import { compareStrings } from "#base/language/go-template/format/map-order.ts";
 import { ANY, dictOf, STRING } from "#base/language/go-template/functions/define.ts";
-import { quoteGo } from "#base/language/go-template/functions/text/quote.ts";
+import { quote } from "#base/language/go-template/format/quote.ts";
 import { GoStruct } from "#base/language/go-template/struct.ts";
 import { pointerType, structType } from "#base/language/go-template/type.ts";
 import { GoError, type GoFunction, type GoResult, type GoValue } from "#base/language/go-template/value.ts";
@@ -18,7 +18,7 @@ export function createScratch(): GoStruct {
     goFunction([STRING, STRING, ANY], (name, key, value): GoResult => {
       if (!values.has(name)) values.set(name, new Map());
       const map = dictOf(values.get(name) ?? null);
-      if (map === undefined) return new GoError(`${quoteGo(name)} is not a map`);
+      if (map === undefined) return new GoError(`${quote(name)} is not a map`);
       if (over || !map.has(key)) map.set(key, value);
       return "";
     });
@@ -40,5 +40,5 @@ export function createScratch(): GoStruct {
 
 function sortedValues(value: GoValue): GoValue {
   const entries = [...(dictOf(value) ?? [])];
-  return entries.toSorted(([a], [b]) => compareTexts(String(a), String(b))).map(([, item]) => item);
+  return entries.toSorted(([a], [b]) => compareStrings(String(a), String(b))).map(([, item]) => item);
 }

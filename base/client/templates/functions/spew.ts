@@ -1,8 +1,8 @@
-import { compareKeys } from "#base/language/go-template/functions/compare.ts";
+import { sortedEntries } from "#base/language/go-template/format/map-order.ts";
 import { isMap } from "#base/language/go-template/type-of.ts";
 import { isList, typeName } from "#base/language/go-template/functions/define.ts";
 import { printValue } from "#base/language/go-template/functions/print-value.ts";
-import { quoteGo } from "#base/language/go-template/functions/text/quote.ts";
+import { quote } from "#base/language/go-template/format/quote.ts";
 import { GoObject, type GoValue } from "#base/language/go-template/value.ts";
 
 const MAX_DEPTH = 100;
@@ -20,7 +20,7 @@ export function spewFormat(format: string, values: readonly GoValue[]): string {
     const verb = all.at(-1) ?? "";
     const value = values[next++];
     if (value === undefined) return `%!${verb}(MISSING)`;
-    if (verb === "q" && typeof value === "string") return quoteGo(value);
+    if (verb === "q" && typeof value === "string") return quote(value);
     return verb === "v" && all.includes("#") ? typed(value, 0) : printValue(value);
   });
   const rest = values.slice(next).map((value) => `${typeName(value)}=${printValue(value)}`);
@@ -36,9 +36,9 @@ function dump(value: GoValue, depth: number): string {
   };
   const head = headOf(value);
   if (depth > MAX_DEPTH) return `${head} …`;
-  if (typeof value === "string") return `${head} ${quoteGo(value)}`;
+  if (typeof value === "string") return `${head} ${quote(value)}`;
   if (isMap(value)) {
-    const entries = [...value].toSorted(([a], [b]) => compareKeys(a, b));
+    const entries = sortedEntries(value);
     return `${head} ${block(entries.map(([key, item]) => `${dump(key, depth + 1)}: ${dump(item, depth + 1)}`))}`;
   }
   if (value instanceof GoObject)
@@ -59,7 +59,7 @@ function typed(value: GoValue, depth: number): string {
   const head = `(${typeName(value)})`;
   if (depth > MAX_DEPTH) return `${head}…`;
   if (isMap(value)) {
-    const entries = [...value].toSorted(([a], [b]) => compareKeys(a, b));
+    const entries = sortedEntries(value);
     return `${head}map[${entries.map(([key, item]) => `${printValue(key)}:${typed(item, depth + 1)}`).join(" ")}]`;
   }
   if (value instanceof GoObject)

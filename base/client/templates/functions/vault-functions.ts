@@ -1,6 +1,6 @@
 import { all, f1, STRING, type Defined } from "#base/language/go-template/functions/define.ts";
 import { GoError } from "#base/language/go-template/value.ts";
-import { quoteGo } from "#base/language/go-template/functions/text/quote.ts";
+import { quote } from "#base/language/go-template/format/quote.ts";
 import { trimSpace } from "#base/language/go-template/functions/text/trim.ts";
 import * as parse from "../dependencies/parse-dependency.ts";
 import { ask, type Sources } from "./sources.ts";
@@ -32,7 +32,7 @@ function readPairs(pairs: readonly string[]): ReadonlyMap<string, string> | GoEr
   for (const pair of pairs) {
     if (pair === "") continue;
     const at = pair.indexOf("=");
-    if (at === -1) return new GoError(`not k=v pair ${quoteGo(pair)}`);
+    if (at === -1) return new GoError(`not k=v pair ${quote(pair)}`);
     data.set(trimSpace(pair.slice(0, at)), trimSpace(pair.slice(at + 1)));
   }
   return data;

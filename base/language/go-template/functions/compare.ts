@@ -1,20 +1,5 @@
 import { isMap, isSlice, typeOf } from "../type-of.ts";
-import { GoFloat32, GoInteger, GoObject, type GoKey, type GoValue } from "../value.ts";
-import { bytesOfText } from "./text/go-bytes.ts";
-
-/** The order in which maps are printed and ranged over: numbers, then texts by their bytes. */
-export function compareKeys(a: GoKey, b: GoKey): number {
-  if (typeof a === "string" && typeof b === "string") return compareTexts(a, b);
-  if (typeof a === "bigint" && typeof b === "bigint") return a === b ? 0 : a < b ? -1 : 1;
-  return typeof a === "bigint" ? -1 : 1;
-}
-
-/** Texts in the order of their bytes. */
-export function compareTexts(a: string, b: string): number {
-  if (a === b) return 0;
-  if (/^[\0-\x7F]*$/.test(a + b)) return a < b ? -1 : 1;
-  return Buffer.compare(bytesOfText(a), bytesOfText(b));
-}
+import { GoFloat32, GoInteger, GoObject, type GoValue } from "../value.ts";
 
 /** Deeper values are taken for different. */
 const MAX_DEPTH = 500;

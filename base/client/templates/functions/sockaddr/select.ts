@@ -1,7 +1,7 @@
-import { compareTexts } from "#base/language/go-template/functions/compare.ts";
+import { compareStrings } from "#base/language/go-template/format/map-order.ts";
 import { compileRegexp } from "#base/language/go-template/functions/text/regexp.ts";
 import { parseGoInt } from "#base/language/go-template/functions/text/strconv.ts";
-import { quoteGo } from "#base/language/go-template/functions/text/quote.ts";
+import { quote } from "#base/language/go-template/format/quote.ts";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { InterfaceAddress } from "./interface-address.ts";
 import { contains, networkOf, parseIp, widthOf, type Ip } from "./ip.ts";
@@ -13,7 +13,7 @@ type Test = (address: InterfaceAddress) => boolean;
 const ORDERS: Readonly<Record<string, (a: InterfaceAddress, b: InterfaceAddress) => number>> = {
   address: (a, b) => a.ip.version - b.ip.version || order(a.ip.address, b.ip.address),
   default: (a, b) => Number(b.input.isDefault) - Number(a.input.isDefault),
-  name: (a, b) => compareTexts(a.input.name, b.input.name),
+  name: (a, b) => compareStrings(a.input.name, b.input.name),
   port: () => 0,
   private: (a, b) => Number(isPrivate(b.ip)) - Number(isPrivate(a.ip)),
   size: (a, b) => a.ip.maskBits - b.ip.maskBits,
@@ -26,7 +26,7 @@ export function sortAddresses(addresses: Addresses, criteria: string): Result<Ad
   for (const criterion of criteria.split(",")) {
     const name = criterion.trim().toLowerCase();
     const compare = ORDERS[name.replace(/^[+-]/, "")];
-    if (compare === undefined) return fail("bad_sort", `unknown sort type: ${quoteGo(criterion)}`);
+    if (compare === undefined) return fail("bad_sort", `unknown sort type: ${quote(criterion)}`);
     orders.push(name.startsWith("-") ? (a: InterfaceAddress, b: InterfaceAddress) => compare(b, a) : compare);
   }
   return succeed(addresses.toSorted((a, b) => orders.reduce((found, compare) => found || compare(a, b), 0)));
@@ -59,18 +59,18 @@ export function selectTest(selector: string, argument: string): Result<Test> {
     case "size":
       return /^\d+$/.test(argument)
         ? succeed(({ ip }) => ip.maskBits === Number(argument))
-        : fail("bad_selector", `invalid exclude size argument (${quoteGo(argument)})`);
+        : fail("bad_selector", `invalid exclude size argument (${quote(argument)})`);
     case "type":
       return typeTest(argument);
     default:
-      return fail("bad_selector", `invalid include selector ${quoteGo(selector)}`);
+      return fail("bad_selector", `invalid include selector ${quote(selector)}`);
   }
 }
 
 function typeTest(argument: string): Result<Test> {
   const names = argument.toLowerCase().split("|");
   const unknown = names.find((name) => !["ip", "ipv4", "ipv6", "unix"].includes(name));
-  if (unknown !== undefined) return fail("bad_selector", `unsupported type ${quoteGo(unknown)} ${quoteGo(argument)}`);
+  if (unknown !== undefined) return fail("bad_selector", `unsupported type ${quote(unknown)} ${quote(argument)}`);
   return succeed(({ ip }) => names.includes("ip") || names.includes(`ipv${ip.version}`));
 }
 
@@ -79,7 +79,7 @@ function networkTest(argument: string): Result<Test> {
   for (const text of argument.split("|")) {
     const network = parseIp(text);
     if (network === undefined)
-      return fail("bad_selector", `unable to create an IP address from ${quoteGo(text)}: invalid IPAddr ${text}`);
+      return fail("bad_selector", `unable to create an IP address from ${quote(text)}: invalid IPAddr ${text}`);
     networks.push(network);
   }
   return succeed(({ ip }) => networks.some((network) => contains(network, ip)));
@@ -114,7 +114,7 @@ const PROPERTIES: Readonly<Record<string, (ip: Ip) => boolean>> = {
 function flagTest(argument: string): Result<Test> {
   const names = argument.toLowerCase().split("|");
   const unknown = names.find((name) => !OWN_FLAGS.includes(name) && PROPERTIES[name] === undefined);
-  if (unknown !== undefined) return fail("bad_selector", `Unknown interface flag: ${quoteGo(unknown)}`);
+  if (unknown !== undefined) return fail("bad_selector", `Unknown interface flag: ${quote(unknown)}`);
   const own = names.filter((name) => OWN_FLAGS.includes(name));
   const wanted = own.filter((name) => name !== "down");
   return succeed(({ ip, input }) => {
@@ -131,14 +131,14 @@ export function computeAddress(
 ): Result<InterfaceAddress> {
   const name = operation.toLowerCase();
   if (!["address", "network", "mask"].includes(name))
-    return fail("bad_math", `unsupported math operation: ${quoteGo(operation)}`);
+    return fail("bad_math", `unsupported math operation: ${quote(operation)}`);
   if (name !== "mask" && !/^[+-]/.test(argument))
-    return fail("bad_math", `sign (+/-) is required for operation ${quoteGo(operation)}`);
+    return fail("bad_math", `sign (+/-) is required for operation ${quote(operation)}`);
   const parsed = parseGoInt(argument);
   if (!parsed.ok)
     return fail(
       "bad_math",
-      `unable to convert ${quoteGo(argument)} to int for operation ${quoteGo(operation)}: ${parsed.error.message}`,
+      `unable to convert ${quote(argument)} to int for operation ${quote(operation)}: ${parsed.error.message}`,
     );
   const by = parsed.value;
   const width = widthOf(ip);
@@ -149,7 +149,7 @@ export function computeAddress(
     if (by < 0n || by > width)
       return fail(
         "bad_math",
-        `parameter for operation ${quoteGo(operation)} on ipv${ip.version} addresses must be between 0 and ${width}`,
+        `parameter for operation ${quote(operation)} on ipv${ip.version} addresses must be between 0 and ${width}`,
       );
     return at(networkOf({ ...ip, maskBits: Number(by) }), Math.min(Number(by), ip.maskBits));
   }

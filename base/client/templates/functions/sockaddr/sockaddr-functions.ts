@@ -1,4 +1,5 @@
 import type { Result } from "#base/env/errors.ts";
+import { parseTemplate } from "#base/language/go-template/parse-templates.ts";
 import type { FunctionTable } from "#base/language/go-template/function.ts";
 import {
   ANY,
@@ -11,7 +12,7 @@ import {
   type Defined,
   type Outcome,
 } from "#base/language/go-template/functions/define.ts";
-import { parseAtoi } from "#base/language/go-template/functions/text/strconv.ts";
+import { takeUint } from "#base/language/go-template/param.ts";
 import { typeOf } from "#base/language/go-template/type-of.ts";
 import { GoError, sliceOf, type GoValue, type Param } from "#base/language/go-template/value.ts";
 import { InterfaceAddress, interfaceListType, type InterfaceInput } from "./interface-address.ts";
@@ -19,14 +20,6 @@ import { parseIp } from "./ip.ts";
 import { isForwardable, isPrivate } from "./networks.ts";
 import { computeAddress, selectTest, sortAddresses, type Addresses } from "./select.ts";
 
-/** What `limit` and `offset` take: a number, or one in quotes. */
-const COUNT: Param<bigint> = {
-  type: INT.type,
-  take: (value) => {
-    const parsed = typeof value === "string" ? parseAtoi(value) : undefined;
-    return parsed?.ok === true ? parsed.value : INT.take(value);
-  },
-};
 const ADDRESSES: Param<Addresses> = {
   type: interfaceListType,
   take: (value) =>
@@ -35,8 +28,17 @@ const ADDRESSES: Param<Addresses> = {
       : undefined,
 };
 
+/** Renders `{{ pipeline }}` with go-sockaddr's functions and those of the language. */
+export function evaluateSockaddr(pipeline: string, interfaces: () => readonly InterfaceInput[]): string | GoError {
+  const functions = sockaddrFunctions(interfaces);
+  const parsed = parseTemplate({ name: "sockaddr.Parse", text: `{{ ${pipeline} }}`, functions });
+  if (!parsed.ok) return new GoError(parsed.message);
+  const rendered = parsed.template.execute(null);
+  return rendered.ok ? rendered.text : new GoError(rendered.message);
+}
+
 /** The functions of go-sockaddr's template language (https://pkg.go.dev/github.com/hashicorp/go-sockaddr/template). */
-export function sockaddrFunctions(interfaces: () => readonly InterfaceInput[]): FunctionTable {
+function sockaddrFunctions(interfaces: () => readonly InterfaceInput[]): FunctionTable {
   const all = (): Addresses =>
     interfaces().flatMap((input) => {
       const ip = parseIp(input.cidr);
@@ -94,8 +96,8 @@ const LIST_FUNCTIONS: readonly Defined[] = [
     const keys = addresses.map((each) => each.attribute(attribute));
     return list(addresses.filter((_, index) => index === 0 || keys[index] !== keys[index - 1]));
   }),
-  f2("limit", [COUNT, ADDRESSES], (count, addresses) => list(addresses.slice(0, Math.max(0, Number(count))))),
-  f2("offset", [COUNT, ADDRESSES], (count, addresses) => {
+  f2("limit", [takeUint, ADDRESSES], (count, addresses) => list(addresses.slice(0, Number(count)))),
+  f2("offset", [INT, ADDRESSES], (count, addresses) => {
     const size = count < 0n ? -count : count;
     if (size <= addresses.length) return list(addresses.slice(Number(count)));
     const reason = `offset (${size}) exceeds the number of interfaces (${addresses.length})`;

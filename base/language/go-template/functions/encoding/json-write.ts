@@ -2,7 +2,7 @@ import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { formatTime, RFC3339_NANO } from "../time/format-time.ts";
 import { floatOf, integerOf, isMap, isSlice, stringOf, typeOf } from "../../type-of.ts";
 import { GoNil, GoObject, type GoValue } from "../../value.ts";
-import { compareTexts } from "../compare.ts";
+import { compareStrings } from "../../format/map-order.ts";
 import { GoTime } from "../time/go-time.ts";
 import { MarshalledStruct } from "./marshalled-struct.ts";
 
@@ -62,7 +62,7 @@ class Writer {
     if (isMap(value)) {
       const entries = [...value].map(([key, item]): [string, GoValue] => [String(key), item]);
       return this.#object(
-        entries.toSorted(([a], [b]) => compareTexts(a, b)),
+        entries.toSorted(([a], [b]) => compareStrings(a, b)),
         depth,
       );
     }

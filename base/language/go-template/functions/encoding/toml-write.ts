@@ -1,9 +1,9 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
-import { formatGoFloat } from "../text/strconv.ts";
+import { formatFloat } from "../../format/float.ts";
 import { formatTime, RFC3339_NANO } from "../time/format-time.ts";
 import { floatOf, integerOf, isMap, isSlice, stringOf, typeOf } from "../../type-of.ts";
 import { GoNil, GoObject, type GoValue } from "../../value.ts";
-import { compareTexts } from "../compare.ts";
+import { compareStrings } from "../../format/map-order.ts";
 import { GoDuration } from "../time/go-duration-value.ts";
 import { GoTime } from "../time/go-time.ts";
 import { MAX_ENCODED } from "./json-write.ts";
@@ -123,7 +123,7 @@ function scalar(value: GoValue): string {
 function float(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "+inf" : "-inf";
-  const digits = formatGoFloat(value, "f");
+  const digits = formatFloat(value, { verb: "f", precision: -1, single: false });
   return digits.includes(".") ? digits : `${digits}.0`;
 }
 
@@ -144,7 +144,7 @@ function entriesOf(value: GoValue): Entries | undefined {
     if (typeof key !== "string") throw new Unsupported("toml: cannot encode a map with non-string key type");
     entries.push([key, item]);
   }
-  return entries.toSorted(([a], [b]) => compareTexts(a, b));
+  return entries.toSorted(([a], [b]) => compareStrings(a, b));
 }
 
 /** Plain values come before tables. */

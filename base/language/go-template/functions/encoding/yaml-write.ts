@@ -1,6 +1,6 @@
 import { succeed, fail, type Result } from "#base/env/errors.ts";
 import { bytesOfText, isBinary } from "../text/go-bytes.ts";
-import { formatGoFloat } from "../text/strconv.ts";
+import { formatFloat } from "../../format/float.ts";
 import { formatTime, RFC3339_NANO } from "../time/format-time.ts";
 import { floatOf, integerOf, isMap, isSlice, stringOf } from "../../type-of.ts";
 import { GoObject, type GoKey, type GoValue } from "../../value.ts";
@@ -93,7 +93,7 @@ function foldedBase64(text: string): string {
 function float(value: number): string {
   if (Number.isNaN(value)) return ".nan";
   if (!Number.isFinite(value)) return value > 0 ? ".inf" : "-.inf";
-  return formatGoFloat(value, "g");
+  return formatFloat(value, { verb: "g", precision: -1, single: false });
 }
 
 function plain(text: string): YamlNode {

@@ -1,7 +1,7 @@
 import { integerOf, isSlice, plain, typeOf } from "../../type-of.ts";
 import { int64Type, pointerType, sliceType, structType } from "../../type.ts";
 import { GoError, GoObject, type GoKey, type GoValue, sliceOf, type Param } from "../../value.ts";
-import { compareTexts } from "../compare.ts";
+import { compareStrings } from "../../format/map-order.ts";
 import {
   all,
   ANY,
@@ -17,7 +17,7 @@ import {
   type Outcome,
 } from "../define.ts";
 import { mergeMaps } from "../merge-maps.ts";
-import { quoteGo } from "../text/quote.ts";
+import { quote } from "../../format/quote.ts";
 import { parseGoInt } from "../text/strconv.ts";
 
 /** The longest list that `loop` makes. */
@@ -83,8 +83,8 @@ function explodeEntries(entries: readonly (readonly [string, GoValue])[], name: 
           .split("/")
           .slice(Math.max(0, index - 1))
           .join("/");
-        const shown = typeof existing === "string" ? quoteGo(existing) : typeName(existing);
-        return new GoError(`${name}: not a map: ${quoteGo(rest)}: ${quoteGo(part)} already has value ${shown}`);
+        const shown = typeof existing === "string" ? quote(existing) : typeName(existing);
+        return new GoError(`${name}: not a map: ${quote(rest)}: ${quote(part)} already has value ${shown}`);
       }
       map.set(part, inner);
       map = inner;
@@ -97,7 +97,7 @@ function explodeEntries(entries: readonly (readonly [string, GoValue])[], name: 
 function sortedEntries(map: Dict): readonly (readonly [string, GoValue])[] {
   return [...map]
     .map(([key, value]): [string, GoValue] => [String(key), value])
-    .toSorted(([a], [b]) => compareTexts(a, b));
+    .toSorted(([a], [b]) => compareStrings(a, b));
 }
 
 /** Whole numbers from 0, or from the first bound, up to but without the last. */

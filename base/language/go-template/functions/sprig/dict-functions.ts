@@ -1,6 +1,6 @@
 import { isMap, isSlice } from "../../type-of.ts";
-import { GoError, type GoKey, type GoValue } from "../../value.ts";
-import { compareKeys } from "../compare.ts";
+import { GoError, type GoValue } from "../../value.ts";
+import { sortedEntries } from "../../format/map-order.ts";
 import {
   all,
   ANY,
@@ -18,7 +18,7 @@ import {
 import { mergeMaps } from "../merge-maps.ts";
 import { textOf } from "../print-value.ts";
 
-/** sprig's dictionaries (https://masterminds.github.io/sprig/dicts.html). `set`, `unset` and `merge` change the dictionary they are given. */
+/** sprig's dictionaries; where Go gives no order, ours is that of the keys (https://masterminds.github.io/sprig/dicts.html). `set`, `unset` and `merge` change the dictionary they are given. */
 export const dictFunctions: readonly Defined[] = [
   all("dict", ANY, dict),
   f2("get", [MAP, STRING], (map, key) => map.get(key) ?? (map.has(key) ? null : "")),
@@ -31,10 +31,18 @@ export const dictFunctions: readonly Defined[] = [
   oneAndAll("pluck", [STRING, MAP], (key, maps) =>
     maps.filter((map) => map.has(key)).map((map) => map.get(key) ?? null),
   ),
-  all("keys", MAP, (maps) => strings(maps.flatMap((map) => sorted(map).map(([key]) => String(key))))),
-  f1("values", [MAP], (map) => sorted(map).map(([, value]) => value)),
-  oneAndAll("pick", [MAP, STRING], (map, keys) => new Map(sorted(map).filter(([key]) => keys.includes(String(key))))),
-  oneAndAll("omit", [MAP, STRING], (map, keys) => new Map(sorted(map).filter(([key]) => !keys.includes(String(key))))),
+  all("keys", MAP, (maps) => strings(maps.flatMap((map) => sortedEntries(map).map(([key]) => String(key))))),
+  f1("values", [MAP], (map) => sortedEntries(map).map(([, value]) => value)),
+  oneAndAll(
+    "pick",
+    [MAP, STRING],
+    (map, keys) => new Map(sortedEntries(map).filter(([key]) => keys.includes(String(key)))),
+  ),
+  oneAndAll(
+    "omit",
+    [MAP, STRING],
+    (map, keys) => new Map(sortedEntries(map).filter(([key]) => !keys.includes(String(key)))),
+  ),
   ...["merge", "mustMerge"].map((name) => oneAndAll(name, [MAP, MAP], (into, from) => mergeAll(into, from, false))),
   ...["mergeOverwrite", "mustMergeOverwrite"].map((name) =>
     oneAndAll(name, [MAP, MAP], (into, from) => mergeAll(into, from, true)),
@@ -48,11 +56,6 @@ function dict(values: readonly GoValue[]): Dict {
   for (let index = 0; index < values.length; index += 2)
     map.set(textOf(values[index] ?? null), index + 1 < values.length ? (values[index + 1] ?? null) : "");
   return map;
-}
-
-/** Go gives no order here; ours is that of the keys. */
-function sorted(map: Dict): [GoKey, GoValue][] {
-  return [...map].toSorted(([a], [b]) => compareKeys(a, b));
 }
 
 function mergeAll(into: Dict, from: readonly Dict[], override: boolean): Outcome {

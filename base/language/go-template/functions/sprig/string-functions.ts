@@ -1,13 +1,14 @@
-import { compareTexts } from "../compare.ts";
+import { compareStrings } from "../../format/map-order.ts";
 import { decodeBase32, encodeBase32 } from "../encoding/base32.ts";
 import { decodeBase64, encodeBase64 } from "../encoding/base64.ts";
 import { all, ANY, f0, f1, f2, f3, INT, isList, STRING, stringMap, strings, type Defined } from "../define.ts";
 import { digest, MAX_TEXT, replaceAll, splitText } from "../helper/text-functions.ts";
 import { printValue, textOf } from "../print-value.ts";
-import { abbreviate, byteLength, initials, removeSpace, sliceBytes, truncate, wrapText } from "../text/byte-text.ts";
+import { abbreviate, initials, removeSpace, sliceBytes, truncate, wrapText } from "../text/byte-text.ts";
+import { byteLength } from "../../text.ts";
 import { camelCase, swapCase, titleWords, toLower, toUpper, untitle } from "../text/cases.ts";
 import { bytesOfText } from "../text/go-bytes.ts";
-import { quoteGo } from "../text/quote.ts";
+import { quote } from "../../format/quote.ts";
 import { joinWords } from "../text/snake-case.ts";
 import { trimCutset, trimSpace } from "../text/trim.ts";
 import { GoError, type GoValue } from "../../value.ts";
@@ -51,7 +52,7 @@ export const stringFunctions: readonly Defined[] = [
   f2("hasSuffix", [STRING, STRING], (suffix, text) => text.endsWith(suffix)),
   all("quote", ANY, (values) =>
     present(values)
-      .map((value) => quoteGo(textOf(value)))
+      .map((value) => quote(textOf(value)))
       .join(" "),
   ),
   all("squote", ANY, (values) =>
@@ -79,7 +80,9 @@ export const stringFunctions: readonly Defined[] = [
   f3("splitn", [STRING, INT, STRING], (separator, count, text) =>
     numbered(splitAtMost(text, separator, Number(count))),
   ),
-  f1("sortAlpha", [ANY], (value) => strings(isList(value) ? toStrings(value).toSorted(compareTexts) : [textOf(value)])),
+  f1("sortAlpha", [ANY], (value) =>
+    strings(isList(value) ? toStrings(value).toSorted(compareStrings) : [textOf(value)]),
+  ),
   f1("b64enc", [STRING], (text) => encodeBase64(text)),
   f1("b64dec", [STRING], (text) => {
     const decoded = decodeBase64(text);

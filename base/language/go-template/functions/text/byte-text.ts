@@ -1,10 +1,6 @@
+import { byteLength } from "../../text.ts";
 import { isSpace } from "./cases.ts";
 import { bytesOfText, textOfBytes } from "./go-bytes.ts";
-
-/** The length in bytes. */
-export function byteLength(text: string): number {
-  return bytesOfText(text).length;
-}
 
 /** Go's `text[start:end]`: positions count bytes, and a character that is cut becomes bytes that are no UTF-8. */
 export function sliceBytes(text: string, start: number, end?: number): string {

@@ -1,6 +1,6 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { bytesOfText, textOfBytes } from "./go-bytes.ts";
-import { quoteGo } from "./quote.ts";
+import { quote } from "../../format/quote.ts";
 
 /** A URL taken apart as Go's net/url does; `path` and `fragment` are decoded. */
 export interface GoUrl {
@@ -15,7 +15,7 @@ export interface GoUrl {
 
 /** `url.Parse` (https://pkg.go.dev/net/url). */
 export function parseGoUrl(text: string): Result<GoUrl> {
-  const failed = (reason: string): Result<never> => fail("bad_url", `parse ${quoteGo(text)}: ${reason}`);
+  const failed = (reason: string): Result<never> => fail("bad_url", `parse ${quote(text)}: ${reason}`);
   if (/[\0-\x1F\x7F]/.test(text)) return failed("net/url: invalid control character in URL");
   const [beforeFragment = "", fragment = ""] = text.split(/#(.*)/s);
   const colon = /^([A-Za-z][A-Za-z\d+.-]*):/.exec(beforeFragment);
@@ -30,12 +30,12 @@ export function parseGoUrl(text: string): Result<GoUrl> {
   const rawPath = authority?.[2] ?? rest;
   const path = decoded(rawPath);
   const bad = [rawPath, fragment].map(badEscape).find((escape) => escape !== undefined);
-  if (path === undefined || bad !== undefined) return failed(`invalid URL escape ${quoteGo(bad ?? "")}`);
+  if (path === undefined || bad !== undefined) return failed(`invalid URL escape ${quote(bad ?? "")}`);
   const at = authority?.[1]?.lastIndexOf("@") ?? -1;
   const host = authority?.[1]?.slice(at + 1) ?? "";
   if (host.includes(" ")) return failed('invalid character " " in host name');
   const port = /:([^\]]*)$/.exec(host)?.[1];
-  if (port !== undefined && !/^\d*$/.test(port)) return failed(`invalid port ${quoteGo(`:${port}`)} after host`);
+  if (port !== undefined && !/^\d*$/.test(port)) return failed(`invalid port ${quote(`:${port}`)} after host`);
   return succeed({ ...empty, userinfo: at > 0 ? (authority?.[1]?.slice(0, at) ?? "") : "", host, path });
 }
 

@@ -1,5 +1,5 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
-import { quoteGo } from "./quote.ts";
+import { quote } from "../../format/quote.ts";
 
 const INT64 = 63n;
 const UINT64 = 64n;
@@ -48,29 +48,6 @@ export function parseGoBool(text: string): Result<boolean> {
   return invalid("ParseBool", text);
 }
 
-/** The shortest decimal digits that read back as the same number, and where their point stands. */
-function shortest(value: number): { readonly digits: string; readonly point: number } {
-  const [mantissa = "", exponent = "0"] = Math.abs(value).toExponential().split("e");
-  return { digits: mantissa.replace(".", ""), point: Number(exponent) + 1 };
-}
-
-/** `strconv.FormatFloat(value, format, -1, 64)`. */
-export function formatGoFloat(value: number, format: "e" | "f" | "g"): string {
-  if (Number.isNaN(value)) return "NaN";
-  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
-  if (!Number.isFinite(value)) return sign === "" ? "+Inf" : "-Inf";
-  const { digits, point } = shortest(value);
-  const exponent = value === 0 ? 0 : point - 1;
-  // The shortest form of `g` decides as if six digits had been asked for.
-  if (format === "e" || (format === "g" && (exponent < -4 || exponent >= 6))) {
-    const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
-    return `${sign}${digits[0] ?? "0"}${fraction}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
-  }
-  if (point <= 0) return `${sign}0.${"0".repeat(-point)}${digits}`;
-  if (digits.length <= point) return sign + digits.padEnd(point, "0");
-  return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
-}
-
 function parseMagnitude(text: string, base: 0 | 8 | 10): bigint | undefined {
   if (base === 10) return /^\d+$/.test(text) ? BigInt(text) : undefined;
   if (base === 8) return /^[0-7]+$/.test(text) ? BigInt(`0o${text}`) : undefined;
@@ -90,9 +67,9 @@ function parseHexFloat(text: string): number | undefined {
 }
 
 function invalid(name: string, text: string): Result<never> {
-  return fail("bad_number", `strconv.${name}: parsing ${quoteGo(text)}: invalid syntax`);
+  return fail("bad_number", `strconv.${name}: parsing ${quote(text)}: invalid syntax`);
 }
 
 function outOfRange(name: string, text: string): Result<never> {
-  return fail("bad_number", `strconv.${name}: parsing ${quoteGo(text)}: value out of range`);
+  return fail("bad_number", `strconv.${name}: parsing ${quote(text)}: value out of range`);
 }

@@ -21,8 +21,7 @@ const answer = execFileSync(program, {
 execFileSync("rm", [program]);
 
 const results = v.parse(v.array(v.object({ output: v.string(), error: v.string() })), JSON.parse(answer.toString()));
-const rows = results.map(({ output, error }, index) => {
-  const reason = /: error calling \w+: (.*)$/s.exec(error)?.[1] ?? /<.*>: (.*)$/s.exec(error)?.[1] ?? error;
-  return JSON.stringify(error === "" ? [expressions[index], output] : [expressions[index], null, reason]);
-});
+const rows = results.map(({ output, error }, index) =>
+  JSON.stringify(error === "" ? [expressions[index], output] : [expressions[index], null, error.replace(/^\w+: /, "")]),
+);
 writeFileSync(corpusFile, `[\n${rows.map((row) => `  ${row}`).join(",\n")}\n]\n`);

@@ -1,12 +1,9 @@
 import test from "ava";
 import type { InterfaceInput } from "#base/client/templates/functions/sockaddr/interface-address.ts";
 import { parseIp, printAddress, printIp } from "#base/client/templates/functions/sockaddr/ip.ts";
-import { sockaddrFunctions } from "#base/client/templates/functions/sockaddr/sockaddr-functions.ts";
-import { printValue } from "#base/language/go-template/functions/print-value.ts";
-import { GoFunction, type GoValue } from "#base/language/go-template/value.ts";
+import { evaluateSockaddr } from "#base/client/templates/functions/sockaddr/sockaddr-functions.ts";
 import fc from "fast-check";
 import { BlockList } from "node:net";
-import { callText } from "../call-text.ts";
 
 const interfaces: readonly InterfaceInput[] = [
   { name: "lo", cidr: "127.0.0.1/8", flags: ["up", "loopback"], isDefault: false },
@@ -16,27 +13,10 @@ const interfaces: readonly InterfaceInput[] = [
   { name: "docker0", cidr: "172.17.0.1/16", flags: ["broadcast"], isDefault: false },
   { name: "wg0", cidr: "2a00:1:0:0:5::7/56", flags: ["up", "point-to-point"], isDefault: false },
 ];
-const functions = sockaddrFunctions(() => interfaces);
 
-/** Enough of the language for one chain of calls. */
-function rendered(template: string): string {
-  try {
-    let value: GoValue | undefined;
-    for (const stage of template.split(" | ")) {
-      const last = value;
-      value = callText(last === undefined ? stage : `${stage} 0`, (name) => piped(functions.get(name), last));
-    }
-    return printValue(value ?? null);
-  } catch (thrown) {
-    return `error: ${thrown instanceof Error ? thrown.message : ""}`;
-  }
-}
-
-/** The function with its last argument given. */
-function piped(called: GoFunction | undefined, last: GoValue | undefined): GoFunction | undefined {
-  if (called === undefined || last === undefined) return called;
-  const params = [...called.params.slice(0, -1), { type: called.type, take: () => called.params.at(-1)?.take(last) }];
-  return new GoFunction({ params, call: (args, context) => called.call(args, context) });
+function rendered(pipeline: string): string {
+  const text = evaluateSockaddr(pipeline, () => interfaces);
+  return typeof text === "string" ? text : `error: ${text.message.replace(/^.*error calling \w+: /, "")}`;
 }
 
 test("sockaddr asks for the machine's addresses in a language of its own", (t) => {
@@ -59,7 +39,7 @@ test("sockaddr asks for the machine's addresses in a language of its own", (t) =
     ['GetDefaultInterfaces | sort "type" | unique "name" | math "network" "-1" | attr "address"', "10.1.2.255"],
     ['GetDefaultInterfaces | math "address" "+256" | attr "address"', "10.1.3.3"],
     ['GetDefaultInterfaces | math "mask" "16" | attr "string"', "10.1.0.0/16"],
-    ['GetDefaultInterfaces | offset "-1" | attr "uint128"', "338288524927261089654018896841347694593"],
+    ['GetDefaultInterfaces | offset -1 | attr "uint128"', "338288524927261089654018896841347694593"],
     ['GetDefaultInterfaces | attr "broadcast"', "10.1.2.255"],
     ['GetDefaultInterfaces | attr "netmask"', "255.255.255.0"],
     ['GetDefaultInterfaces | attr "first_usable"', "10.1.2.1"],
