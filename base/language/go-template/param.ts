@@ -4,18 +4,15 @@ import {
   anySliceType,
   anyType,
   boolType,
-  bytesType,
   float64Type,
   int64Type,
   intType,
-  stringMapType,
   stringSliceType,
   stringType,
-  uint64Type,
   uintType,
   type GoType,
 } from "./type.ts";
-import { GoFunction, GoInteger, type GoKey, type GoObject, type GoValue, type Param } from "./value.ts";
+import { GoInteger, type GoKey, type GoObject, type GoValue, type Param } from "./value.ts";
 
 /** `interface {}`: everything; nil is `null`. */
 export const takeAny: Param<GoValue> = { type: anyType, take: (value) => value };
@@ -33,14 +30,9 @@ export const takeInt: Param<bigint> = {
 };
 export const takeInt64: Param<bigint> = takeInteger(int64Type);
 export const takeUint: Param<bigint> = takeInteger(uintType);
-export const takeUint64: Param<bigint> = takeInteger(uint64Type);
 export const takeFloat: Param<number> = {
   type: float64Type,
   take: (value) => (typeof value === "number" ? value : undefined),
-};
-export const takeBytes: Param<Uint8Array> = {
-  type: bytesType,
-  take: (value) => (value === null ? new Uint8Array() : value instanceof Uint8Array ? value : undefined),
 };
 /** `[]interface {}`. */
 export const takeSlice: Param<readonly GoValue[]> = takeSliceOf(anySliceType);
@@ -54,14 +46,6 @@ export const takeStrings: Param<readonly string[]> = {
 };
 /** `map[string]interface {}`. */
 export const takeMap: Param<ReadonlyMap<GoKey, GoValue>> = takeMapOf(anyMapType);
-/** `map[string]string`. */
-export const takeStringMap: Param<ReadonlyMap<GoKey, GoValue>> = takeMapOf(stringMapType);
-/** Any func. */
-export const takeFunction: Param<GoFunction> = {
-  type: { name: "func()", kind: "func" },
-  take: (value) => (value instanceof GoFunction ? value : undefined),
-};
-
 /** An integer type other than int, as its number. */
 export function takeInteger(type: GoType): Param<bigint> {
   return {

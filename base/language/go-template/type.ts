@@ -36,12 +36,9 @@ export interface GoType {
 export const boolType: GoType = { name: "bool", kind: "bool" };
 export const intType: GoType = { name: "int", kind: "int" };
 export const int8Type: GoType = { name: "int8", kind: "int8" };
-export const int16Type: GoType = { name: "int16", kind: "int16" };
-export const int32Type: GoType = { name: "int32", kind: "int32" };
 export const int64Type: GoType = { name: "int64", kind: "int64" };
 export const uintType: GoType = { name: "uint", kind: "uint" };
 export const uint8Type: GoType = { name: "uint8", kind: "uint8" };
-export const uint16Type: GoType = { name: "uint16", kind: "uint16" };
 export const uint32Type: GoType = { name: "uint32", kind: "uint32" };
 export const uint64Type: GoType = { name: "uint64", kind: "uint64" };
 export const float32Type: GoType = { name: "float32", kind: "float32" };

@@ -49,8 +49,9 @@ export function takeArguments(
     frame.fail(`wrong number of args for ${name}: want ${least}${fixed} got ${got}`);
   }
   const taken: unknown[] = [];
-  for (const [index, arg] of args.entries()) {
-    const param = fn.params[index] ?? fn.rest;
+  let index = 0;
+  for (const arg of args) {
+    const param = fn.params[index++] ?? fn.rest;
     if (param !== undefined) taken.push(arg.take(frame, param));
   }
   const last = fn.params[args.length] ?? fn.rest;

@@ -26,14 +26,24 @@ interface FieldUse {
 
 /** `.a.b.c` of a receiver. */
 export function walkFields(frame: Frame, start: Receiver, { names, site, final }: FieldPath): Evaluated {
-  let receiver = start;
-  const last = names.length - 1;
-  for (const [index, name] of names.entries()) {
-    const use = index === last ? { name, site, final } : { name, site: undefined, final: undefined };
-    const value = fieldOf(frame, receiver, use);
-    receiver = { value, boxed: holdsInterfaces(receiver.value) };
+  let { value, boxed } = start;
+  let left = names.length;
+  for (const name of names) {
+    left--;
+    // Keys of plain maps, by far the most common step.
+    const found = isMap(value) && site === undefined ? value.get(name) : undefined;
+    const next =
+      found === undefined
+        ? fieldOf(
+            frame,
+            { value, boxed },
+            left === 0 ? { name, site, final } : { name, site: undefined, final: undefined },
+          )
+        : found;
+    boxed = holdsInterfaces(value);
+    value = next;
   }
-  return receiver.value;
+  return value;
 }
 
 /** Whether what a container holds is typed `interface {}`. */

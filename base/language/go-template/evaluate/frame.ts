@@ -66,9 +66,12 @@ export class Frame {
     this.run = run;
     this.tree = compiled.tree;
     this.dot = dot;
-    this.variables = Array.from<Evaluated>({ length: compiled.slots }).fill(undefined);
-    this.variables[0] = dot;
-    this.boxed = Array.from({ length: compiled.slots }, () => false);
+    this.variables = [dot];
+    this.boxed = [false];
+    for (let slot = 1; slot < compiled.slots; slot++) {
+      this.variables.push(undefined);
+      this.boxed.push(false);
+    }
   }
 
   /** Go's wording: `template: file:line:column: executing "name" at <node>: message`. */

@@ -3,6 +3,9 @@ import { isPrint } from "./quote.ts";
 
 /** An integer in a base, by fmt's rules for sign, precision, zero padding and prefixes. `verb` is one of `dboOxX`. */
 export function formatInteger(value: bigint, verb: string, flags: Flags): string {
+  if (verb === "d" && flags.precision === undefined && !flags.sharp && !flags.plus && !flags.space && value >= 0n) {
+    return pad(value.toString(), flags);
+  }
   const base = verb === "b" ? 2 : verb === "o" || verb === "O" ? 8 : verb === "x" || verb === "X" ? 16 : 10;
   const negative = value < 0n;
   if (flags.precision === 0 && value === 0n) return " ".repeat(flags.width ?? 0);

@@ -33,7 +33,16 @@ function complexConstant(text: string): Constant | string {
     const imaginary = parseFloat64(text.slice(match.index, -1));
     if (real !== undefined && imaginary !== undefined) return fromComplex(text, { real, imaginary });
   }
-  return `illegal number syntax: ${quote(text)}`;
+  return complexFailure(text);
+}
+
+/** Go scans the two parts one after the other and names the first that is no float. */
+function complexFailure(text: string): string {
+  const part = /^[+-]?[0-9_]*(?:\.[0-9_]*)?(?:[eEpP][+-]?[0-9_]*)?/;
+  const real = part.exec(text)?.[0] ?? "";
+  const imaginary = part.exec(text.slice(real.length))?.[0] ?? "";
+  const wrong = parseFloat64(real) === undefined ? real : imaginary;
+  return `strconv.ParseFloat: parsing ${quote(wrong)}: invalid syntax`;
 }
 
 function fromComplex(text: string, complex: { readonly real: number; readonly imaginary: number }): Constant {
