@@ -40,6 +40,13 @@ export const JOB_COMMANDS: readonly Command[] = [
     load: async () => (await import("./plan.ts")).plan,
   },
   {
+    name: "job explain",
+    summary: "Say why a job's allocations are where they are, why not elsewhere, and what keeps others from running",
+    operands: "JOB",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./explain.ts")).explain,
+  },
+  {
     name: "job validate",
     summary: "Say what is wrong with a job file",
     operands: "FILE",

@@ -80,6 +80,11 @@ test("a job runs as far as it can, says why it goes no further, and is stopped",
   t.regex(blocked.err, /blocked due to active deployment/);
   const [deployment] = JSON.parse((await say("deployment", "list", "-json")).out);
   t.is((await say("deployment", "fail", "-detach", deployment.ID)).code, 0);
+  const explained = await say("job", "explain", "redis-cache");
+  t.is(explained.code, 0, explained.err);
+  t.regex(explained.out, /Task Group "cache": 1 of 2 placed\n\nredis-cache\.cache\[0\] \(\w{8}\) is running on pi\n/);
+  t.regex(explained.out, /pi +full +network: reserved port collision db=16379/);
+  t.regex(explained.out, /1 without a place: it would fit on pi if nobody had port 16379 there/);
   const scaled = await say("job", "scale", "redis-cache", "1");
   t.is(scaled.code, 0, scaled.out + scaled.err);
   const [version] = JSON.parse((await say("job", "history", "-json", "redis-cache")).out);

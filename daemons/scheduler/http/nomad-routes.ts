@@ -16,6 +16,7 @@ import { eventRoutes } from "./event-routes.ts";
 import { jobPlanRoutes } from "./job-plan-routes.ts";
 import { jobHistoryRoutes } from "./job-history-routes.ts";
 import { jobReadRoutes } from "./job-read-routes.ts";
+import { jobExplainRoutes } from "./job-explain-routes.ts";
 import { jobRelatedRoutes } from "./job-related-routes.ts";
 import { jobStatusesRoutes } from "./job-statuses-routes.ts";
 import { jobTagRoutes } from "./job-tag-routes.ts";
@@ -38,6 +39,7 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...jobStatusesRoutes(deps),
     ...jobHistoryRoutes(deps),
     ...jobRelatedRoutes(deps),
+    ...jobExplainRoutes(deps),
     ...jobWriteRoutes(deps),
     ...jobTagRoutes(deps),
     ...jobPlanRoutes(deps),

@@ -55,6 +55,23 @@ export function screen({ table, job, group, ask }: Screening, metric: MetricDraf
   return slots;
 }
 
+/** Why the group may not run on this node, whatever is in use there; empty: it may. The same questions as {@link screen}. */
+export function barriers(node: Node, job: Job, group: TaskGroup): string[] {
+  const pool = job.NodePool === "" ? "default" : job.NodePool;
+  const own = whyNot(node, askOf(group));
+  return [
+    ...(inPool(job, node) ? [] : [`node pool: the job wants ${pool}, the node is in ${node.NodePool}`]),
+    ...(matchDatacenters(job.Datacenters)(node.Datacenter)
+      ? []
+      : [`datacenter: the job wants ${job.Datacenters.join(", ")}, the node is in ${node.Datacenter}`]),
+    ...(own === undefined ? [] : [own]),
+    ...constraintsOf(job, group)
+      .map(ruleOf)
+      .filter(({ holds }) => !holds(node))
+      .map(({ text }) => `constraint: ${text}`),
+  ];
+}
+
 /** Whether an allocation of the group that runs on this node may go on there, by everything but what is in use. */
 export function mayRunOn(node: Node, job: Job, group: TaskGroup): boolean {
   if (!inPool(job, node) || !matchDatacenters(job.Datacenters)(node.Datacenter)) return false;
