@@ -4,6 +4,8 @@ import { noFlags, type Flags } from "./flags.ts";
 import { floatText } from "./float.ts";
 import { formatValue, plainly } from "./printer.ts";
 
+/** No text grows longer; `sprintf` stops soon after it. */
+export const MAX_TEXT = 64 * 1024 * 1024;
 /** Larger widths and precisions are no numbers to fmt. */
 const MAX_NUMBER = 1_000_000;
 
@@ -67,6 +69,7 @@ class Formatter {
       if (found < 0) break;
       this.#at = found + 1;
       this.#directive();
+      if (this.#out.length > MAX_TEXT) return this.#out;
     }
     if (!this.#reordered && this.#arg < this.#args.length) this.#out += this.#extra();
     return this.#out;

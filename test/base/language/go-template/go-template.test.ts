@@ -185,7 +185,14 @@ test("what never ends, ends", (t) => {
     render('{{printf "%9000000d" 1}}', null, { limits: { output: 1000 } }),
     /more than 1000 characters of output/,
   );
-  t.regex(render(`{{printf "${"%9999999d".repeat(40)}"${" 1".repeat(40)}}}`), /more than \d+ characters of output/);
+  t.regex(
+    render(`{{printf "${"%9999999d".repeat(40)}"${" 1".repeat(40)}}}`),
+    /more than 67108864 characters in one value$/,
+  );
+  t.regex(
+    render('{{$x := "x"}}{{range 100}}{{$x = print $x $x}}{{end}}'),
+    /error calling print: more than 67108864 characters/,
+  );
 });
 
 test("nesting has limits, and no input exhausts the stack", (t) => {

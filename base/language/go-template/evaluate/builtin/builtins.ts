@@ -1,7 +1,7 @@
-import { sprint, sprintf, sprintln } from "../../format/sprintf.ts";
+import { MAX_TEXT, sprint, sprintf, sprintln } from "../../format/sprintf.ts";
 import { goFunction, variadic, type FunctionTable } from "../../function.ts";
 import { takeAny, takeString } from "../../param.ts";
-import type { GoFunction, GoValue } from "../../value.ts";
+import { GoError, type GoFunction, type GoValue } from "../../value.ts";
 import { takeReflect } from "../argument.ts";
 import type { Evaluated } from "../frame.ts";
 import { plainTextOf } from "../print-value.ts";
@@ -28,13 +28,18 @@ export const builtins: FunctionTable = new Map<string, GoFunction>([
   ["le", goFunction([takeReflect, takeReflect], lessOrEqual)],
   ["gt", goFunction([takeReflect, takeReflect], greater)],
   ["ge", goFunction([takeReflect, takeReflect], greaterOrEqual)],
-  ["print", variadic([], takeAny, (_, args) => sprint(args))],
-  ["printf", variadic([takeString], takeAny, ([format], args) => sprintf(format, args))],
-  ["println", variadic([], takeAny, (_, args) => sprintln(args))],
+  ["print", variadic([], takeAny, (_, args) => limited(sprint(args)))],
+  ["printf", variadic([takeString], takeAny, ([format], args) => limited(sprintf(format, args)))],
+  ["println", variadic([], takeAny, (_, args) => limited(sprintln(args)))],
   ["html", variadic([], takeAny, (_, args) => escapeHtml(shown(args)))],
   ["js", variadic([], takeAny, (_, args) => escapeScript(shown(args)))],
   ["urlquery", variadic([], takeAny, (_, args) => escapeQuery(shown(args)))],
 ]);
+
+/** A text that doubles in a loop ends here, before the memory does. */
+function limited(text: string): string | GoError {
+  return text.length > MAX_TEXT ? new GoError(`more than ${MAX_TEXT} characters in one value`) : text;
+}
 
 /** As actions print values, with spaces as `print` puts them. */
 function shown(args: readonly GoValue[]): string {
