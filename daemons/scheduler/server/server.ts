@@ -105,16 +105,8 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     parts.events.apply(change);
     parts.locks.apply(change);
   };
-  const lives = [
-    beats,
-    worker,
-    deploymentWatcher,
-    parts.drainer,
-    parts.periodic,
-    parts.collector,
-    parts.locks,
-    parts.acl,
-  ];
+  const lives = livesOf(parts);
+  const namespaces = new NamespaceEndpoint(context);
   let unfollow: (() => void) | undefined;
   return {
     context,
@@ -122,7 +114,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     jobs: parts.jobs,
     nodes: parts.nodes,
     deployments: parts.deployments,
-    namespaces: new NamespaceEndpoint(context),
+    namespaces,
     nodePools: new NodePoolEndpoint(context),
     services: parts.services,
     acl: parts.acl,
@@ -135,6 +127,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     stats: () => statsOf(parts),
     start() {
       void clearStaged(context);
+      void namespaces.reopen();
       sync.load();
       unfollow = view.onChange(onChange);
       for (const status of ["blocked", "pending"]) {
@@ -149,6 +142,12 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       parts.services.stop();
     },
   };
+}
+
+/** What has a life of its own. */
+function livesOf(parts: ReturnType<typeof assemble>) {
+  const { beats, worker, deploymentWatcher, drainer, periodic, collector, locks, acl } = parts;
+  return [beats, worker, deploymentWatcher, drainer, periodic, collector, locks, acl];
 }
 
 /** Plans that were cut off in the middle by a crash are made again: what of them was staged is nobody's. */

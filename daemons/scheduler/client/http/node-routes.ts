@@ -39,6 +39,19 @@ export function clientNodeRoutes(deps: ClientHttpDeps): Route[] {
       },
     }),
     ...metadataRoutes(deps),
+    ...(["/v1/client/identity", "/v1/client/identity/renew"] as const).map((path) =>
+      route({
+        method: ["GET", "PUT", "POST"],
+        path,
+        summary: "Not available: answers 501",
+        access: readNode,
+        query: targeted,
+        handle({ query }) {
+          requireOwn(deps, query.node_id);
+          throw new HttpError(501, "nodes have no identities of their own: they are known by their secret");
+        },
+      }),
+    ),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { fail, messageOf, succeed, type Result } from "#base/env/errors.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import type { Namespace, StoredNamespace } from "#base/protocol/namespace.ts";
 import { put, remove, unchanged } from "#base/state/codec.ts";
@@ -47,6 +47,17 @@ export class NamespaceEndpoint {
     });
     if (!gone.ok) return fail("conflict", `namespace "${name}" was changed at the same time`, "try again");
     return succeed(await readable(this.#context, gone.revision));
+  }
+
+  /** Doors that a crash left closed in the middle of a deletion are opened again. */
+  async reopen(): Promise<void> {
+    const { state, env } = this.#context;
+    const closed = [...state.view.table(namespaces).list(GLOBAL)].filter(({ value }) => value.Deleting);
+    for (const row of closed) {
+      await this.#write(row, { ...row.value, Deleting: false }).catch((thrown: unknown) => {
+        env.log.warn("a namespace stays closed", { namespace: row.id, reason: messageOf(thrown) });
+      });
+    }
   }
 
   /** The row as it is afterwards; undefined when somebody else was faster. */

@@ -1,6 +1,9 @@
 import test from "ava";
 import fc from "fast-check";
 import { matchGlob } from "#base/language/glob.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import { put as storedPut } from "#base/state/codec.ts";
+import { namespaces } from "#base/state/tables.ts";
 import { poolConfiguration } from "#daemons/scheduler/server/tenancy/node-pool.ts";
 import { api, sent } from "../../http/api.ts";
 import { makeNode } from "../cluster.ts";
@@ -131,6 +134,20 @@ test("a job that is registered while its namespace is deleted is refused, or kee
       await remove("/v1/job/app?namespace=web&purge=true");
     }
   }
+});
+
+test("a namespace whose deletion a crash cut off is open again", async (t) => {
+  const { get, put, cluster } = await api(t);
+  await put("/v1/namespace", { Name: "web" });
+  const row = cluster.view.table(namespaces).get(GLOBAL, "web");
+  const { revision } = await cluster.store.txn({
+    then: [storedPut(namespaces, row!, { ...row!.value, Deleting: true })],
+  });
+  await cluster.view.reached(revision);
+  t.is((await put("/v1/jobs?namespace=web", sent())).status, 400);
+  await cluster.server.namespaces.reopen();
+  t.is((await put("/v1/jobs?namespace=web", sent())).status, 200);
+  t.is((await get("/v1/namespace/web")).status, 200);
 });
 
 test("a glob fits as its regular expression does", (t) => {
