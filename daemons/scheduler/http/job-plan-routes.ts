@@ -17,7 +17,6 @@ import { nextLaunchMs } from "../server/periodic.ts";
 import { allocStub } from "./answers/alloc.ts";
 import type { ClusterState } from "../server/cluster-state.ts";
 import type { Plan } from "../server/plan.ts";
-import { schedule } from "../server/schedule/schedule.ts";
 import { evalFor, nowNsOf } from "../server/server-context.ts";
 import { evalAnswer } from "./answers/evaluation.ts";
 import { NEVER, timeText } from "./answers/time.ts";
@@ -71,11 +70,12 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
       query: v.object(given),
       body: jsonBody(PlanBody),
       maxBodyBytes: MAX_JOB_BYTES,
-      handle: ({ body, query, params, access }) => {
+      handle: async ({ body, query, params, access }) => {
         if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
         const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
         demandForJob(access, job);
-        return { kind: "json", value: planAnswer(deps, job, { diff: body.Diff, warnings: warningList(warnings) }) };
+        const options = { diff: body.Diff, warnings: warningList(warnings) };
+        return { kind: "json", value: await planAnswer(deps, job, options) };
       },
     }),
   ];
@@ -124,16 +124,14 @@ function flagInput(name: string, given: string): VariableInput {
 }
 
 /** https://developer.hashicorp.com/nomad/api-docs/jobs#create-job-plan */
-function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolean; warnings: string }) {
-  const { context, table } = server;
+async function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolean; warnings: string }) {
+  const { context } = server;
   const existing = context.state.job(job.Namespace, job.ID);
   const same = existing !== undefined && sameSpecification(existing.value, job);
   const Version = existing === undefined ? 0 : existing.value.Version + (same ? 0 : 1);
   const evaluation = evalFor(context, { namespace: job.Namespace, job, trigger: "job-register" });
-  const plan: Plan = schedule(
-    { state: context.state, table, random: context.env.random },
-    { evaluation, evalModifyIndex: 0, nowNs: nowNsOf(context), proposed: { ...job, Version } },
-  );
+  const proposed = { ...job, Version };
+  const plan = await server.tryOut({ evaluation, evalModifyIndex: 0, nowNs: nowNsOf(context), proposed });
   return {
     Annotations: { DesiredTGUpdates: plan.annotations, PreemptedAllocs: preempted(context.state, plan) },
     FailedTGAllocs: orNull(plan.result?.FailedTGAllocs),

@@ -52,6 +52,10 @@ export class PlanApplier {
     const { table, log } = this.#deps;
     const { accepted, refused } = await this.#admit(plan.creates);
     const touched = touchedBy(plan, accepted, refused);
+    if (plan.allAtOnce && refused.length > 0) {
+      await this.#restore(touched, accepted);
+      return { kind: "partial", revision: 0, refused: plan.creates.length };
+    }
     for (const [at, alloc] of touched.entries()) {
       if (at > 0 && at % SLICE === 0) await nextTurn(this.#deps.clock);
       if (!occupies({ alloc, report: undefined })) table.drop(alloc.ID);

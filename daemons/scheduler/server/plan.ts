@@ -19,6 +19,8 @@ export interface Plan {
   readonly result: Evaluation | undefined;
   readonly evaluations: readonly Evaluation[];
   readonly annotations: Record<string, DesiredUpdates>;
+  /** `all_at_once`: where one placement no longer fits, none is written. */
+  readonly allAtOnce: boolean;
 }
 
 export interface PlannedDeployment {

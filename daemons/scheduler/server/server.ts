@@ -28,6 +28,9 @@ import { NodeWatch } from "./node-watch.ts";
 import { PeriodicLauncher } from "./periodic-launcher.ts";
 import { PlanApplier } from "./plan-apply.ts";
 import { NodeTable } from "./place/node-table.ts";
+import type { Plan } from "./plan.ts";
+import type { ScheduleRequest } from "./schedule/request.ts";
+import { tryOut } from "./schedule/try-out.ts";
 import type { ServerContext } from "./server-context.ts";
 import { NamespaceEndpoint } from "./tenancy/namespace-endpoint.ts";
 import { NodePoolEndpoint } from "./tenancy/node-pool-endpoint.ts";
@@ -73,6 +76,8 @@ export interface SchedulerServer {
   readonly collector: Collector;
   readonly events: EventBuffer;
   stats(): SchedulerStats;
+  /** The plan of a job as it would be; nobody applies it. */
+  tryOut(request: ScheduleRequest): Promise<Plan>;
   /** How operators set the scheduler up. */
   configuration(): SchedulerConfiguration;
   /** Picks up what is open in the store and follows its changes from there. */
@@ -120,6 +125,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     acl: parts.acl,
     variables: new VariableEndpoint({ context, keeper: parts.locks }),
     configuration: parts.configuration,
+    tryOut: (request) => tryOutWith(parts, request),
     periodic: parts.periodic,
     collector: parts.collector,
     events: parts.events,
@@ -218,6 +224,12 @@ function assemble({ env, store, view, fence = () => [], ...deps }: SchedulerServ
     beats: heartbeatTimer(context, { heartbeats, nodes }),
     deploymentWatcher: new DeploymentWatcher(context, deployments),
   };
+}
+
+function tryOutWith({ context, table, blocked, worker }: ReturnType<typeof assemble>, request: ScheduleRequest) {
+  const { state, env } = context;
+  const freed = (): void => wakeBlocked(new Set(table.classes()), state.index, { state, blocked, worker });
+  return tryOut({ state, table, random: env.random }, request, { clock: env.clock, freed });
 }
 
 interface Feed {

@@ -16,12 +16,11 @@ import type { NodeTable } from "./place/node-table.ts";
 import type { Applied, PlanApplier } from "./plan-apply.ts";
 import type { ScheduleRequest } from "./schedule/request.ts";
 import { schedule, scheduleInSlices } from "./schedule/schedule.ts";
+import { isLarge } from "./schedule/try-out.ts";
 import type { BatchWriter } from "./writer.ts";
 
 /** Plans on their way to the disk at one time; evaluations wait above that. */
 export const MAX_PLANS_IN_FLIGHT = 64;
-/** Jobs of more allocations than this are worked out in slices. */
-const LARGE_JOB = 1000;
 /** How often a plan is made again when placements were refused, before the evaluation goes back to the queue. */
 const PLAN_ATTEMPTS = 5;
 /** A turn of scheduling ends after this long, so that requests are served in between. */
@@ -170,8 +169,7 @@ export class Worker {
   async #apply(request: ScheduleRequest): Promise<Applied> {
     const { state, table, random, applier, clock } = this.#deps;
     const deps = { state, table, random };
-    const { Namespace, JobID } = request.evaluation;
-    if (sizeOf(state, Namespace, JobID) <= LARGE_JOB) return applier.apply(schedule(deps, request));
+    if (!isLarge(state, request)) return applier.apply(schedule(deps, request));
     const { plan, release } = await scheduleInSlices(deps, request, clock);
     try {
       const applied = await applier.apply(plan);
@@ -232,13 +230,6 @@ export class Worker {
     log.error("an evaluation failed", { eval: value.ID, job: value.JobID, next: next.ID });
     return [{ ...value, Status: "failed", StatusDescription, NextEval: next.ID, ModifyTime: nowNs }, next];
   }
-}
-
-/** Allocations there are, or are to be. */
-function sizeOf(state: ClusterState, namespace: string, jobId: string): number {
-  const groups = state.job(namespace, jobId)?.value.TaskGroups ?? [];
-  const wanted = groups.reduce((sum, { Count }) => sum + (Count ?? 1), 0);
-  return Math.max(wanted, state.countJobAllocs(namespace, jobId));
 }
 
 function queuedOf(value: Evaluation, createIndex: number): QueuedEval {

@@ -164,6 +164,11 @@ export class NodeTable {
     );
   }
 
+  /** The classes of all nodes, each as often as it has nodes. */
+  *classes(): Generator<string, void, void> {
+    for (const entry of this.#entries) if (entry?.node !== undefined) yield entry.computedClass;
+  }
+
   /** Whether the node takes new allocations. */
   takes(nodeId: string): boolean {
     const slot = this.#slots.get(nodeId);

@@ -31,6 +31,7 @@ export function conclude(deps: ScheduleDeps, outcome: Outcome): Plan {
     result,
     evaluations: draft.evaluations,
     annotations: decision.desired,
+    allAtOnce: outcome.situation.job?.AllAtOnce ?? false,
   };
 }
 

@@ -286,7 +286,22 @@ test("a plan is checked again when it is applied: what no longer fits is refused
     result: { ...evaluation, StatusDescription: "done" },
     evaluations: [],
     annotations: {},
+    allAtOnce: false,
   };
+  const restored: string[] = [];
+  const strict = new PlanApplier({
+    store: cluster.store,
+    table,
+    clock: cluster.env.clock,
+    log: silentLog,
+    fence: () => [],
+    restore: (allocs) => {
+      for (const { ID } of allocs) restored.push(table.drop(ID) === undefined ? "" : ID);
+    },
+  });
+  t.like(await strict.apply({ ...plan, allAtOnce: true }), { kind: "partial", refused: 2 });
+  t.deepEqual(restored, ["one"]);
+  t.is(context.state.alloc("default", "one"), undefined);
   t.like(await applier.apply(plan), { kind: "partial", refused: 1 });
   t.not(context.state.alloc("default", "one"), undefined);
   t.is(context.state.alloc("default", "two"), undefined);
