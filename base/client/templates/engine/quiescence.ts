@@ -24,11 +24,6 @@ export class Quiescence {
     this.#settled = settled;
   }
 
-  /** A burst is being gathered. */
-  get isWaiting(): boolean {
-    return this.#timer !== undefined;
-  }
-
   changed(): void {
     const now = this.#clock.monotonicMs();
     if (this.#timer === undefined) this.#firstMs = now;

@@ -28,6 +28,8 @@ export interface TemplateUnitOptions<D, V> {
 }
 
 export interface UnitListener {
+  /** Nothing is under way; also after a failure. */
+  idle?(): void;
   /** After every pass: the text was delivered (or was the same), or what it waits for. */
   settled?(pending: readonly string[]): void;
   /** The template cannot be rendered. */
@@ -59,9 +61,9 @@ export class TemplateUnit<D, V> implements Holder {
     return this.#last !== undefined;
   }
 
-  /** No pass or delivery is under way or due. */
-  get isIdle(): boolean {
-    return this.#busy === undefined && !this.#soon && this.#quiet?.isWaiting !== true;
+  /** A pass or a delivery is under way, or begins in a moment. Gathering a burst does not count. */
+  get isBusy(): boolean {
+    return this.#busy !== undefined || this.#soon;
   }
 
   start(): void {
@@ -102,9 +104,10 @@ export class TemplateUnit<D, V> implements Holder {
       .catch((error: unknown) => this.#options.listener.templateFailed?.(messageOf(error)))
       .finally(() => {
         this.#busy = undefined;
-        if (!this.#again) return;
-        this.#again = false;
-        this.#render();
+        if (this.#again) {
+          this.#again = false;
+          this.#render();
+        } else this.#options.listener.idle?.();
       });
   }
 
