@@ -12,6 +12,7 @@ import { SCALING_COMMANDS } from "./scaling/rows.ts";
 import { SERVICE_COMMANDS } from "./service/rows.ts";
 import { VAR_COMMANDS } from "./var/rows.ts";
 import { NODE_COMMANDS } from "./node/rows.ts";
+import { TEMPLATE_COMMANDS } from "./template/rows.ts";
 
 const on = (summary: string): Flag => ({ kind: "switch", summary });
 
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   ...KV_COMMANDS,
   ...CATALOG_COMMANDS,
   ...CLUSTER_COMMANDS,
+  ...TEMPLATE_COMMANDS,
   {
     name: "agent",
     summary: "Run the agent: scheduler, discovery, DNS and the HTTP APIs",

@@ -8,6 +8,8 @@ export interface Command {
   readonly flags: Readonly<Record<string, Flag>>;
   /** The second operand ends the flags: it is another program, and what follows belongs to it. */
   readonly flagsFirst?: boolean;
+  /** It reads its words itself, flags and help included: another tool's command line. */
+  readonly ownFlags?: boolean;
   /** Not listed in help. */
   readonly hidden?: boolean;
   /** Loaded only when the command runs, so that the others start no slower for it. */

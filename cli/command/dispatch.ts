@@ -38,6 +38,10 @@ async function run(words: readonly string[], line: CommandLine): Promise<number>
     return words.length === 1 ? 2 : 0;
   }
   const { command, rest } = findCommand(commands, words);
+  if (command.ownFlags === true) {
+    const start = await command.load();
+    return start({ operands: rest, flags: parseFlags([], {}).flags, environment, output });
+  }
   if (rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).some((word) => HELP.has(word))) {
     output.line(commandHelp(command));
     return 0;

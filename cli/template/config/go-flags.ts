@@ -58,6 +58,15 @@ export function add(field: string): ToolFlag["apply"] {
   return (into, value) => mergeFields(into, { [field]: [value] });
 }
 
+/** The flags as help lists them. */
+export function flagHelp(known: Readonly<Record<string, ToolFlag>>): string {
+  return Object.entries(known)
+    .filter(([, { old }]) => old !== true)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { value, summary }]) => `  -${name}${value === "" ? "" : `=<${value}>`}\n      ${summary}`)
+    .join("\n\n");
+}
+
 function unknown(word: string, name: string, known: Readonly<Record<string, ToolFlag>>): string {
   const hint = didYouMean(name, Object.keys(known));
   return `unknown flag ${word}${hint === undefined ? "" : `; ${hint.replace('"', '"-')}`}`;

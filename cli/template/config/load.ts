@@ -4,6 +4,7 @@ import type { BlockTable, Fields } from "#base/language/hcl/decode/table.ts";
 import { renderDiagnostics, type Diagnostic } from "#base/language/hcl/diagnostic.ts";
 import { mergeFields } from "./merge.ts";
 import { configFiles } from "./paths.ts";
+import { logLevel } from "./readers.ts";
 import { readFields } from "./read-file.ts";
 
 export interface LoadOptions<T> {
@@ -13,12 +14,15 @@ export interface LoadOptions<T> {
   readonly paths: readonly string[];
   /** What flags said: wins over all files. */
   readonly flags: Fields;
+  /** What the environment says where nothing else does. */
+  readonly logLevel?: string | undefined;
 }
 
 /** Files in their order, then flags, then defaults. Throws {@link CodedError} with every mistake shown in its line. */
-export function loadToolConfig<T>({ table, schema, paths, flags }: LoadOptions<T>): T {
+export function loadToolConfig<T>({ table, schema, paths, flags, logLevel: level }: LoadOptions<T>): T {
   const diagnostics: Diagnostic[] = [];
-  let merged: Fields = {};
+  const said = level === undefined ? undefined : logLevel(level);
+  let merged: Fields = said !== undefined && "value" in said ? { logLevel: said.value } : {};
   for (const source of paths.flatMap(configFiles)) {
     const read = readFields(source, table);
     diagnostics.push(...read.diagnostics);
