@@ -3,6 +3,7 @@ import { CATALOG_COMMANDS } from "./catalog/rows.ts";
 import { CLUSTER_COMMANDS } from "./cluster/rows.ts";
 import type { Command, Flag } from "./command/command.ts";
 import { DEPLOYMENT_COMMANDS } from "./deployment/rows.ts";
+import { ENVCONSUL_COMMANDS } from "./envconsul/rows.ts";
 import { EVAL_COMMANDS } from "./eval/rows.ts";
 import { JOB_COMMANDS } from "./job/rows.ts";
 import { KV_COMMANDS } from "./kv/rows.ts";
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
   ...CATALOG_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...TEMPLATE_COMMANDS,
+  ...ENVCONSUL_COMMANDS,
   {
     name: "agent",
     summary: "Run the agent: scheduler, discovery, DNS and the HTTP APIs",

@@ -20,32 +20,29 @@ export interface ServiceItem {
   readonly port: string;
 }
 
-/** The variables of a prefix: `no_prefix` (the default) names them by the rest of the key, else by prefix and rest. */
+/** The variables of a prefix: named by the rest of the key (`no_prefix`, the default here), else by prefix and rest. */
 export function prefixVariables(config: SourceConfig, items: readonly Item[], naming: Naming): [string, string][] {
-  const folder = config.path.split("@")[0]?.replaceAll(/^\/+|\/+$/g, "") ?? "";
   return items
-    .filter(({ key }) => key !== "" && !key.endsWith("/"))
+    .filter(({ key }) => key.trim() !== "" && !key.endsWith("/"))
     .map(({ key, value }) => {
-      const whole = (config.noPrefix ?? true) ? key : `${folder}/${key}`;
+      const whole = (config.noPrefix ?? true) ? key : `${folderName(config.path)}_${key}`;
       return [nameOf(formatted(config.format, whole), naming), value];
     });
 }
 
 /** The variables of a secret: named by path and key, unless `no_prefix`. `keys` picks some and may name them anew. */
 export function secretVariables(config: SourceConfig, items: readonly Item[], naming: Naming): [string, string][] {
-  const folder =
-    config.path
-      .split("?")[0]
-      ?.replaceAll(/^\/+|\/+$/g, "")
-      .replaceAll("/", "_") ?? "";
   return items.flatMap(({ key, value }) => {
     const picked = config.keys.find(({ name }) => name === key);
-    if (config.keys.length > 0 && picked === undefined) return [];
-    const own = picked === undefined || picked.format === "" ? key : formatted(picked.format, key);
-    const plain = formatted(config.format, own);
-    const bare = config.noPrefix === true || (picked?.format ?? "") !== "";
-    return [[nameOf(bare ? plain : `${folder}_${plain}`, naming), value] satisfies [string, string]];
+    if (key.trim() === "" || (config.keys.length > 0 && picked === undefined)) return [];
+    if (picked !== undefined && picked.format !== "") return [[nameOf(formatted(picked.format, key), naming), value]];
+    const whole = config.noPrefix === true ? key : `${folderName(config.path)}_${key}`;
+    return [[nameOf(formatted(config.format, whole), naming), value]];
   });
+}
+
+function folderName(path: string): string {
+  return path.replaceAll(/[^A-Za-z0-9_]/g, "_");
 }
 
 /** `SERVICE/id`, `/name`, `/address`, `/tag`, `/port`, unless a format names them otherwise. Of several instances the last counts. */

@@ -1,7 +1,7 @@
 import { UsageError, type RunCommand } from "../command/command.ts";
 import { VERSION } from "../version.ts";
 import { flagHelp, parseGoFlags } from "./config/go-flags.ts";
-import { loadToolConfig } from "./config/load.ts";
+import { levelFrom, loadToolConfig } from "./config/load.ts";
 import { TemplateToolSchema, type TemplateToolConfig } from "./config/schema.ts";
 import { consulTemplate } from "./config/tables.ts";
 import { TEMPLATE_FLAGS } from "./config/template-flags.ts";
@@ -40,10 +40,10 @@ export const template: RunCommand = async ({ operands, environment, output }) =>
     output.line(`consul-template, as Lares v${VERSION} has it`);
     return EXIT.ok;
   }
-  const level = environment["CT_LOG"] ?? environment["CONSUL_TEMPLATE_LOG"];
+  const base = levelFrom(environment["CT_LOG"], environment["CONSUL_TEMPLATE_LOG"]);
   const files = Array.isArray(paths) ? paths.map(String) : [];
   const load = (): TemplateToolConfig =>
-    loadToolConfig({ table: consulTemplate, schema: TemplateToolSchema, paths: files, flags, logLevel: level });
+    loadToolConfig({ table: consulTemplate, schema: TemplateToolSchema, paths: files, flags, base });
   const { startTemplates } = await import("./start.ts");
   return runTool(
     {

@@ -59,8 +59,7 @@ export class HttpApi {
       }
     } catch (thrown) {
       const code = thrown instanceof HttpTransportError ? thrown.code : "unreadable";
-      const where = address.socketPath ?? address.origin;
-      return { ok: false, error: { code, message: `${name} at ${where} cannot be asked: ${messageOf(thrown)}` } };
+      return { ok: false, error: { code, message: `${name} cannot be asked: ${messageOf(thrown)}` } };
     }
   }
 
