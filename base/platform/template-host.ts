@@ -4,6 +4,7 @@ import { join, resolve, sep } from "node:path";
 import type { TemplateHost } from "#base/client/templates/functions/host-functions.ts";
 import type { Random } from "#base/env/random.ts";
 import { readTzif } from "#base/language/go-template/functions/time/tzif.ts";
+import { machineInterfaces } from "./template-interfaces.ts";
 import { UTC, type Zone } from "#base/language/go-template/functions/time/zone.ts";
 
 export interface TemplateHostOptions {
@@ -23,7 +24,7 @@ const PLUGIN_TIMEOUT_MS = 30_000;
 const PLUGIN_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** What template functions see of this machine. */
-export function createTemplateHost(options: TemplateHostOptions): Omit<TemplateHost, "write"> {
+export function createTemplateHost(options: TemplateHostOptions): Omit<TemplateHost, "write" | "evaluate"> {
   const { random, nowMs, environment, sandbox, folder, print } = options;
   const zones = new Map<string, Zone | undefined>();
   return {
@@ -34,6 +35,7 @@ export function createTemplateHost(options: TemplateHostOptions): Omit<TemplateH
       if (!zones.has(name)) zones.set(name, zoneOf(name));
       return zones.get(name);
     },
+    interfaces: machineInterfaces,
     variable: (name) => environment[name],
     isAllowed: (path) => sandbox === "" || isInside(resolve(folder, path), resolve(folder, sandbox)),
     plugin: options.allowPlugins ? (name, args) => runPlugin(name, args, environment) : undefined,

@@ -4,7 +4,7 @@ import { parseCatalogService, parsePrefix, parseSecret } from "#base/client/temp
 import type { Pass } from "#base/client/templates/engine/template-unit.ts";
 import type { Log } from "#base/env/log.ts";
 import { CodedError, type Result } from "#base/env/errors.ts";
-import { GoObject, type GoValue } from "#base/language/go-template/value.ts";
+import { GoObject, type GoKey, type GoValue } from "#base/language/go-template/value.ts";
 import { prefixVariables, secretVariables, serviceVariables, type Item, type Naming } from "./environment.ts";
 import type { EnvconsulConfig } from "./schema.ts";
 
@@ -63,7 +63,15 @@ function asked(parsed: Result<Dependency>, variables: Asked["variables"]): Asked
 }
 
 function listOf(value: GoValue): readonly GoValue[] {
-  return Array.isArray(value) ? value : [];
+  return isList(value) ? value : [];
+}
+
+function isList(value: GoValue): value is readonly GoValue[] {
+  return Array.isArray(value);
+}
+
+function isMap(value: GoValue | undefined): value is ReadonlyMap<GoKey, GoValue> {
+  return value instanceof Map;
 }
 
 function fieldText(value: GoValue, name: string): string {
@@ -89,12 +97,12 @@ function serviceItem(service: GoValue) {
 
 /** The versioned engine keeps the keys one level deeper. What is no text cannot be a variable. */
 function secretItems(answer: GoValue, { path, log }: { readonly path: string; readonly log: Log }): readonly Item[] {
-  const data = answer instanceof GoObject ? answer.field("Data") : undefined;
-  const outer = data instanceof Map ? data : new Map<string, GoValue>();
+  const outer = answer instanceof GoObject ? answer.field("Data") : undefined;
+  if (!isMap(outer)) return [];
   const metadata = outer.get("metadata");
-  const inner = metadata instanceof Map && metadata.has("version") ? outer.get("data") : outer;
+  const inner = isMap(metadata) && metadata.has("version") ? outer.get("data") : outer;
   const items: Item[] = [];
-  for (const [key, value] of inner instanceof Map ? inner : []) {
+  for (const [key, value] of isMap(inner) ? inner : []) {
     if (typeof value === "string") items.push({ key: String(key), value });
     else if (value !== null)
       log.warn("a key of a secret is no text and was left out", { secret: path, key: String(key) });

@@ -1,5 +1,4 @@
-import { messageOf } from "#base/env/errors.ts";
-import { CodedError } from "#base/env/errors.ts";
+import { CodedError, messageOf } from "#base/env/errors.ts";
 import type { Output } from "../command/command.ts";
 import { SIGNALS } from "./config/readers.ts";
 import { EXIT } from "./exit-codes.ts";

@@ -11,7 +11,8 @@ import type { BlockingOptions } from "./blocking.ts";
 import { createConsulSource } from "./consul.ts";
 import { createFileSource } from "./file.ts";
 import { createNomadSource } from "./nomad.ts";
-import { createVaultSource, type VaultSourceOptions } from "./vault/vault-source.ts";
+import type { VaultSourceOptions } from "./vault/vault-options.ts";
+import { createVaultSource } from "./vault/vault-source.ts";
 
 export interface TemplateSourceOptions {
   readonly env: Pick<Env, "clock" | "random" | "disk">;

@@ -3,22 +3,15 @@ import * as v from "valibot";
 import { textOf } from "#base/env/bytes.ts";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import type { VaultDependency } from "../../dependencies/dependency.ts";
+import type { Certificate } from "../../dependencies/vault-answers.ts";
 import type { Sink } from "../../engine/source.ts";
 import { Attempts } from "../attempts.ts";
 import { SHORTEST_MS } from "./lease.ts";
 import { pause } from "./pause.ts";
 import { readBody } from "./vault-api.ts";
-import type { VaultSourceOptions } from "./vault-source.ts";
+import type { VaultSourceOptions } from "./vault-options.ts";
 
 type Pki = Extract<VaultDependency, { kind: "vault.pki" }>;
-
-/** All PEM. */
-export interface IssuedCertificate {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
-  readonly caChain: readonly string[];
-}
 
 /** A new one is asked for in this part of the old one's life, by chance. */
 const RENEW_FROM = 0.87;
@@ -43,8 +36,7 @@ export async function followCertificate<V>(
   const attempts = new Attempts(options.retry);
   let kept = await keptCertificate(dependency.destination, options);
   while (!signal.aborted) {
-    const issued: Result<IssuedCertificate> =
-      kept === undefined ? await issue(dependency, options, signal) : succeed(kept);
+    const issued: Result<Certificate> = kept === undefined ? await issue(dependency, options, signal) : succeed(kept);
     kept = undefined;
     if (signal.aborted) return;
     const life = issued.ok ? lifeOf(issued.value.cert) : undefined;
@@ -68,7 +60,7 @@ async function issue<V>(
   { path, data }: Pki,
   { api, token }: VaultSourceOptions<V>,
   signal: AbortSignal,
-): Promise<Result<IssuedCertificate>> {
+): Promise<Result<Certificate>> {
   const ready = await token.ready(signal);
   if (!ready.ok) return ready;
   const answer = await api.put(path, Object.fromEntries(data), signal);
@@ -82,7 +74,7 @@ async function issue<V>(
 async function keptCertificate<V>(
   destination: string,
   { disk, clock, resolve }: VaultSourceOptions<V>,
-): Promise<IssuedCertificate | undefined> {
+): Promise<Certificate | undefined> {
   if (destination === "") return undefined;
   const bytes = await disk.read(resolve(destination)).catch(() => undefined);
   const found = bytes === undefined ? fail("missing", "") : readPem(textOf(bytes));
@@ -92,7 +84,7 @@ async function keptCertificate<V>(
 }
 
 /** Certificates and a key in any order; the key says which certificate is the one. */
-export function readPem(text: string): Result<IssuedCertificate> {
+export function readPem(text: string): Result<Certificate> {
   const blocks = text.match(/-----BEGIN ([A-Z ]+)-----[^]*?-----END \1-----/g) ?? [];
   const key = blocks.find((block) => block.includes("PRIVATE KEY-----"));
   const all = blocks.filter((block) => block.startsWith("-----BEGIN CERTIFICATE-----"));

@@ -6,7 +6,7 @@ import { Attempts } from "../attempts.ts";
 import { LeaseSchema, renewAfterMs, restMs, type Lease } from "./lease.ts";
 import { locateSecret } from "./mounts.ts";
 import { pause } from "./pause.ts";
-import type { VaultSourceOptions } from "./vault-source.ts";
+import type { VaultSourceOptions } from "./vault-options.ts";
 import { readBody } from "./vault-api.ts";
 
 type Secret = Extract<VaultDependency, { kind: "vault.read" | "vault.write" | "vault.list" }>;

@@ -84,11 +84,11 @@ export class VaultToken {
     } else this.#value = plainToken(token);
     if (login !== undefined && this.#value === "") {
       const jwt = await login.jwt();
-      const taken = await this.#take(await this.#api.put(login.path, { role: login.role, jwt }, signal));
+      const taken = this.#take(await this.#api.put(login.path, { role: login.role, jwt }, signal));
       if (!taken.ok) return taken;
     }
     if (unwrap) {
-      const taken = await this.#take(await this.#api.put("sys/wrapping/unwrap", {}, signal));
+      const taken = this.#take(await this.#api.put("sys/wrapping/unwrap", {}, signal));
       if (!taken.ok) return fail(taken.error.code, `the vault token cannot be unwrapped: ${taken.error.message}`);
     }
     if (renew && this.#value !== "") this.#running.push(this.#renewal());
