@@ -67,8 +67,9 @@ export async function startTemplates(config: TemplateToolConfig, options: StartO
       else if (program?.isRunning !== true) ending.resolve(EXIT.ok);
     },
   });
-  const removePid = writePid(config.pidFile);
-  session.start();
+  const removePid = config.parseOnly ? (): void => {} : writePid(config.pidFile);
+  if (config.parseOnly) ending.resolve(EXIT.ok);
+  else session.start();
   return {
     ended: ending.promise,
     hasProgram: () => program?.isRunning === true,

@@ -1,0 +1,141 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { spawn } from "node:child_process";
+import test, { type ExecutionContext } from "ava";
+import { lares, startCluster } from "../cluster.ts";
+
+async function folderOf(t: ExecutionContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "lares-template-"));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const end = Date.now() + 60_000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`did not happen within a minute: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** The tool in a process of its own. */
+function tool(t: ExecutionContext, environment: Readonly<Record<string, string>>, words: readonly string[]) {
+  const main = new URL("../../../cli/main.ts", import.meta.url).pathname;
+  const child = spawn(process.execPath, [main, ...words], { env: { ...process.env, ...environment }, stdio: "pipe" });
+  const said = { out: "", err: "" };
+  child.stdout.on("data", (data: Buffer) => (said.out += data.toString()));
+  child.stderr.on("data", (data: Buffer) => (said.err += data.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  t.teardown(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  return { child, said, ended };
+}
+
+const read = (path: string): Promise<string> => readFile(path, "utf8").catch(() => "");
+
+test("a template is rendered once, and its command runs only when something changed", async (t) => {
+  const folder = await folderOf(t);
+  const { environment } = await startCluster(t);
+  const [source, out] = [join(folder, "in.ctmpl"), join(folder, "sub", "out")];
+  await lares(environment, ["kv", "put", "app/a", "one"]);
+  await lares(environment, ["kv", "put", "app/b", "two"]);
+  await writeFile(source, '{{ range ls "app" }}{{ .Key }}={{ .Value }} {{ end }}{{ keyOrDefault "no" "-" }}');
+  const words = ["template", "-once", "-template", `${source}:${out}:echo ran >> ${folder}/ran`];
+  const first = await lares(environment, words);
+  t.is(first.code, 0, first.err);
+  t.is(await read(out), "a=one b=two -");
+  t.is(await read(join(folder, "ran")), "ran\n");
+  t.is((await lares(environment, words)).code, 0);
+  t.is(await read(join(folder, "ran")), "ran\n", "nothing changed");
+  const dry = await lares(environment, ["template", "-once", "-dry", "-template", `${source}:${out}`]);
+  t.is(dry.out, `> ${out}\na=one b=two -\n`);
+});
+
+test("exit codes and messages of wrong input", async (t) => {
+  const folder = await folderOf(t);
+  const { environment } = await startCluster(t);
+  const file = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  const say = (...words: string[]) => lares(environment, ["template", ...words]);
+  t.like(await say("-nope"), { code: 13 });
+  const config = await say("-config", await file("a.hcl", 'consul {\n  adress = "x"\n}'));
+  t.is(config.code, 15);
+  t.regex(config.err, /a\.hcl:2:3: error: unknown attribute "adress"[^]*did you mean "address"/);
+  const broken = await say("-once", "-template", `${await file("b.ctmpl", "line\n{{ if }}")}:${folder}/b`);
+  t.is(broken.code, 14);
+  t.regex(broken.err, /b\.ctmpl:2: missing value for if/);
+  const missing = await say("-once", "-template", `${folder}/nowhere.ctmpl:${folder}/c`);
+  t.is(missing.code, 14);
+  t.regex(missing.err, /cannot read the template .*nowhere\.ctmpl/);
+  const good = await file("d.ctmpl", "text");
+  const directory = await say("-once", "-template", `${good}:${folder}`, "-template", `${good}:${folder}/good`);
+  t.is(directory.code, 14);
+  t.regex(directory.err, /it is a directory/);
+  const failing = await say("-once", "-template", `${good}:${folder}/e:exit 3`);
+  t.is(failing.code, 14);
+  t.regex(failing.err, /the command "exit 3" ended with exit code 3/);
+  const hangs = await file(
+    "f.hcl",
+    `template {\n contents = "x"\n destination = "${folder}/f"\n command = "sleep 600"\n command_timeout = "100ms"\n}`,
+  );
+  const hung = await say("-once", "-config", hangs);
+  t.is(hung.code, 14);
+  t.regex(hung.err, /took longer than 0\.1 s and was killed/);
+  const strict = await file(
+    "g.hcl",
+    `template {\n contents = "{{ $m := parseJSON \\"{}\\" }}{{ $m.nope }}"\n destination = "${folder}/g"\n error_on_missing_key = true\n}`,
+  );
+  const keyless = await say("-once", "-config", strict);
+  t.is(keyless.code, 14);
+  t.regex(keyless.err, /map has no entry for key "nope"/);
+  t.is((await say("-parse-only", "-template", `${good}:${folder}/h`)).code, 0);
+  t.is(await read(join(folder, "h")), "", "only parsed");
+});
+
+test("it follows changes, tells its program, passes signals on, and ends by its kill signal", async (t) => {
+  const folder = await folderOf(t);
+  const { environment } = await startCluster(t);
+  const put = (key: string, value: string) => lares(environment, ["kv", "put", key, value]);
+  await put("color", "red");
+  const program = join(folder, "program.sh");
+  await writeFile(
+    program,
+    `echo start $(cat ${folder}/out) >> ${folder}/log
+trap 'echo reload $(cat ${folder}/out) >> ${folder}/log' HUP
+trap 'echo usr1 >> ${folder}/log' USR1
+trap 'echo end >> ${folder}/log; exit 7' INT
+while :; do sleep 0.05; done`,
+  );
+  const config = join(folder, "c.hcl");
+  await writeFile(
+    config,
+    `template {
+  contents = "{{ key \\"color\\" }}"
+  destination = "${folder}/out"
+  perms = 0600
+  backup = true
+}
+exec {
+  command = ["sh", "${program}"]
+  reload_signal = "SIGHUP"
+}`,
+  );
+  const { child, ended, said } = tool(t, environment, ["template", "-config", config, "-pid-file", `${folder}/pid`]);
+  const log = (): Promise<string> => read(join(folder, "log"));
+  await until(async () => (await log()) === "start red\n", `the program starts: ${said.err}`);
+  t.is(await read(join(folder, "pid")), `${child.pid}\n`);
+  await put("color", "blue");
+  await until(async () => /reload blue\n/.test(await log()), "the program is told");
+  t.is(await read(join(folder, "out.bak")), "red");
+  child.kill("SIGUSR1");
+  await until(async () => /usr1\n/.test(await log()), "a signal is passed on");
+  child.kill("SIGINT");
+  t.is(await ended, 12, said.err);
+  t.regex(await log(), /end\n$/);
+  t.is(await read(join(folder, "pid")), "");
+});
