@@ -14,7 +14,7 @@ import type { ExecConfig, TemplateToolConfig } from "./config/schema.ts";
 import { EXIT } from "./exit-codes.ts";
 import { toolEnv } from "./logging.ts";
 import { toolSources } from "./sources.ts";
-import { buildTemplate } from "./template-of.ts";
+import { buildTemplate, type BuiltTemplate } from "./template-of.ts";
 import type { Running } from "./tool.ts";
 
 export interface StartOptions {
@@ -43,35 +43,12 @@ export async function startTemplates(config: TemplateToolConfig, options: StartO
     signal: stopping.signal,
   };
   const templates = await Promise.all(config.templates.map((template) => buildTemplate(template, building)));
-  const ending = Promise.withResolvers<number>();
-  const fail = (message: string): void => {
-    output.error(message);
-    ending.resolve(EXIT.runner);
-  };
-  const program = programOf(config.exec, { env, onExit: (code) => ending.resolve(code) });
-  const session = new TemplateSession<Dependency, GoValue>({
-    clock: env.clock,
-    log: env.log,
-    pool,
-    templates: templates.map(({ template }) => template),
-    once: config.once,
-    onSettled: async (changed) => {
-      if (program === undefined || options.dry || (!changed && program.isRunning)) return;
-      const custom = templates.flatMap(({ variable }) => variable());
-      const env = { ...config.exec.env, custom: [...config.exec.env.custom, ...custom] };
-      await program.update(childEnvironment(environment, env)).catch((thrown: unknown) => fail(messageOf(thrown)));
-    },
-    onEnd: (end) => {
-      if (!end.ok) fail(end.message);
-      // Once rendered, the program is what this goes on for.
-      else if (program?.isRunning !== true) ending.resolve(EXIT.ok);
-    },
-  });
+  const running = { config, options, env, pool, templates, environment };
+  const { session, program, ended } = runSession(running);
   const removePid = config.parseOnly ? (): void => {} : writePid(config.pidFile);
-  if (config.parseOnly) ending.resolve(EXIT.ok);
-  else session.start();
+  if (!config.parseOnly) session.start();
   return {
-    ended: ending.promise,
+    ended: config.parseOnly ? Promise.resolve(EXIT.ok) : ended,
     hasProgram: () => program?.isRunning === true,
     signal: (number) => program?.signal(number),
     report: () => {
@@ -86,6 +63,44 @@ export async function startTemplates(config: TemplateToolConfig, options: StartO
       env.close();
     },
   };
+}
+
+interface SessionParts {
+  readonly config: TemplateToolConfig;
+  readonly options: StartOptions;
+  readonly env: ReturnType<typeof toolEnv>;
+  readonly pool: WatchPool<Dependency, GoValue>;
+  readonly templates: readonly BuiltTemplate[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The templates and the program that is told of them. */
+function runSession({ config, options, env, pool, templates, environment }: SessionParts) {
+  const ending = Promise.withResolvers<number>();
+  const fail = (message: string): void => {
+    options.output.error(message);
+    ending.resolve(EXIT.runner);
+  };
+  const program = programOf(config.exec, { env, onExit: (code) => ending.resolve(code) });
+  const session = new TemplateSession<Dependency, GoValue>({
+    clock: env.clock,
+    log: env.log,
+    pool,
+    templates: templates.map(({ template }) => template),
+    once: config.once,
+    onSettled: async (changed) => {
+      if (program === undefined || options.dry || (!changed && program.isRunning)) return;
+      const custom = [...config.exec.env.custom, ...templates.flatMap(({ variable }) => variable())];
+      const given = childEnvironment(environment, { ...config.exec.env, custom });
+      await program.update(given).catch((thrown: unknown) => fail(messageOf(thrown)));
+    },
+    onEnd: (end) => {
+      if (!end.ok) fail(end.message);
+      // Once rendered, the program is what this goes on for.
+      else if (program?.isRunning !== true) ending.resolve(EXIT.ok);
+    },
+  });
+  return { session, program, ended: ending.promise };
 }
 
 interface ProgramOptions {
