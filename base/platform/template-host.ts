@@ -24,7 +24,7 @@ const PLUGIN_TIMEOUT_MS = 30_000;
 const PLUGIN_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** What template functions see of this machine. */
-export function createTemplateHost(options: TemplateHostOptions): Omit<TemplateHost, "write" | "evaluate"> {
+export function createTemplateHost(options: TemplateHostOptions): Omit<TemplateHost, "write"> {
   const { random, nowMs, environment, sandbox, folder, print } = options;
   const zones = new Map<string, Zone | undefined>();
   return {

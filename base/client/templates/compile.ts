@@ -1,8 +1,7 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { parseTemplate } from "#base/language/go-template/parse-templates.ts";
-import type { FunctionTable } from "#base/language/go-template/function.ts";
 import type { RenderLimits, TemplateFailure } from "#base/language/go-template/template.ts";
-import { GoError, type GoValue } from "#base/language/go-template/value.ts";
+import type { GoValue } from "#base/language/go-template/value.ts";
 import { dependencyKey, type Dependency } from "./dependencies/dependency.ts";
 import type { Pass } from "./engine/template-unit.ts";
 import { createFunctions } from "./functions/function-table.ts";
@@ -22,7 +21,7 @@ export interface CompileOptions {
   readonly destination: string;
   /** Of Nomad variables whose path names none. */
   readonly namespace: string;
-  readonly host: Omit<TemplateHost, "write" | "evaluate">;
+  readonly host: Omit<TemplateHost, "write">;
   readonly limits?: RenderLimits;
 }
 
@@ -43,7 +42,7 @@ export function compileTemplate(
   options: CompileOptions,
 ): Result<CompiledTemplate> & { readonly failure?: TemplateFailure } {
   const functionsFor = (recall: (dependency: Dependency) => GoValue | undefined, write: TemplateHost["write"]) =>
-    createFunctions({ ...options, host: { ...options.host, write, evaluate }, sources: { recall } });
+    createFunctions({ ...options, host: { ...options.host, write }, sources: { recall } });
   const parsed = parseTemplate({
     ...options,
     missingKey: options.errorOnMissingKey ? "error" : "default",
@@ -82,11 +81,4 @@ export function compileTemplate(
     return { text: rendered.text, asked, pending };
   };
   return succeed({ render, failure: () => failure, writes: () => writes });
-}
-
-/** A small template of its own, for functions that have a language inside (`sockaddr`). */
-function evaluate(text: string, functions: FunctionTable): string | GoError {
-  const parsed = parseTemplate({ name: "", text, functions });
-  const rendered = parsed.ok ? parsed.template.execute(null) : parsed;
-  return rendered.ok ? rendered.text : new GoError(rendered.message);
 }
