@@ -26,17 +26,23 @@ export function parseGoUrl(text: string): Result<GoUrl> {
   const empty = { scheme, opaque: "", userinfo: "", host: "", path: "", query, fragment: decoded(fragment) ?? "" };
   if (scheme !== "" && !rest.startsWith("/")) return succeed({ ...empty, opaque: rest });
   if (scheme === "" && /^[^/]*:/.test(rest)) return failed("first path segment in URL cannot contain colon");
-  const authority = /^\/\/([^/]*)(.*)$/s.exec(rest);
+  const authority = scheme === "" && rest.startsWith("///") ? null : /^\/\/([^/]*)(.*)$/s.exec(rest);
   const rawPath = authority?.[2] ?? rest;
   const path = decoded(rawPath);
   const bad = [rawPath, fragment].map(badEscape).find((escape) => escape !== undefined);
   if (path === undefined || bad !== undefined) return failed(`invalid URL escape ${quote(bad ?? "")}`);
   const at = authority?.[1]?.lastIndexOf("@") ?? -1;
   const host = authority?.[1]?.slice(at + 1) ?? "";
+  // In a host only what is beyond ASCII may be escaped.
+  const escaped = /%(?![89A-Fa-f][\dA-Fa-f]).{0,2}/s.exec(host)?.[0];
+  if (escaped !== undefined) return failed(`invalid URL escape ${quote(escaped)}`);
   if (host.includes(" ")) return failed('invalid character " " in host name');
-  const port = /:([^\]]*)$/.exec(host)?.[1];
+  const userinfo = at === -1 ? "" : (authority?.[1]?.slice(0, at) ?? "");
+  if (!/^[\w\-.:~!$&'()*+,;=%@]*$/.test(userinfo)) return failed("net/url: invalid userinfo");
+  if (/^[^[].*\[/s.test(host) || /^\[.*\[/s.test(host)) return failed("invalid IP-literal");
+  const port = (host.startsWith("[") ? /\](?::?(.*))$/s : /:([^:]*)$/).exec(host)?.[1];
   if (port !== undefined && !/^\d*$/.test(port)) return failed(`invalid port ${quote(`:${port}`)} after host`);
-  return succeed({ ...empty, userinfo: at > 0 ? (authority?.[1]?.slice(0, at) ?? "") : "", host, path });
+  return succeed({ ...empty, userinfo, host: decoded(host) ?? host, path });
 }
 
 /** The host without its port and brackets. */

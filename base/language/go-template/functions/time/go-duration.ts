@@ -1,5 +1,5 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
-import { quote } from "../../format/quote.ts";
+import { quoteBytes } from "./quote-bytes.ts";
 
 const UNITS: Readonly<Record<string, bigint>> = {
   ns: 1n,
@@ -15,7 +15,7 @@ const MAX_NS = 2n ** 63n;
 
 /** `time.ParseDuration`, exact to the nanosecond (https://pkg.go.dev/time#ParseDuration). */
 export function parseGoDuration(text: string): Result<bigint> {
-  const invalid = fail("bad_duration", `time: invalid duration ${quote(text)}`);
+  const invalid = fail("bad_duration", `time: invalid duration ${quoteBytes(text)}`);
   const [, sign = "", rest = ""] = /^([+-]?)(.*)$/s.exec(text) ?? [];
   if (rest === "0") return succeed(0n);
   let total = 0n;
@@ -25,10 +25,10 @@ export function parseGoDuration(text: string): Result<bigint> {
     if (whole === "" && fraction === "") return invalid;
     at += number.length;
     const unit = /^[^\d.]*/.exec(rest.slice(at))?.[0] ?? "";
-    if (unit === "") return fail("bad_duration", `time: missing unit in duration ${quote(text)}`);
+    if (unit === "") return fail("bad_duration", `time: missing unit in duration ${quoteBytes(text)}`);
     const scale = UNITS[unit];
     if (scale === undefined)
-      return fail("bad_duration", `time: unknown unit ${quote(unit)} in duration ${quote(text)}`);
+      return fail("bad_duration", `time: unknown unit ${quoteBytes(unit)} in duration ${quoteBytes(text)}`);
     at += unit.length;
     const digits = fraction.slice(0, 18);
     total += BigInt(whole || "0") * scale + (BigInt(digits || "0") * scale) / 10n ** BigInt(digits.length);

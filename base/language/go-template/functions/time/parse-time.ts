@@ -2,6 +2,7 @@ import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { daysIn, isLeap, unixSeconds } from "./civil.ts";
 import { MONTHS, WEEKDAYS, type Moment } from "./format-time.ts";
 import { splitLayout, type Chunk, type LayoutElement, type ZoneElement } from "./layout.ts";
+import { quoteBytes } from "./quote-bytes.ts";
 import { fixedZone, UTC, type Zone } from "./zone.ts";
 
 export interface ParseZones {
@@ -58,7 +59,7 @@ class TimeReader {
   take(chunk: Chunk): string | undefined {
     if (!this.#skip(chunk.prefix)) return this.#error(chunk.prefix, this.#rest);
     if (chunk.element === undefined)
-      return this.#rest === "" ? undefined : this.#failure(`: extra text: ${quote(this.#rest)}`);
+      return this.#rest === "" ? undefined : this.#failure(`: extra text: ${quoteBytes(this.#rest)}`);
     this.#layoutRest = this.#layoutRest.slice(chunk.prefix.length + chunk.text.length);
     const held = this.#rest;
     const problem = this.#element(chunk.element, chunk);
@@ -67,11 +68,11 @@ class TimeReader {
   }
 
   #error(element: string, at: string): string {
-    return `parsing time ${quote(this.#whole)} as ${quote(this.#layout)}: cannot parse ${quote(at)} as ${quote(element)}`;
+    return `parsing time ${quoteBytes(this.#whole)} as ${quoteBytes(this.#layout)}: cannot parse ${quoteBytes(at)} as ${quoteBytes(element)}`;
   }
 
   #failure(message: string): string {
-    return `parsing time ${quote(this.#whole)}${message}`;
+    return `parsing time ${quoteBytes(this.#whole)}${message}`;
   }
 
   /** A run of spaces in a layout stands for any run of spaces, none included at the end. */
@@ -212,15 +213,18 @@ class TimeReader {
     }
     const colon = kind.includes(":") ? ":" : "";
     const parts = (kind.length - 1 - (colon === "" ? 0 : kind.split(":").length - 1)) / 2;
-    const pattern = new RegExp(`^([+-])(\\d\\d)${`${colon}(\\d\\d)`.repeat(parts - 1)}`);
-    const match = pattern.exec(this.#rest);
+    const match = new RegExp(`^(.)(..)${`${colon}(..)`.repeat(parts - 1)}`, "s").exec(this.#rest);
     if (match === null) return "bad";
-    const [hours, minutes, seconds] = [Number(match[2]), Number(match[3] ?? 0), Number(match[4] ?? 0)];
+    const [sign = "", ...texts] = match.slice(1);
+    const firstBad = texts.findIndex((text) => !/^\d\d$/.test(text));
+    const numbers = texts.slice(0, firstBad === -1 ? undefined : firstBad).map(Number);
+    const [hours = 0, minutes = 0, seconds = 0] = numbers;
     this.#rest = this.#rest.slice(match[0].length);
-    if (hours > 24) return { range: "time zone offset hour" };
-    if (minutes > 60) return { range: "time zone offset minute" };
     if (seconds > 60) return { range: "time zone offset second" };
-    this.#offset = (match[1] === "-" ? -1 : 1) * (hours * 3600 + minutes * 60 + seconds) || 0;
+    if (minutes > 60) return { range: "time zone offset minute" };
+    if (hours > 24) return { range: "time zone offset hour" };
+    if (firstBad !== -1 || !/[+-]/.test(sign)) return "bad";
+    this.#offset = (sign === "-" ? -1 : 1) * (hours * 3600 + minutes * 60 + seconds) || 0;
     return undefined;
   }
 
@@ -306,16 +310,4 @@ function abbreviationLength(text: string): number {
   if (letters.length === 3) return 3;
   if (letters.length === 4) return letters.endsWith("T") || letters === "WITA" ? 4 : 0;
   return letters.length === 5 && letters.endsWith("T") ? 5 : 0;
-}
-
-/** Go's package time quotes bytes beyond ASCII and controls as `\xNN`. */
-function quote(text: string): string {
-  let quoted = "";
-  for (const char of text) {
-    if (char === '"' || char === "\\") quoted += `\\${char}`;
-    else if (char < " " || char > "\u007F")
-      for (const byte of Buffer.from(char)) quoted += `\\x${byte.toString(16).padStart(2, "0")}`;
-    else quoted += char;
-  }
-  return `"${quoted}"`;
 }

@@ -471,7 +471,7 @@ test("no argument makes a function throw", (t) => {
     if (called === undefined || args.length < called.params.length || taken.includes(undefined)) return;
     t.notThrows(() => called.call(taken, { render: () => "" }), name);
   });
-  fc.assert(property, { numRuns: 5000 });
+  fc.assert(property, { seed: 8, numRuns: 5000 });
   t.pass();
 });
 
