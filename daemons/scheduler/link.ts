@@ -14,6 +14,24 @@ export interface ServerLink {
   allocs(request: AllocsRequest): Promise<AllocsReply>;
   /** Reports are kept in order per allocation. */
   report(reports: readonly AllocReport[]): Promise<void>;
+  /** Signs identities of a task of this node. Absent: tasks have none. */
+  readonly signIdentities?: ((request: IdentityRequest) => Promise<readonly SignedIdentity[]>) | undefined;
+}
+
+export interface IdentityRequest {
+  readonly nodeId: string;
+  readonly allocId: string;
+  readonly task: string;
+  readonly names: readonly string[];
+}
+
+/** What a task proves with who it is. */
+export interface SignedIdentity {
+  readonly name: string;
+  /** A JWT. */
+  readonly token: string;
+  /** Milliseconds since the epoch; 0: never. */
+  readonly expiresMs: number;
 }
 
 export interface HeartbeatReply {

@@ -105,7 +105,8 @@ async function startRole(
       {},
     );
   const owner = own ? uid : -1;
-  const token = Buffer.from(env.random.bytes(TOKEN_BYTES)).toString("base64url");
+  // Its identity, where the cluster signs such: what the APIs know it by. Otherwise only the socket knows it.
+  const token = task.env["NOMAD_TOKEN"] ?? Buffer.from(env.random.bytes(TOKEN_BYTES)).toString("base64url");
   await env.disk.setMode(secretsDir, OWNER_ONLY);
   await env.disk.replace(tokenFileOf(secretsDir), token, { mode: OWNER_READS, uid: owner, gid: owner });
   if (own) for (const folder of [secretsDir, localDir, join(taskDir, "tmp")]) await env.disk.setOwner(folder, uid, uid);

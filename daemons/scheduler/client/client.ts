@@ -193,9 +193,10 @@ export class SchedulerClient {
 
   /** One value for all of them: a node may run a thousand. */
   #runnerDeps(state: ClientState): AllocRunnerDeps {
-    const { env, registry, config } = this.#deps;
+    const { env, registry, config, link } = this.#deps;
     this.#shared ??= {
       env,
+      signIdentities: link.signIdentities,
       registry,
       drivers: this.#drivers,
       rotation: this.#rotation,

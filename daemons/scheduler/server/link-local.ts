@@ -5,7 +5,16 @@ import type { Evaluation, EvalTrigger } from "#base/protocol/evaluation.ts";
 import { put } from "#base/state/codec.ts";
 import type { Op } from "#base/state/store.ts";
 import { allocReports, allocs } from "#base/state/tables.ts";
-import type { AllocsReply, AllocsRequest, ClientAlloc, HeartbeatReply, ServerLink } from "../link.ts";
+import type {
+  AllocsReply,
+  AllocsRequest,
+  ClientAlloc,
+  HeartbeatReply,
+  IdentityRequest,
+  ServerLink,
+  SignedIdentity,
+} from "../link.ts";
+import type { WorkloadIdentities } from "./identity/workload-identities.ts";
 import { unknownSince } from "./alloc-state.ts";
 import type { NodeEndpoint } from "./node-endpoint.ts";
 import type { NodeWatch } from "./node-watch.ts";
@@ -17,6 +26,7 @@ export interface LocalLinkDeps {
   /** Renews the node's heartbeat; returns the TTL. */
   readonly renew: (nodeId: string) => number;
   readonly watch: NodeWatch;
+  readonly identities: WorkloadIdentities;
 }
 
 /** The client's side of the servers, called in the same process. */
@@ -26,7 +36,21 @@ export function createLocalLink(deps: LocalLinkDeps): ServerLink {
     heartbeat: (nodeId) => heartbeat(deps, nodeId),
     allocs: (request) => allocsOf(deps, request),
     report: (reports) => report(deps.context, reports),
+    signIdentities: (request) => signIdentities(deps, request),
   };
+}
+
+/** Only for what runs on the node that asks. */
+async function signIdentities(
+  { context, identities }: LocalLinkDeps,
+  { nodeId, allocId, task, names }: IdentityRequest,
+): Promise<readonly SignedIdentity[]> {
+  if (context.state.allocById(allocId)?.value.NodeID !== nodeId) {
+    throw new CodedError("unknown_alloc", `allocation ${allocId} is not on node ${nodeId}`, "");
+  }
+  const signed = await identities.sign(allocId, task, names);
+  if (!signed.ok) throw new CodedError(signed.error.code, signed.error.message, signed.error.hint);
+  return signed.value;
 }
 
 async function register(deps: LocalLinkDeps, node: Node): Promise<HeartbeatReply> {

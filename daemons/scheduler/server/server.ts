@@ -129,7 +129,13 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
     periodic: parts.periodic,
     collector: parts.collector,
     events: parts.events,
-    link: createLocalLink({ context, nodes: parts.nodes, watch, renew: (nodeId) => beats.renew(nodeId) }),
+    link: createLocalLink({
+      context,
+      nodes: parts.nodes,
+      watch,
+      identities: parts.acl.identities,
+      renew: (nodeId) => beats.renew(nodeId),
+    }),
     stats: () => statsOf(parts),
     start() {
       void clearStaged(context);

@@ -2,6 +2,7 @@ import type { Env } from "#base/env/env.ts";
 import type { AllocReport } from "#base/protocol/alloc.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Driver } from "#drivers/driver.ts";
+import type { ServerLink } from "../../link.ts";
 import type { LogRotation } from "../logs/log-rotation.ts";
 import type { ServiceRegistry } from "../service-registry.ts";
 import type { TaskRecord } from "../task/task-record.ts";
@@ -16,6 +17,7 @@ export interface AllocRunnerDeps {
   readonly allocsRoot: string;
   readonly region: string;
   readonly maxKillTimeoutMs: number;
+  readonly signIdentities: ServerLink["signIdentities"];
   node(): Node;
   nodeAddress(): string;
   report(report: AllocReport): void;

@@ -44,6 +44,8 @@ export class AllocRunner {
   #health: AllocHealth | undefined;
   #limit: RunLimit | undefined;
   readonly #atEnd: (() => void)[] = [];
+  /** Undefined for most: their identities never expire. */
+  #renewals: readonly (() => void)[] | undefined;
 
   constructor(deps: AllocRunnerDeps, initial: ClientAlloc, saved?: SavedTasks) {
     this.#deps = deps;
@@ -58,6 +60,11 @@ export class AllocRunner {
       othersRun: (name) =>
         this.#members().some(({ task, record }) => task.Name !== name && record.phase.kind !== "dead"),
       changed: (task, record, before) => this.#taskChanged(task, record, before),
+      resumed: saved !== undefined,
+      onLeave: (end) => void (this.#renewals = [...(this.#renewals ?? []), end]),
+      isOver: (name) => this.isTerminal() || this.tasks.get(name)?.record().phase.kind === "dead",
+      restart: (name, reason) => void this.restart(name, reason),
+      signal: (name, signal) => void this.signal(name, signal),
     };
     const now = nowNs(deps.env.clock);
     this.tasks = new Map(
@@ -145,6 +152,7 @@ export class AllocRunner {
 
   /** Lets go of everything; the tasks run on. */
   leave(): void {
+    for (const end of this.#renewals ?? []) end();
     this.#health?.close();
     this.#limit?.close();
     this.#services?.close();
@@ -345,6 +353,7 @@ export class AllocRunner {
     this.#limit?.close();
     void this.#deregister("");
     for (const done of this.#atEnd.splice(0)) done();
+    for (const end of this.#renewals ?? []) end();
   }
 
   #unknownTask(name: string): ReturnType<typeof fail> {

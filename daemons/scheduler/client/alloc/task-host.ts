@@ -13,6 +13,7 @@ import { allocDirOf } from "./alloc-dir.ts";
 import type { AllocRunnerDeps } from "./alloc-deps.ts";
 import { groupOf, killTimeoutMs, restartsOnSuccess } from "./group-tasks.ts";
 import { missingDriver } from "./missing-driver.ts";
+import { keepIdentities, shownIdentities, type Renewal } from "./task-identity.ts";
 import { takenPorts } from "./taken-ports.ts";
 import { prepareStart } from "./task-start.ts";
 import type { StartScope } from "./task-start.ts";
@@ -24,6 +25,13 @@ export interface TaskHost {
   /** Whether another task of the allocation may be listening on its ports. */
   othersRun(taskName: string): boolean;
   changed(task: Task, record: TaskRecord, before: TaskRecord): void;
+  /** An earlier agent began it. */
+  readonly resumed: boolean;
+  /** Calls `end` when nothing of the allocation runs any more, or the agent leaves it. */
+  onLeave(end: () => void): void;
+  isOver(taskName: string): boolean;
+  restart(taskName: string, reason: string): void;
+  signal(taskName: string, signal: string): void;
 }
 
 export function newAttemptId(deps: AllocRunnerDeps, allocId: string, task: string): string {
@@ -47,6 +55,10 @@ class HostedTask implements TaskSurroundings {
     this.driver = driverFor(host.deps, initial);
     this.#host = host;
     this.#initial = initial;
+    if (shownIdentities(initial).some(({ TTL }) => TTL > 0)) {
+      const kept = keepIdentities(this.env, initial, this.#renewal());
+      host.onLeave(() => kept.stop());
+    }
   }
 
   context(): Omit<TaskContext, "nowNs" | "random"> {
@@ -70,6 +82,23 @@ class HostedTask implements TaskSurroundings {
     if (scope !== undefined) return prepareStart(this.env, attempt, scope);
     const message = `the job has no group ${JSON.stringify(this.#host.current().alloc.TaskGroup)}`;
     return { ok: false, error: { code: "SETUP", message, recoverable: false } };
+  }
+
+  #renewal(): Renewal {
+    const { deps } = this.#host;
+    const name = this.#initial.Name;
+    return {
+      isLate: this.#host.resumed,
+      scope: () => {
+        if (this.#host.isOver(name)) return undefined;
+        const allocId = this.#host.current().alloc.ID;
+        const taskDir = `${allocDirOf(deps.allocsRoot, allocId).root}/${name}`;
+        const sign = deps.signIdentities;
+        return { env: this.env, sign, nodeId: deps.node().ID, allocId, task: this.#task(), taskDir };
+      },
+      restart: (reason) => this.#host.restart(name, reason),
+      signal: (signal) => this.#host.signal(name, signal),
+    };
   }
 
   killSignal(): string {
@@ -113,6 +142,7 @@ export function startScope(host: TaskHost, task: Task): StartScope | undefined {
     dir: allocDirOf(deps.allocsRoot, alloc.ID),
     driver: driverFor(deps, task),
     killTimeoutMs: killTimeoutMs(task, deps.maxKillTimeoutMs),
+    signIdentities: deps.signIdentities,
   };
 }
 

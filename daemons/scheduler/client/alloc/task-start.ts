@@ -5,7 +5,9 @@ import type { Result } from "#base/env/errors.ts";
 import type { Driver, StartFailure, TaskMount, TaskStart } from "#drivers/driver.ts";
 import { buildTaskDir } from "./alloc-dir.ts";
 import type { AllocDir } from "./alloc-dir.ts";
+import type { ServerLink } from "../../link.ts";
 import { interpolate, interpolateMap } from "./interpolate.ts";
+import { placeIdentities } from "./task-identity.ts";
 import { buildEnvironment } from "./task-environment.ts";
 import type { TaskEnvironment, TaskScope } from "./task-environment.ts";
 
@@ -13,6 +15,7 @@ export type StartScope = Omit<TaskScope, "dirs"> & {
   readonly dir: AllocDir;
   readonly driver: Driver;
   readonly killTimeoutMs: number;
+  readonly signIdentities: ServerLink["signIdentities"];
 };
 
 type Prepared = Omit<TaskStart, "signal" | "onEvent">;
@@ -28,6 +31,10 @@ export async function prepareStart(
   if (missing !== undefined) return refuse("UNSUPPORTED", missing);
   const paths = await buildTaskDir(env.disk, scope.dir, task.Name);
   const environment = environmentOf(scope, paths);
+  const { taskDir } = paths;
+  const sign = scope.signIdentities;
+  const identities = await placeIdentities({ env, sign, nodeId: scope.node.ID, allocId: alloc.ID, task, taskDir });
+  if (!identities.ok) return identities;
   const problem = await writePayload(env, scope, paths.localDir);
   if (problem !== undefined) return refuse("SETUP", problem);
   const mounts = mountsOf(scope);
@@ -47,7 +54,7 @@ export async function prepareStart(
     groupName: group.Name,
     taskName: task.Name,
     config,
-    env: environment.env,
+    env: { ...environment.env, ...identities.value },
     user: interpolate(task.User, environment.lookup),
     resources: alloc.AllocatedResources.Tasks[task.Name] ?? NO_RESOURCES,
     ports: alloc.AllocatedResources.Shared.Ports,

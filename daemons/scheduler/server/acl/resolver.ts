@@ -140,6 +140,9 @@ const READ_NODE = {
   allowsSome: (resource: string, capability: string) => resource === "node" && capability === "read",
 };
 
+/** The same services, as Consul's API shows them. */
+const CATALOG: readonly string[] = ["service", "node-name"];
+
 /**
  * Workloads and nodes may find every service; workloads read the variables of their own task, group and job.
  * https://developer.hashicorp.com/nomad/docs/concepts/workload-identity
@@ -147,7 +150,7 @@ const READ_NODE = {
 function withImplicit(access: Access, paths: ReadonlySet<string>): Access {
   const reads = (capability: string): boolean => capability === "read" || capability === "list";
   const isService = (resource: string, capability: string): boolean =>
-    resource === "namespace" && capability === READ_SERVICE;
+    (resource === "namespace" && capability === READ_SERVICE) || (CATALOG.includes(resource) && capability === "read");
   return {
     ...access,
     allows: (resource, capability, name) =>

@@ -4,6 +4,7 @@ import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { isTerminalClientStatus } from "#base/protocol/alloc.ts";
 import type { Identity } from "#base/protocol/identity.ts";
 import { allocs } from "#base/state/tables.ts";
+import type { SignedIdentity } from "../../link.ts";
 import { clientStatus } from "../alloc-state.ts";
 import { publicJwk } from "../keyring/key-material.ts";
 import type { KeyUser, OpenKey } from "../keyring/keyring.ts";
@@ -24,13 +25,6 @@ export interface Workload {
   readonly group: string;
   readonly task: string;
   readonly allocId: string;
-}
-
-export interface SignedIdentity {
-  readonly name: string;
-  readonly token: string;
-  /** Milliseconds since the epoch; 0: never. */
-  readonly expiresMs: number;
 }
 
 export interface IdentityIssuer {
