@@ -14,6 +14,7 @@ import { createApis, type Apis } from "./apis.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { createDrivers } from "./drivers.ts";
 import { agentFacts } from "./facts.ts";
+import { writeFirstConfiguration } from "./first-configuration.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { listen } from "./listeners.ts";
 import { monitorLog } from "./monitor.ts";
@@ -68,6 +69,7 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
   const keyring = new Keyring({ env, store, view, folder: folder.keyring, makeRsaKey, ...keyringSettings(config) });
   await keyring.start();
   lifecycle.add("the keyring", () => keyring.stop());
+  await writeFirstConfiguration(store, view, config);
   const server = createSchedulerServer({
     env,
     store,

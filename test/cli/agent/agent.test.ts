@@ -9,6 +9,7 @@ import { testAgent, until } from "#test/scenario/agent.ts";
 const root = mkdtempSync(join(tmpdir(), "lares-agent-config-"));
 test.after.always(() => rmSync(root, { recursive: true, force: true }));
 
+const Configuration = v.object({ SchedulerConfig: v.record(v.string(), v.unknown()) });
 const Ids = v.array(v.object({ ID: v.string() }));
 
 /** A second configuration file: blocks of one file may not come twice. */
@@ -55,3 +56,26 @@ for (const [name, config, says] of [
     t.regex(error.message, says);
   });
 }
+
+test("the scheduler starts as the file says, and stays as it was set afterwards", async (t) => {
+  const config = `server {
+  default_scheduler_config {
+    scheduler_algorithm             = "spread"
+    memory_oversubscription_enabled = true
+    preemption_config {
+      service_scheduler_enabled = true
+    }
+  }
+}`;
+  const agent = await testAgent(beside("scheduler.hcl", config));
+  t.teardown(() => agent.remove());
+  const read = async () =>
+    v.parse(Configuration, await agent.get("/v1/operator/scheduler/configuration")).SchedulerConfig;
+  const first = await read();
+  t.like(first, { SchedulerAlgorithm: "spread", MemoryOversubscriptionEnabled: true });
+  t.like(first["PreemptionConfig"], { ServiceSchedulerEnabled: true, SystemSchedulerEnabled: true });
+  t.is((await agent.lares("operator", "scheduler", "set-config", "-scheduler-algorithm=binpack")).code, 0);
+  await agent.stop();
+  await agent.start();
+  t.is((await read())["SchedulerAlgorithm"], "binpack");
+});
