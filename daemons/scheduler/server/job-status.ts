@@ -1,4 +1,6 @@
-import { clientStatus, isTerminal, type KnownAlloc } from "./alloc-state.ts";
+import { isTerminalClientStatus, type AllocClientStatus } from "#base/protocol/alloc.ts";
+import { allocReports, allocs } from "#base/state/tables.ts";
+import { clientStatus } from "./alloc-state.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { Row } from "#base/state/table.ts";
@@ -26,9 +28,7 @@ export interface JobStanding {
 }
 
 export function standingOf(state: ClusterState, { value: job, modifyIndex }: Row<Job>): JobStanding {
-  const allocs = state.jobAllocs(job.Namespace, job.ID);
   const evals = state.jobEvals(job.Namespace, job.ID);
-  const indexes = [...allocs, ...evals].map((each) => each.modifyIndex);
   const open = evals.some(({ value }) => value.Status === "pending" || value.Status === "blocked");
   const newest = evals
     .filter(({ value }) => value.Status === "complete" || value.Status === "blocked")
@@ -36,55 +36,43 @@ export function standingOf(state: ClusterState, { value: job, modifyIndex }: Row
       (a, b) => (a !== undefined && a.modifyIndex >= b.modifyIndex ? a : b),
       undefined,
     );
-  return {
-    status: statusOf(job, allocs, open || evals.length === 0),
-    summary: summaryOf(job, allocs, newest?.value.QueuedAllocations ?? {}),
-    modifyIndex: indexes.reduce((most, index) => Math.max(most, index), modifyIndex),
-  };
+  const summary = emptySummary(job, newest?.value.QueuedAllocations ?? {});
+  let last = evals.reduce((most, each) => Math.max(most, each.modifyIndex), modifyIndex);
+  let live = false;
+  // One pass, and nothing made for each: a job may have a hundred thousand.
+  const reports = state.view.table(allocReports);
+  for (const row of state.view.table(allocs).by("job", `${job.Namespace}/${job.ID}`)) {
+    const report = reports.get(row.namespace, row.id);
+    const sides = { alloc: row.value, report: report?.value };
+    const status = clientStatus(sides);
+    last = Math.max(last, row.modifyIndex, report?.modifyIndex ?? 0);
+    live ||= row.value.DesiredStatus === "run" && !isTerminalClientStatus(status);
+    (summary[row.value.TaskGroup] ??= emptyGroup())[COLUMN[status]] += 1;
+  }
+  return { status: statusOf(job, { live, open: open || evals.length === 0 }), summary, modifyIndex: last };
 }
 
 /** Running while anything runs, pending while something may, dead after; what only makes other jobs runs until stopped. */
-function statusOf(job: Job, allocs: readonly KnownAlloc[], open: boolean): JobStatus {
+function statusOf(job: Job, { live, open }: { readonly live: boolean; readonly open: boolean }): JobStatus {
   if (isTemplate(job)) return job.Stop ? "dead" : "running";
-  if (allocs.some((known) => !isTerminal(known))) return "running";
+  if (live) return "running";
   if (job.Stop) return "dead";
   return open ? "pending" : "dead";
 }
 
-function summaryOf(
-  job: Job,
-  allocs: readonly KnownAlloc[],
-  queued: Readonly<Record<string, number>>,
-): Record<string, GroupSummary> {
-  const groups: Record<string, GroupSummary> = {};
-  const groupOf = (name: string): GroupSummary =>
-    (groups[name] ??= { Queued: 0, Complete: 0, Failed: 0, Running: 0, Starting: 0, Lost: 0, Unknown: 0 });
-  for (const { Name } of job.TaskGroups) groupOf(Name).Queued = queued[Name] ?? 0;
-  for (const known of allocs) {
-    const group = groupOf(known.alloc.TaskGroup);
-    const status = clientStatus(known);
-    switch (status) {
-      case "pending":
-        group.Starting += 1;
-        break;
-      case "running":
-        group.Running += 1;
-        break;
-      case "complete":
-        group.Complete += 1;
-        break;
-      case "failed":
-        group.Failed += 1;
-        break;
-      case "lost":
-        group.Lost += 1;
-        break;
-      case "unknown":
-        group.Unknown += 1;
-        break;
-      default:
-        status satisfies never;
-    }
-  }
-  return groups;
+const COLUMN = {
+  pending: "Starting",
+  running: "Running",
+  complete: "Complete",
+  failed: "Failed",
+  lost: "Lost",
+  unknown: "Unknown",
+} as const satisfies Record<AllocClientStatus, keyof GroupSummary>;
+
+function emptySummary(job: Job, queued: Readonly<Record<string, number>>): Record<string, GroupSummary> {
+  return Object.fromEntries(job.TaskGroups.map(({ Name }) => [Name, { ...emptyGroup(), Queued: queued[Name] ?? 0 }]));
+}
+
+function emptyGroup(): GroupSummary {
+  return { Queued: 0, Complete: 0, Failed: 0, Running: 0, Starting: 0, Lost: 0, Unknown: 0 };
 }

@@ -10,6 +10,8 @@ import type { DeploymentEndpoint } from "./deployment-endpoint.ts";
 
 /** Reports come in bursts; one look serves them all. */
 const GATHER_MS = 50;
+/** Looking at large deployments takes time: they are looked at the more seldom, so much longer than the last look took. */
+const REST = 30;
 
 /** Follows running deployments: continues, finishes or fails them as the health of their allocations is reported. */
 export class DeploymentWatcher {
@@ -21,6 +23,7 @@ export class DeploymentWatcher {
   readonly #dirty = new Set<string>();
   #gather: Timer | undefined;
   #running = false;
+  #pauseMs = GATHER_MS;
 
   constructor(context: ServerContext, endpoint: DeploymentEndpoint) {
     this.#context = context;
@@ -55,11 +58,14 @@ export class DeploymentWatcher {
   #mark(deploymentId: string): void {
     if (!this.#running) return;
     this.#dirty.add(deploymentId);
-    this.#gather ??= this.#context.env.clock.after(GATHER_MS, () => {
+    const { clock } = this.#context.env;
+    this.#gather ??= clock.after(this.#pauseMs, () => {
       this.#gather = undefined;
       const dirty = [...this.#dirty];
       this.#dirty.clear();
+      const began = clock.monotonicMs();
       for (const id of dirty) void this.#look(id);
+      this.#pauseMs = Math.max(GATHER_MS, (clock.monotonicMs() - began) * REST);
     });
   }
 
