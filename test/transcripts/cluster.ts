@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { followView } from "#base/state/view.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import type { Alloc, AllocReport } from "#base/protocol/alloc.ts";
+import type { Node } from "#base/protocol/node.ts";
 import { AllocReportSchema } from "#base/protocol/alloc.ts";
 import { isClientTerminal, unknownSince } from "#daemons/scheduler/server/alloc-state.ts";
 import { createSchedulerServer, type SchedulerServer } from "#daemons/scheduler/server/server.ts";
@@ -21,7 +22,7 @@ const MAX_ROUNDS = 50;
 export class ScriptedCluster {
   readonly world = new World({ seed: 1, turn });
   readonly #store = new MemoryStore();
-  readonly #nodes = new Map<string, { silent: boolean }>();
+  readonly #nodes = new Map<string, { silent: boolean; readonly node: Node }>();
   #env: Env | undefined;
   #server: SchedulerServer | undefined;
   /** What nodes said while nobody heard them. */
@@ -54,8 +55,9 @@ export class ScriptedCluster {
   }
 
   addNode(name: string, fields: Record<string, unknown>): Promise<unknown> {
-    this.#nodes.set(name, { silent: false });
-    return this.server.link.register(makeNode(name, fields));
+    const node = makeNode(name, fields);
+    this.#nodes.set(name, { silent: false, node });
+    return this.server.link.register(node);
   }
 
   silence(name: string, silent: boolean): void {
@@ -63,7 +65,7 @@ export class ScriptedCluster {
     if (node === undefined) throw new Error(`no node ${name}`);
     node.silent = silent;
     if (silent) return;
-    void this.server.link.heartbeat(name);
+    this.#beat(node.node);
     for (const { alloc, fields } of this.#unsent.get(name) ?? []) this.report(alloc, fields);
     this.#unsent.delete(name);
   }
@@ -80,6 +82,7 @@ export class ScriptedCluster {
     }
     const nowNs = Math.round(this.env.clock.nowMs() * 1e6);
     const report = v.parse(AllocReportSchema, {
+      ClientStatus: "pending",
       ...this.#lastReport(alloc),
       AllocID: alloc.ID,
       DeploymentID: alloc.DeploymentID,
@@ -104,9 +107,15 @@ export class ScriptedCluster {
     const untilMs = this.world.timeMs + ms;
     while (this.world.timeMs < untilMs) {
       await this.world.advance(Math.min(BEAT_MS, untilMs - this.world.timeMs));
-      for (const [name, { silent }] of this.#nodes) if (!silent) void this.server.link.heartbeat(name);
+      for (const { silent, node } of this.#nodes.values()) if (!silent) this.#beat(node);
       await this.settle();
     }
+  }
+
+  /** A node that was forgotten says again what it is. */
+  #beat(node: Node): void {
+    const { link } = this.server;
+    void link.heartbeat(node.ID).catch(() => link.register(node));
   }
 
   async #boot(): Promise<void> {

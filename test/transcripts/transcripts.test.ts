@@ -21,7 +21,9 @@ for (const file of readdirSync(FOLDER).toSorted()) {
       t.pass();
     });
   }
-  if (WRITES) test.after(() => writeFileSync(url, played.join("")));
+  test.after(() => {
+    if (WRITES && played.length === stories.length) writeFileSync(url, played.join(""));
+  });
 }
 
 /** The story as it goes: comments and commands as they are, after each command what it changed. */

@@ -83,8 +83,9 @@ async function allocsOf({ context, watch }: LocalLinkDeps, request: AllocsReques
 }
 
 /** A verdict stays: a node that forgot it in a power cut would have others wait for it again. */
-function verdictOf(before: AllocReport | undefined, now: AllocReport): Partial<AllocReport> {
+function verdictOf(alloc: Alloc, before: AllocReport | undefined, now: AllocReport): Partial<AllocReport> {
   if (before === undefined || now.DeploymentStatus !== null || before.DeploymentStatus === null) return {};
+  if (before.DeploymentID !== alloc.DeploymentID) return {};
   const { DeploymentStatus, DeploymentID } = before;
   return now.DeploymentID === "" || now.DeploymentID === DeploymentID ? { DeploymentStatus, DeploymentID } : {};
 }
@@ -113,7 +114,7 @@ async function report(context: ServerContext, reports: readonly AllocReport[]): 
     // It may have been replaced already. A node that forgot the end says something else after a power cut.
     if (hasEnded(known) && !hasEnded(each)) continue;
     const UnknownSince = unknownSince(row.value) ?? 0;
-    const told = { ...each, ...verdictOf(known, each), UnknownSince };
+    const told = { ...each, ...verdictOf(row.value, known, each), UnknownSince };
     ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, told));
     const trigger = triggerOf(row.value, known, { ...each, UnknownSince });
     const job = state.job(row.namespace, row.value.JobID)?.value;
