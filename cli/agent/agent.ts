@@ -23,6 +23,7 @@ import { openState } from "./open-state.ts";
 import { nameListener } from "./taken-address.ts";
 import { aclSettings, keyringSettings } from "./security-settings.ts";
 import { TaskApi } from "./task-api.ts";
+import { AgentTemplates } from "./template-access.ts";
 
 export interface Agent {
   readonly addresses: Addresses;
@@ -80,7 +81,21 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
   });
   const taskApi = new TaskApi(env);
   lifecycle.add("the tasks' API sockets", () => taskApi.stop());
-  const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi };
+  const templates = new AgentTemplates({
+    env,
+    config,
+    tokenOf: async ({ allocId, taskName }) => {
+      const signed = await server.link.signIdentities?.({
+        nodeId: identity.nodeId,
+        allocId,
+        task: taskName,
+        names: ["default"],
+      });
+      return signed?.[0]?.token ?? "";
+    },
+  });
+  lifecycle.add("the tasks' templates", () => templates.stop());
+  const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi, templates };
   return { ...known, client: config.client.enabled ? createClient(known) : undefined };
 }
 
@@ -94,6 +109,7 @@ function createClient({
   version,
   tasksAtStop,
   taskApi,
+  templates,
 }: Omit<Composition, "client">): SchedulerClient {
   return new SchedulerClient({
     env,
@@ -102,6 +118,7 @@ function createClient({
     link: server.link,
     drivers: createDrivers(env, config, taskApi),
     registry: discovery.registry,
+    templates,
     dataDir: folder.root,
     httpAddress: `${bracketed(addresses.advertise)}:${config.ports.http}`,
     onStop: tasksAtStop,
@@ -161,7 +178,7 @@ function createAgentApis(composition: Composition, audit: OpenAuditLog | undefin
 }
 
 async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle): Promise<void> {
-  const { config, env, addresses, discovery, server, client, taskApi } = composition;
+  const { config, env, addresses, discovery, server, client, taskApi, templates } = composition;
   const limits = {
     maxConnectionsPerClient: config.limits.httpMaxConnsPerClient,
     maxBodyBytes: config.limits.httpMaxBodyBytes,
@@ -185,6 +202,7 @@ async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle)
   );
   if (client === undefined) return;
   taskApi.serve(apis.task);
+  templates.serve(apis.task);
   await client.start();
   lifecycle.add("the scheduler's client", () => client.stop());
 }

@@ -8,6 +8,7 @@ import type { Addresses } from "./addresses.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { State } from "./open-state.ts";
 import type { TaskApi } from "./task-api.ts";
+import type { AgentTemplates } from "./template-access.ts";
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -29,6 +30,7 @@ export interface Composition extends AgentOptions {
   readonly discovery: Discovery;
   readonly server: SchedulerServer;
   readonly taskApi: TaskApi;
+  readonly templates: AgentTemplates;
   /** Undefined on a node that runs no tasks. */
   readonly client: SchedulerClient | undefined;
 }

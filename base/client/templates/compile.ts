@@ -22,6 +22,8 @@ export interface CompileOptions {
   /** Of Nomad variables whose path names none. */
   readonly namespace: string;
   readonly host: Omit<TemplateHost, "write">;
+  /** Where a path that `file` names really is; default: as it stands. */
+  readonly resolvePath?: (path: string) => string;
   readonly limits?: RenderLimits;
 }
 
@@ -58,7 +60,8 @@ export function compileTemplate(
     const asked = new Map<string, Dependency>();
     const missing: string[] = [];
     const wanted: FileWrite[] = [];
-    const recall = (dependency: Dependency): GoValue | undefined => {
+    const recall = (named: Dependency): GoValue | undefined => {
+      const dependency = placed(named, options);
       const key = dependencyKey(dependency);
       const answer = known(key);
       if (!asked.has(key) && answer === undefined) missing.push(key);
@@ -81,4 +84,9 @@ export function compileTemplate(
     return { text: rendered.text, asked, pending };
   };
   return succeed({ render, failure: () => failure, writes: () => writes });
+}
+
+function placed(dependency: Dependency, { resolvePath }: CompileOptions): Dependency {
+  if (dependency.kind !== "file" || resolvePath === undefined) return dependency;
+  return { ...dependency, path: resolvePath(dependency.path) };
 }

@@ -93,6 +93,14 @@ const ServerSchema = settings({
 export const HostVolumeConfigSchema = v.object({ name: v.string(), path: text, readOnly: off });
 export const HostNetworkConfigSchema = v.object({ name: v.string(), cidr: text, interface: text, reservedPorts: text });
 
+/** 0 attempts: for ever. */
+const TemplateRetrySchema = settings({
+  enabled: on,
+  attempts: whole(0),
+  backoffMs: whole(250),
+  maxBackoffMs: whole(MINUTE),
+});
+
 const ClientSchema = settings({
   enabled: off,
   allocDir: text,
@@ -142,6 +150,13 @@ const ClientSchema = settings({
     disableFileSandbox: off,
     maxStaleMs: whole(87_600 * HOUR),
     blockQueryWaitMs: whole(5 * MINUTE),
+    /** For templates that name none. */
+    wait: settings({ enabled: on, minMs: whole(5 * SECOND), maxMs: whole(4 * MINUTE) }),
+    /** What jobs may ask for; 0: anything. */
+    waitBounds: settings({ enabled: on, minMs: whole(0), maxMs: whole(0) }),
+    consulRetry: TemplateRetrySchema,
+    nomadRetry: TemplateRetrySchema,
+    vaultRetry: TemplateRetrySchema,
   }),
   artifact: settings({
     httpReadTimeoutMs: whole(30 * MINUTE),

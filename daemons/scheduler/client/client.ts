@@ -29,12 +29,15 @@ import type { Registration } from "./registration.ts";
 import { createReportOutbox } from "./report-outbox.ts";
 import type { ReportOutbox } from "./report-outbox.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
+import type { TemplateAccess } from "./templates/template-access.ts";
 
 export interface SchedulerClientDeps {
   readonly env: Env;
   readonly link: ServerLink;
   readonly drivers: readonly Driver[];
   readonly registry: ServiceRegistry;
+  /** How templates of tasks reach the cluster; undefined: jobs with templates are refused. */
+  readonly templates?: TemplateAccess;
   readonly config: AgentConfig;
   /** Holds `client/` (identity, state) and `alloc/` (folders of allocations). Absolute. */
   readonly dataDir: string;
@@ -193,8 +196,9 @@ export class SchedulerClient {
 
   /** One value for all of them: a node may run a thousand. */
   #runnerDeps(state: ClientState): AllocRunnerDeps {
-    const { env, registry, config, link } = this.#deps;
+    const { env, registry, config, link, templates } = this.#deps;
     this.#shared ??= {
+      templates: templates === undefined ? undefined : { access: templates, settings: config.client.template },
       env,
       signIdentities: link.signIdentities,
       registry,

@@ -86,6 +86,14 @@ export class TemplateUnit<D, V> implements Holder {
     this.#options.listener.dependencyFailed?.(key, message, final);
   }
 
+  /** Follows nothing any more: what was delivered stands. */
+  rest(): void {
+    this.#stopped = true;
+    this.#quiet?.stop();
+    this.#retry?.cancel();
+    this.#options.pool.release(this);
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#quiet?.stop();

@@ -28,6 +28,20 @@ const reserved: BlockTable = {
   },
   blocks: {},
 };
+const templateWait: BlockTable = {
+  name: "wait",
+  attributes: { enabled: to("enabled", flag), min: to("minMs", durationMs), max: to("maxMs", durationMs) },
+  blocks: {},
+};
+const templateRetry: BlockTable = {
+  name: "retry",
+  attributes: {
+    attempts: to("attempts", count),
+    backoff: to("backoffMs", durationMs),
+    max_backoff: to("maxBackoffMs", durationMs),
+  },
+  blocks: {},
+};
 const template: BlockTable = {
   name: "template",
   attributes: {
@@ -36,7 +50,13 @@ const template: BlockTable = {
     max_stale: to("maxStaleMs", durationMs),
     block_query_wait: to("blockQueryWaitMs", durationMs),
   },
-  blocks: {},
+  blocks: {
+    wait: nestedBlock("wait", templateWait),
+    wait_bounds: nestedBlock("waitBounds", { ...templateWait, name: "wait_bounds" }),
+    consul_retry: nestedBlock("consulRetry", { ...templateRetry, name: "consul_retry" }),
+    nomad_retry: nestedBlock("nomadRetry", { ...templateRetry, name: "nomad_retry" }),
+    vault_retry: nestedBlock("vaultRetry", { ...templateRetry, name: "vault_retry" }),
+  },
 };
 const artifact: BlockTable = {
   name: "artifact",

@@ -1,4 +1,5 @@
 import type { Env } from "#base/env/env.ts";
+import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { AllocReport } from "#base/protocol/alloc.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Driver } from "#drivers/driver.ts";
@@ -6,6 +7,7 @@ import type { ServerLink } from "../../link.ts";
 import type { LogRotation } from "../logs/log-rotation.ts";
 import type { ServiceRegistry } from "../service-registry.ts";
 import type { TaskRecord } from "../task/task-record.ts";
+import type { TemplateAccess } from "../templates/template-access.ts";
 import type { HealthVerdict } from "./alloc-health.ts";
 
 /** What every allocation of this node is given. */
@@ -18,6 +20,10 @@ export interface AllocRunnerDeps {
   readonly region: string;
   readonly maxKillTimeoutMs: number;
   readonly signIdentities: ServerLink["signIdentities"];
+  /** Undefined: jobs with templates are refused. */
+  readonly templates:
+    | { readonly access: TemplateAccess; readonly settings: AgentConfig["client"]["template"] }
+    | undefined;
   node(): Node;
   nodeAddress(): string;
   report(report: AllocReport): void;

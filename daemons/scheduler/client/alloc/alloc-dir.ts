@@ -25,17 +25,23 @@ export async function buildAllocDir(disk: Disk, dir: AllocDir): Promise<void> {
     await disk.makeDir(join(dir.shared, name), { mode: OPEN_TO_ALL, durable: false });
 }
 
-/** Where a task's folders are, and the files its output goes to now. */
+/** Where a task's folders are. */
+export function taskFolders(
+  dir: AllocDir,
+  task: string,
+): Pick<TaskPaths, "allocDir" | "taskDir" | "localDir" | "secretsDir"> {
+  const taskDir = join(dir.root, task);
+  return { allocDir: dir.shared, taskDir, localDir: join(taskDir, "local"), secretsDir: join(taskDir, "secrets") };
+}
+
+/** Makes a task's folders; where they are, and the files its output goes to now. */
 export async function buildTaskDir(disk: Disk, dir: AllocDir, task: string): Promise<TaskPaths> {
   const taskDir = join(dir.root, task);
   await disk.makeDir(join(taskDir, "local"), { mode: OPEN_TO_ALL, durable: false });
   await disk.makeDir(join(taskDir, "secrets"), { mode: OWNER_ONLY, durable: false });
   await disk.makeDir(join(taskDir, "tmp"), { mode: OPEN_TO_ALL, durable: false });
   return {
-    allocDir: dir.shared,
-    taskDir,
-    localDir: join(taskDir, "local"),
-    secretsDir: join(taskDir, "secrets"),
+    ...taskFolders(dir, task),
     stdoutPath: await liveLogPath(disk, { folder: dir.logs, task, stream: "stdout" }),
     stderrPath: await liveLogPath(disk, { folder: dir.logs, task, stream: "stderr" }),
   };

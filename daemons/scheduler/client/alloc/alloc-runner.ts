@@ -65,6 +65,7 @@ export class AllocRunner {
       isOver: (name) => this.isTerminal() || this.tasks.get(name)?.record().phase.kind === "dead",
       restart: (name, reason) => void this.restart(name, reason),
       signal: (name, signal) => void this.signal(name, signal),
+      runner: (name) => this.tasks.get(name),
     };
     const now = nowNs(deps.env.clock);
     this.tasks = new Map(

@@ -8,14 +8,16 @@ import { completePolicy } from "../task/restart-policy.ts";
 import type { TaskRecord } from "../task/task-record.ts";
 import type { TaskContext } from "../task/task-machine.ts";
 import type { Happening } from "../task/task-event.ts";
-import type { TaskSurroundings } from "../task/task-runner.ts";
-import { allocDirOf } from "./alloc-dir.ts";
+import type { StartWatch, TaskRunner, TaskSurroundings } from "../task/task-runner.ts";
+import { HostedTemplates } from "../templates/hosted-templates.ts";
+import { allocDirOf, taskFolders } from "./alloc-dir.ts";
 import type { AllocRunnerDeps } from "./alloc-deps.ts";
 import { groupOf, killTimeoutMs, restartsOnSuccess } from "./group-tasks.ts";
 import { missingDriver } from "./missing-driver.ts";
 import { keepIdentities, shownIdentities, type Renewal } from "./task-identity.ts";
 import { takenPorts } from "./taken-ports.ts";
-import { prepareStart } from "./task-start.ts";
+import { environmentOf, prepareStart } from "./task-start.ts";
+import type { RenderScope } from "../templates/hosted-templates.ts";
 import type { StartScope } from "./task-start.ts";
 
 export interface TaskHost {
@@ -32,6 +34,7 @@ export interface TaskHost {
   isOver(taskName: string): boolean;
   restart(taskName: string, reason: string): void;
   signal(taskName: string, signal: string): void;
+  runner(taskName: string): TaskRunner | undefined;
 }
 
 export function newAttemptId(deps: AllocRunnerDeps, allocId: string, task: string): string {
@@ -49,6 +52,8 @@ class HostedTask implements TaskSurroundings {
   readonly driver: Driver;
   readonly #host: TaskHost;
   readonly #initial: Task;
+  /** Undefined until there is a template: most tasks have none. */
+  #templates: HostedTemplates | undefined;
 
   constructor(host: TaskHost, initial: Task) {
     this.env = host.deps.env;
@@ -77,9 +82,13 @@ class HostedTask implements TaskSurroundings {
     return newAttemptId(this.#host.deps, this.#host.current().alloc.ID, this.#initial.Name);
   }
 
-  async prepare(attempt: string): Promise<Result<Omit<TaskStart, "signal" | "onEvent">, StartFailure>> {
+  async prepare(
+    attempt: string,
+    { signal }: Pick<StartWatch, "signal">,
+  ): Promise<Result<Omit<TaskStart, "signal" | "onEvent">, StartFailure>> {
     const scope = startScope(this.#host, this.#task());
-    if (scope !== undefined) return prepareStart(this.env, attempt, scope);
+    if (scope !== undefined)
+      return prepareStart(this.env, attempt, { ...scope, render: (what) => this.#render(what, signal) });
     const message = `the job has no group ${JSON.stringify(this.#host.current().alloc.TaskGroup)}`;
     return { ok: false, error: { code: "SETUP", message, recoverable: false } };
   }
@@ -118,7 +127,40 @@ class HostedTask implements TaskSurroundings {
   }
 
   changed(record: TaskRecord, before: TaskRecord): void {
+    if (record.phase.kind === "dead") void this.#templates?.stop();
+    // Taken up from an agent before: its templates are followed again.
+    if (record.phase.kind === "running" && record === before) this.#followAgain();
     this.#host.changed(this.#task(), record, before);
+  }
+
+  leave(): void {
+    void this.#templates?.stop();
+  }
+
+  async #render(what: RenderScope, signal: AbortSignal): ReturnType<HostedTemplates["render"]> {
+    const { templates } = this.#host.deps;
+    if (what.scope.task.Templates.length === 0) return { ok: true, value: {} };
+    if (templates === undefined) {
+      const message = "template blocks need an agent that serves the cluster's APIs";
+      return { ok: false, error: { code: "UNSUPPORTED", message, recoverable: false } };
+    }
+    this.#templates ??= new HostedTemplates({
+      env: this.env,
+      driver: this.driver,
+      ...templates,
+      runner: () => this.#host.runner(this.#initial.Name),
+    });
+    return this.#templates.render(what, signal);
+  }
+
+  #followAgain(): void {
+    const scope = startScope(this.#host, this.#task());
+    if (scope === undefined || scope.task.Templates.length === 0 || this.#templates !== undefined) return;
+    const paths = taskFolders(scope.dir, scope.task.Name);
+    const what = { scope, allocRoot: scope.dir.root, paths, environment: environmentOf(scope, paths) };
+    void this.#render(what, new AbortController().signal).then((rendered) => {
+      if (!rendered.ok) this.env.log.warn("cannot follow a task's templates", { error: rendered.error.message });
+    });
   }
 
   #task(): Task {

@@ -5,6 +5,7 @@ import type { Result } from "#base/env/errors.ts";
 import type { Driver, StartFailure, TaskMount, TaskStart } from "#drivers/driver.ts";
 import { buildTaskDir } from "./alloc-dir.ts";
 import type { AllocDir } from "./alloc-dir.ts";
+import type { RenderScope } from "../templates/hosted-templates.ts";
 import type { ServerLink } from "../../link.ts";
 import { interpolate, interpolateMap } from "./interpolate.ts";
 import { placeIdentities } from "./task-identity.ts";
@@ -18,13 +19,16 @@ export type StartScope = Omit<TaskScope, "dirs"> & {
   readonly signIdentities: ServerLink["signIdentities"];
 };
 
+/** Renders a task's templates; the answer is what they put into its environment. */
+export type RenderTemplates = (what: RenderScope) => Promise<Result<Readonly<Record<string, string>>, StartFailure>>;
+
 type Prepared = Omit<TaskStart, "signal" | "onEvent">;
 
 /** Builds a task's folders and everything its driver is told. */
 export async function prepareStart(
   env: Env,
   attempt: string,
-  scope: StartScope,
+  scope: StartScope & { readonly render: RenderTemplates },
 ): Promise<Result<Prepared, StartFailure>> {
   const { alloc, job, group, task, driver } = scope;
   const missing = unsupported(scope);
@@ -37,9 +41,14 @@ export async function prepareStart(
   if (!identities.ok) return identities;
   const problem = await writePayload(env, scope, paths.localDir);
   if (problem !== undefined) return refuse("SETUP", problem);
+  const own = { ...environment.env, ...identities.value };
+  const whole = { env: own, lookup: environment.lookup };
+  const rendered = await scope.render({ scope, allocRoot: scope.dir.root, paths, environment: whole });
+  if (!rendered.ok) return rendered;
   const mounts = mountsOf(scope);
   if (!mounts.ok) return mounts;
-  const config = interpolateMap(task.Config, environment.lookup);
+  const given = { ...own, ...rendered.value };
+  const config = interpolateMap(task.Config, (name) => environment.lookup(name) ?? given[name.replace(/^env\./, "")]);
   const issues = driver.validate(config);
   if (issues.length > 0) {
     const text = issues.map(({ message, hint }) => (hint === undefined ? message : `${message} (${hint})`)).join("; ");
@@ -54,7 +63,7 @@ export async function prepareStart(
     groupName: group.Name,
     taskName: task.Name,
     config,
-    env: { ...environment.env, ...identities.value },
+    env: given,
     user: interpolate(task.User, environment.lookup),
     resources: alloc.AllocatedResources.Tasks[task.Name] ?? NO_RESOURCES,
     ports: alloc.AllocatedResources.Shared.Ports,
@@ -84,8 +93,6 @@ function refuse(code: string, message: string): { readonly ok: false; readonly e
 }
 
 function unsupported({ task, group, driver }: StartScope): string | undefined {
-  if (task.Templates.length > 0)
-    return "template blocks are not supported by this client yet; remove them or render the file before the job runs";
   if (task.Artifacts.length > 0)
     return "artifact blocks are not supported by this client yet; put the file into the image or a host volume";
   if (task.Vault !== null) return "vault blocks are not supported by this client yet";

@@ -17,7 +17,10 @@ export interface TaskSurroundings {
   context(): Omit<TaskContext, "nowNs" | "random">;
   newAttempt(): string;
   /** Folders, environment, configuration: everything a driver needs. `signal` and `onEvent` are the runner's. */
-  prepare(attempt: string): Promise<Result<Omit<TaskStart, "signal" | "onEvent">, StartFailure>>;
+  prepare(
+    attempt: string,
+    watch: Pick<StartWatch, "signal">,
+  ): Promise<Result<Omit<TaskStart, "signal" | "onEvent">, StartFailure>>;
   killSignal(): string;
   /** Before a running task is told to stop: takes it out of the catalog. Resolves when the shutdown delay is over. */
   beforeStop(): Promise<void>;
@@ -25,6 +28,8 @@ export interface TaskSurroundings {
   explain(): Promise<readonly Happening[]>;
   /** After every change, with the record before it. */
   changed(record: TaskRecord, before: TaskRecord): void;
+  /** The agent goes away and leaves the task running. */
+  leave?(): void;
 }
 
 /** Carries out what {@link stepTask} decides. */
@@ -78,6 +83,7 @@ export class TaskRunner {
   /** Lets go without touching the task: it runs on. */
   leave(): void {
     this.#left = true;
+    this.#around.leave?.();
     this.#pause?.cancel();
     this.#starting?.abort();
     this.#watching.abort();
@@ -191,7 +197,7 @@ const STOP_RETRY_MS = 500;
 const STOP_RETRY_LONGEST_MS = 15_000;
 const NEVER_STARTED: StartFailure = { code: "ABORTED", message: "stopped before it started", recoverable: true };
 
-interface StartWatch {
+export interface StartWatch {
   readonly signal: AbortSignal;
   readonly note: (happening: Happening) => void;
 }
@@ -202,7 +208,7 @@ async function startOnce(
   watch: StartWatch,
 ): Promise<Result<TaskHandle, StartFailure>> {
   try {
-    const prepared = await around.prepare(attempt);
+    const prepared = await around.prepare(attempt, watch);
     if (!prepared.ok) return prepared;
     if (watch.signal.aborted) return { ok: false, error: NEVER_STARTED };
     return await around.driver.start({
