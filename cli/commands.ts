@@ -1,3 +1,4 @@
+import { ACL_COMMANDS } from "./acl/rows.ts";
 import { ALLOC_COMMANDS } from "./alloc/rows.ts";
 import { CATALOG_COMMANDS } from "./catalog/rows.ts";
 import { CLUSTER_COMMANDS } from "./cluster/rows.ts";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   ...SERVICE_COMMANDS,
   ...SCALING_COMMANDS,
   ...OPERATOR_COMMANDS,
+  ...ACL_COMMANDS,
   ...KV_COMMANDS,
   ...CATALOG_COMMANDS,
   ...CLUSTER_COMMANDS,

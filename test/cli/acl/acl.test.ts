@@ -1,21 +1,163 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { exportSPKI, generateKeyPair, SignJWT } from "jose";
+import { testAgent, until } from "#test/scenario/agent.ts";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import test, { type ExecutionContext } from "ava";
 import * as v from "valibot";
 import { bytesBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { succeed } from "#base/env/errors.ts";
 import { fullAccess, noAccess, type AccessPolicy } from "#base/http/access.ts";
-import type { AuditEvent } from "#base/http/audit.ts";
+import { type AuditEvent } from "#base/http/audit.ts";
 import { route } from "#base/http/route.ts";
 import { AgentConfigSchema } from "#base/language/agent-config/config.ts";
 import { readAgentConfig } from "#base/language/agent-config/read-config.ts";
 import { openAuditLog } from "#cli/agent/audit/audit-log.ts";
 import { createEnv } from "#base/platform/create-env.ts";
-import { apiOf, makeState, requestOf } from "../../../base/http/serve.ts";
+import { apiOf, makeState, requestOf } from "../../base/http/serve.ts";
+
+const CONFIG = `acl {
+  enabled = true
+}
+audit {
+  enabled = true
+}`;
+
+const JOB = `job "app" {
+  type = "batch"
+  group "web" {
+    task "main" {
+      driver = "raw_exec"
+      config {
+        command = "sleep"
+        args    = ["1000"]
+      }
+      identity {
+        env  = true
+        file = true
+      }
+      resources {
+        cpu    = 10
+        memory = 10
+      }
+    }
+  }
+}`;
+
+test("a whole agent with access control: bootstrap, policies, tokens, roles, logins, keys, a task's own identity", async (t) => {
+  const agent = await testAgent({ config: CONFIG });
+  t.teardown(() => agent.remove());
+  const run = async (token: string, ...words: string[]) => {
+    const [first = "", ...rest] = words;
+    const flags = token === "" ? [] : [`-token=${token}`];
+    return agent.lares(...first.split(" "), ...flags, ...rest);
+  };
+  t.not((await run("", "job status")).code, 0);
+  const made = await run("", "acl bootstrap");
+  t.is(made.code, 0, made.stderr);
+  const root = /Secret ID += (\S+)/.exec(made.stdout)?.[1] ?? "";
+  t.regex(made.stdout, /Policies +=\s+n\/a/);
+  t.not((await run("", "acl bootstrap")).code, 0);
+  const say = (...words: string[]) => run(root, ...words);
+  t.is((await say("job status")).code, 0);
+
+  const rules = join(agent.dir, "read.policy.hcl");
+  writeFileSync(rules, 'namespace "default" {\n  policy = "read"\n}\n');
+  t.regex(
+    (await say("acl policy apply", "-description=Reads", "read", rules)).stdout,
+    /Successfully wrote "read" ACL policy!/,
+  );
+  t.regex((await say("acl policy list")).stdout, /Name +Description\nread +Reads/);
+  t.regex((await say("acl policy info", "read")).stdout, /Rules\n\nnamespace "default"/);
+  const token = await say("acl token create", "-name=ci", "-policy=read", "-ttl=1h", "-json");
+  const { SecretID, AccessorID } = JSON.parse(token.stdout);
+  t.is((await run(SecretID, "job status")).code, 0);
+  const job = join(agent.dir, "app.hcl");
+  writeFileSync(job, JOB);
+  const refused = await run(SecretID, "job run", job);
+  t.regex(refused.stderr, /Permission denied/);
+  t.regex((await run(SecretID, "acl token self")).stdout, new RegExp(`Accessor ID += ${AccessorID}`));
+  t.regex((await say("acl token list")).stdout, /ci +client +false/);
+  t.regex((await say("acl token update", "-name=cd", AccessorID)).stdout, /Name += cd/);
+  const role = JSON.parse((await say("acl role create", "-name=readers", "-policy=read", "-json")).stdout);
+  t.regex((await say("acl role list")).stdout, /readers/);
+  t.regex((await say("acl role info", "-by-name", "readers")).stdout, new RegExp(role.ID));
+  t.is((await say("acl token delete", AccessorID)).code, 0);
+  t.regex((await run(SecretID, "job status")).stderr, /ACL token not found/);
+
+  const { privateKey, publicKey } = await generateKeyPair("EdDSA");
+  const config = JSON.stringify({
+    JWTValidationPubKeys: [await exportSPKI(publicKey)],
+    SigningAlgs: ["EdDSA"],
+    ClaimMappings: { team: "team" },
+  });
+  const method = [
+    "-name=ci",
+    "-type=JWT",
+    "-token-locality=local",
+    "-max-token-ttl=1h",
+    "-default=true",
+    `-config=${config}`,
+  ];
+  t.is((await say("acl auth-method create", ...method)).code, 0);
+  t.regex((await run("", "acl auth-method list")).stdout, /ci +JWT +true/);
+  const rule = await say(
+    "acl binding-rule create",
+    "-auth-method=ci",
+    "-bind-type=role",
+    "-bind-name=readers",
+    "-selector=value.team == red",
+  );
+  t.is(rule.code, 0, rule.stderr);
+  t.regex((await say("acl binding-rule list")).stdout, /ci/);
+  const jwt = await new SignJWT({ team: "red" })
+    .setProtectedHeader({ alg: "EdDSA" })
+    .setIssuedAt()
+    .setExpirationTime("5m")
+    .sign(privateKey);
+  const logged = await run("", "login", jwt);
+  t.is(logged.code, 0, logged.stderr);
+  const session = /Secret ID += (\S+)/.exec(logged.stdout)?.[1] ?? "";
+  t.is((await run(session, "job status")).code, 0);
+
+  t.regex(
+    (await say("operator root keyring rotate", "-now")).stdout,
+    /Key +State +Create Time +Publish Time\n\S{8} +active/,
+  );
+  t.regex((await say("operator root keyring list")).stdout, /inactive/);
+
+  t.is((await say("job run", "-detach", job)).code, 0);
+  const allocs = join(agent.dir, "data/alloc");
+  const file = (): string | undefined => {
+    try {
+      const [alloc = ""] = readdirSync(allocs);
+      return readFileSync(join(allocs, alloc, "main/secrets/nomad_token"), "utf8");
+    } catch {
+      return undefined;
+    }
+  };
+  await until("the task has its identity", () => Promise.resolve(file() !== undefined));
+  const ask = (path: string) => fetch(`${agent.nomad}${path}`, { headers: { "x-nomad-token": file() ?? "" } });
+  t.is((await ask("/v1/services")).status, 200);
+  t.is((await ask("/v1/jobs")).status, 403);
+  t.is((await fetch(`${agent.consul}/v1/kv/a`, { method: "PUT", body: "v" })).status, 403);
+  const written = await fetch(`${agent.consul}/v1/kv/a`, {
+    method: "PUT",
+    body: "the-value",
+    headers: { "x-consul-token": root },
+  });
+  t.is(written.status, 200);
+
+  const audit = readFileSync(join(agent.dir, "data/audit/audit.log"), "utf8");
+  for (const told of ["/v1/acl/bootstrap", "/v1/acl/policy/read", "/v1/kv/a", "job default/app", "Bootstrap Token"])
+    t.true(audit.includes(told), told);
+  const everything = audit + agent.log();
+  for (const secret of [root, SecretID, session, jwt, "the-value", file() ?? ""]) t.false(everything.includes(secret));
+});
 
 const who = { accessorId: "acc-1", name: "ci", global: false, createTime: "2030-01-01T00:00:00Z" };
 const access: AccessPolicy = (token) =>
