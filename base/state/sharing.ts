@@ -28,16 +28,13 @@ export class Sharing {
   }
 }
 
-/** Whether two JSON values are equal; keys in the same order. */
+/** Whether two JSON values are equal; keys in the same order. Asked for every row, so it allocates next to nothing. */
 function isSame<T>(a: unknown, b: T): a is T {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((each, at) => isSame(each, b[at]));
-  }
-  const [left, right] = [Object.entries(a), Object.entries(b)];
-  return (
-    left.length === right.length &&
-    left.every(([key, each], at) => key === right[at]?.[0] && isSame(each, right[at]?.[1]))
-  );
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((each, at) => isSame(each, b[at]));
+  const left = Object.keys(a);
+  const right = Object.keys(b);
+  if (Array.isArray(b) || left.length !== right.length) return false;
+  return left.every((key, at) => key === right[at] && isSame(Reflect.get(a, key), Reflect.get(b, key)));
 }
