@@ -3,8 +3,8 @@ import type { HttpResponse } from "#base/env/http-client.ts";
 import { errorOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
-import { printJson } from "../print/json.ts";
 import { allocOfJob, findAlloc, taskOf } from "./find-alloc.ts";
+import { isForPrograms, printed } from "../print/show.ts";
 
 /** Bytes shown by `-tail` and `-f` before what comes, unless `-c` says otherwise; lines are cut from twice as much. */
 const TAIL_BYTES = 16 * 1024;
@@ -32,11 +32,14 @@ export const logs = withNomad(async (session) => {
       if (!opened.ok) throw errorOf(opened.error);
       return {
         type,
-        text: await copy(opened.value, { lines, write: flags.on("json") ? undefined : (data) => output.write(data) }),
+        text: await copy(opened.value, {
+          lines,
+          write: isForPrograms({ flags }) ? undefined : (data) => output.write(data),
+        }),
       };
     }),
   );
-  if (flags.on("json")) printJson(output, Object.fromEntries(parts.map(({ type, text }) => [type, text])));
+  await printed({ flags, output }, Object.fromEntries(parts.map(({ type, text }) => [type, text])));
   return 0;
 });
 

@@ -2,8 +2,7 @@ import type { AllocAnswer } from "#base/client/nomad-answers.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
-import { show } from "../print/show.ts";
+import { isForPrograms, printed, show } from "../print/show.ts";
 import { ago, localTime, shortId } from "../print/time.ts";
 import { findAlloc } from "./find-alloc.ts";
 import { metricLines } from "./metric.ts";
@@ -24,13 +23,13 @@ export const status = withNomad(async (session) => {
       ago(alloc.CreateTime, env.clock.nowMs()),
     ]);
     const heading = ["ID", "Job", "Task Group", "Node", "Desired", "Status", "Created"];
-    if (flags.on("json")) printJson(output, allocs);
-    else if (allocs.length === 0) output.line("No allocations placed");
-    else for (const line of columns(heading, rows)) output.line(line);
+    if (!(await printed({ flags, output }, allocs)))
+      if (allocs.length === 0) output.line("No allocations placed");
+      else for (const line of columns(heading, rows)) output.line(line);
     return 0;
   }
   const alloc = await findAlloc(session, operands[0]);
-  const isLive = alloc.ClientStatus === "running" && !flags.on("json") && !flags.on("short");
+  const isLive = alloc.ClientStatus === "running" && !isForPrograms(session) && !flags.on("short");
   const options = {
     short: flags.on("short"),
     verbose: flags.on("verbose"),

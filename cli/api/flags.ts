@@ -27,6 +27,7 @@ export const NOMAD_FLAGS: Readonly<Record<string, Flag>> = {
   namespace: value("NAME", "Namespace (LARES_NAMESPACE, NOMAD_NAMESPACE)"),
   region: value("NAME", "Region (NOMAD_REGION)"),
   json: on("Print JSON"),
+  t: value("TEMPLATE", "Print the answer through a Go template"),
   ...TLS_FLAGS,
 };
 
@@ -39,5 +40,6 @@ export const CONSUL_FLAGS: Readonly<Record<string, Flag>> = {
   token: value("TOKEN", "Access token (LARES_TOKEN, CONSUL_HTTP_TOKEN)"),
   datacenter: value("NAME", "Datacenter to ask"),
   json: on("Print JSON"),
+  t: value("TEMPLATE", "Print the answer through a Go template"),
   ...TLS_FLAGS,
 };

@@ -1,20 +1,20 @@
 import { valueOf } from "../api/answer.ts";
 import { withConsul } from "../api/session.ts";
 import { columns } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
+import { printed } from "../print/show.ts";
 
 /** Names of services, with their tags where asked for. */
 export const services = withConsul(async ({ consul, output, flags, datacenter }) => {
   const found = valueOf(await consul.catalog.services({ datacenter }));
   const names = Object.keys(found).toSorted();
-  if (flags.on("json")) printJson(output, found);
-  else if (flags.on("tags")) {
-    for (const line of columns(
-      ["Name", "Tags"],
-      names.map((name) => [name, (found[name] ?? []).toSorted().join(",")]),
-    ))
-      output.line(line);
-  } else for (const name of names) output.line(name);
+  if (!(await printed({ flags, output }, found)))
+    if (flags.on("tags")) {
+      for (const line of columns(
+        ["Name", "Tags"],
+        names.map((name) => [name, (found[name] ?? []).toSorted().join(",")]),
+      ))
+        output.line(line);
+    } else for (const name of names) output.line(name);
   return 0;
 });
 
@@ -27,10 +27,7 @@ export const nodes = withConsul(async ({ consul, output, flags, datacenter }) =>
       ? undefined
       : new Set(valueOf(await consul.catalog.service(service, { datacenter })).map(({ Node }) => Node));
   const found = having === undefined ? all : all.filter(({ Node }) => having.has(Node));
-  if (flags.on("json")) {
-    printJson(output, found);
-    return 0;
-  }
+  if (await printed({ flags, output }, found)) return 0;
   const heading = ["Node", "ID", "Address", "DC"];
   for (const line of columns(
     heading,
@@ -44,18 +41,18 @@ export const nodes = withConsul(async ({ consul, output, flags, datacenter }) =>
 export const service = withConsul(async ({ consul, output, flags, operands, datacenter }) => {
   const [name = ""] = operands;
   const found = valueOf(await consul.health.service(name, { datacenter, passing: flags.on("passing") }));
-  if (flags.on("json")) printJson(output, found);
-  else if (found.length === 0) output.line(`No instances of "${name}"`);
-  else {
-    const rows = found.map(({ Node: node, Service: instance, Checks: checks }) => [
-      instance.ID,
-      node.Node,
-      `${instance.Address === "" ? node.Address : instance.Address}:${instance.Port}`,
-      worstOf(checks.map(({ Status }) => Status)),
-      instance.Tags.join(","),
-    ]);
-    for (const line of columns(["ID", "Node", "Address", "Status", "Tags"], rows)) output.line(line);
-  }
+  if (!(await printed({ flags, output }, found)))
+    if (found.length === 0) output.line(`No instances of "${name}"`);
+    else {
+      const rows = found.map(({ Node: node, Service: instance, Checks: checks }) => [
+        instance.ID,
+        node.Node,
+        `${instance.Address === "" ? node.Address : instance.Address}:${instance.Port}`,
+        worstOf(checks.map(({ Status }) => Status)),
+        instance.Tags.join(","),
+      ]);
+      for (const line of columns(["ID", "Node", "Address", "Status", "Tags"], rows)) output.line(line);
+    }
   return found.length === 0 ? 1 : 0;
 });
 

@@ -1,15 +1,12 @@
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { columns } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
+import { printed } from "../print/show.ts";
 
 /** The servers of the cluster. */
 export const members = withNomad(async ({ nomad, output, flags }) => {
   const { Members: all } = valueOf(await nomad.agent.members());
-  if (flags.on("json")) {
-    printJson(output, all);
-    return 0;
-  }
+  if (await printed({ flags, output }, all)) return 0;
   const rows = all.map((one) => [
     one.Name,
     one.Addr,

@@ -14,7 +14,7 @@ export const join = withNomad(async (session) => {
     await nomad.call({ method: "PUT", path: "/v1/agent/join", query: { address: operands }, schema }),
   );
   const code = answer.error === "" ? 0 : 1;
-  show(session, answer, () => [
+  await show(session, answer, () => [
     code === 0
       ? `Joined ${answer.num_joined} server${answer.num_joined === 1 ? "" : "s"} successfully`
       : `Error joining: ${answer.error}`,

@@ -3,7 +3,7 @@ import type { ApiResult } from "#base/client/api-caller.ts";
 import { valueOf } from "../api/answer.ts";
 import { consulTarget, withNomad, type NomadSession } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
+import { printed } from "../print/show.ts";
 
 /**
  * How the cluster is, in one look: its APIs, nodes, jobs and services. With an operand: the job of that name.
@@ -13,8 +13,8 @@ export const status = withNomad(async (session) => {
   if (session.operands.length > 0) return (await import("../job/status.ts")).status(session);
   const facts = await gather(session);
   const isWell = facts.problems.length === 0;
-  if (session.flags.on("json")) printJson(session.output, { ...facts, healthy: isWell });
-  else for (const line of lines(facts)) session.output.line(line);
+  if (!(await printed(session, { ...facts, healthy: isWell })))
+    for (const line of lines(facts)) session.output.line(line);
   return isWell ? 0 : 1;
 });
 

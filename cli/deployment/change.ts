@@ -6,9 +6,9 @@ import { valueOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import type { RunCommand } from "../command/command.ts";
 import { EXIT_CODES, monitorEval } from "../job/monitor.ts";
-import { printJson } from "../print/json.ts";
 import { shortId } from "../print/time.ts";
 import { findDeployment } from "./find-deployment.ts";
+import { printed } from "../print/show.ts";
 
 const ChangeSchema = v.object({ EvalID: text, DeploymentModifyIndex: integer, RevertedJobVersion: optionalInteger });
 
@@ -50,10 +50,7 @@ export async function change(
       schema: ChangeSchema,
     }),
   );
-  if (flags.on("json")) {
-    printJson(output, answer);
-    return 0;
-  }
+  if (await printed({ flags, output }, answer)) return 0;
   output.line(`Deployment "${flags.on("verbose") ? ID : shortId(ID)}" ${done}`);
   if (answer.RevertedJobVersion !== null) {
     output.line(`Job goes back to version ${answer.RevertedJobVersion}`);

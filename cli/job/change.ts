@@ -3,10 +3,10 @@ import type { RegisterAnswer } from "#base/client/nomad-answers.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
-import { printJson } from "../print/json.ts";
 import { findJob } from "./find-job.ts";
 import { findVersion } from "./find-version.ts";
 import { EXIT_CODES, monitorEval } from "./monitor.ts";
+import { printed } from "../print/show.ts";
 
 /** `JOB [GROUP] COUNT`: the group may be left out where there is one. */
 export const scale = withNomad(async (session) => {
@@ -47,8 +47,8 @@ export const restart = withNomad(async (session) => {
     valueOf(await nomad.allocs.restart(alloc.ID, flags.value("task") ?? ""));
     if (!flags.on("json")) output.line(`Allocation "${alloc.ID.slice(0, 8)}" restarted`);
   }
-  if (flags.on("json")) printJson(output, { Restarted: running.map(({ ID }) => ID) });
-  else if (running.length === 0) output.line(`Job "${id}" has no running allocations`);
+  if (!(await printed({ flags, output }, { Restarted: running.map(({ ID }) => ID) })))
+    if (running.length === 0) output.line(`Job "${id}" has no running allocations`);
   return 0;
 });
 
@@ -61,10 +61,7 @@ async function onlyGroup(session: NomadSession, id: string, namespace: string): 
 
 async function conclude(session: NomadSession, result: ApiResult<RegisterAnswer>): Promise<number> {
   const answer = valueOf(result);
-  if (session.flags.on("json")) {
-    printJson(session.output, answer);
-    return 0;
-  }
+  if (await printed(session, answer)) return 0;
   if (session.flags.on("detach") || answer.EvalID === "") {
     session.output.line(`Evaluation ID: ${answer.EvalID}`);
     return 0;

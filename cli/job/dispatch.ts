@@ -6,10 +6,10 @@ import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
 import { properties } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
 import { shortId } from "../print/time.ts";
 import { findJob } from "./find-job.ts";
 import { EXIT_CODES, monitorEval } from "./monitor.ts";
+import { printed } from "../print/show.ts";
 
 /** https://developer.hashicorp.com/nomad/docs/job-specification/dispatch_payload */
 const MAX_PAYLOAD_BYTES = 16_384;
@@ -36,10 +36,7 @@ export const dispatch = withNomad(async (session) => {
       schema: Dispatched,
     }),
   );
-  if (flags.on("json")) {
-    printJson(output, answer);
-    return 0;
-  }
+  if (await printed({ flags, output }, answer)) return 0;
   if (answer.EvalID === "") {
     output.line(`Job "${answer.DispatchedJobID}" already dispatched with idempotency token "${token}".`);
     return 0;

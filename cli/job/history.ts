@@ -7,9 +7,9 @@ import { properties } from "../print/columns.ts";
 import { printJson } from "../print/json.ts";
 import { localTime } from "../print/time.ts";
 import { diffLines } from "./diff-lines.ts";
-import { through } from "./inspect.ts";
 import { findJob, type FoundJob } from "./find-job.ts";
 import { findVersion, rawVersions } from "./find-version.ts";
+import { printed } from "../print/show.ts";
 
 /** The kept versions, newest first: `-p` with what each changed, `-diff-version` and `-diff-tag` compared with one. */
 export const history = withNomad(async (session) => {
@@ -18,15 +18,7 @@ export const history = withNomad(async (session) => {
   const only = flags.value("version");
   const wanted = only === undefined ? undefined : (await findVersion(session, found, only)).Version;
   const raw = (await rawVersions(session, found)).filter(({ Version }) => wanted === undefined || Version === wanted);
-  if (flags.on("json")) {
-    printJson(output, raw);
-    return 0;
-  }
-  const template = flags.value("t");
-  if (template !== undefined) {
-    output.line(await through(template, raw));
-    return 0;
-  }
+  if (await printed({ flags, output }, raw)) return 0;
   const versions = raw.map((each) => v.parse(JobAnswerSchema, each));
   const diffs = await diffsOf(session, found);
   for (const [at, version] of versions.entries()) {

@@ -5,6 +5,7 @@ import { valueOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
 import { printJson } from "../print/json.ts";
+import { printed } from "../print/show.ts";
 import { findJob, type FoundJob } from "./find-job.ts";
 import { findVersion, rawVersions } from "./find-version.ts";
 
@@ -17,17 +18,10 @@ export const inspect = withNomad(async (session) => {
   const wanted = flags.value("version");
   if (flags.on("hcl")) return printSource(session, found, wanted);
   const job = await readRaw(session, found, wanted);
-  const template = flags.value("t");
-  if (template === undefined) printJson(output, { Job: job });
-  else output.line(await through(template, job));
+  if (flags.value("t") === undefined) printJson(output, { Job: job });
+  else await printed(session, job);
   return 0;
 });
-
-/** The language is only loaded where it is spoken. */
-export async function through(template: string, answer: unknown): Promise<string> {
-  const { renderAnswer } = await import("../print/go-template.ts");
-  return renderAnswer(template, answer);
-}
 
 async function readRaw(session: NomadSession, found: FoundJob, wanted: string | undefined): Promise<unknown> {
   if (wanted === undefined) {

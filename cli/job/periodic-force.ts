@@ -1,9 +1,9 @@
 import { RegisterAnswerSchema } from "#base/client/nomad-answers.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
-import { printJson } from "../print/json.ts";
 import { findJob } from "./find-job.ts";
 import { EXIT_CODES, monitorEval } from "./monitor.ts";
+import { printed } from "../print/show.ts";
 
 /** Launches a periodic job now, whatever its schedule says. */
 export const periodicForce = withNomad(async (session) => {
@@ -13,10 +13,7 @@ export const periodicForce = withNomad(async (session) => {
   const answer = valueOf(
     await nomad.call({ method: "PUT", path, query: { namespace }, body: {}, schema: RegisterAnswerSchema }),
   );
-  if (flags.on("json")) {
-    printJson(output, answer);
-    return 0;
-  }
+  if (await printed({ flags, output }, answer)) return 0;
   if (flags.on("detach")) {
     output.line(`Force periodic successful\nEvaluation ID: ${answer.EvalID}`);
     return 0;

@@ -1,10 +1,10 @@
 import type { PlanAnswer } from "#base/client/nomad-answers.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
-import { printJson } from "../print/json.ts";
 import { diffLines } from "./diff-lines.ts";
 import { placementHint, placementReasons } from "./placement.ts";
 import { readJob, untold } from "./read-job.ts";
+import { printed } from "../print/show.ts";
 
 /**
  * Says what registering a job would change. Exit code 0: no allocation would be made or stopped; 1: some would;
@@ -18,8 +18,7 @@ export const plan = withNomad(async (session) => {
     const answer = valueOf(
       await nomad.jobs.plan(job, { diff: !flags.on("no-diff") && flags.value("diff") !== "false" }),
     );
-    if (flags.on("json")) printJson(output, answer);
-    else
+    if (!(await printed({ flags, output }, answer)))
       for (const line of planLines(answer, {
         file: session.operands[0] ?? "",
         verbose: flags.on("verbose"),

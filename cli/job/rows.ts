@@ -79,7 +79,6 @@ export const JOB_COMMANDS: readonly Command[] = [
     flags: {
       ...NOMAD_FLAGS,
       version: value("VERSION", "That version, by its number or tag"),
-      t: value("TEMPLATE", "Print the job through a Go template"),
       hcl: on("The text it was submitted as"),
       "with-vars": on("With -hcl: the variables it was submitted with, too"),
     },
@@ -93,7 +92,6 @@ export const JOB_COMMANDS: readonly Command[] = [
       ...NOMAD_FLAGS,
       p: on("Show what each version changed"),
       full: on("Print each version as JSON, too"),
-      t: value("TEMPLATE", "Print the list of versions through a Go template"),
       version: value("VERSION", "Only that version, by its number or tag"),
       "diff-version": value("VERSION", "Compare each version with that one"),
       "diff-tag": value("TAG", "Compare each version with the one of that tag"),

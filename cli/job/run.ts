@@ -7,6 +7,7 @@ import { printJson } from "../print/json.ts";
 import { shortId } from "../print/time.ts";
 import { EXIT_CODES, monitorEval } from "./monitor.ts";
 import { readJob, untold } from "./read-job.ts";
+import { printed } from "../print/show.ts";
 
 /** Registers a job and follows it until it runs. Exit code 0 all well, 1 failed, 2 some of it found no place. */
 export const run = withNomad(async (session) => {
@@ -27,10 +28,7 @@ export const run = withNomad(async (session) => {
   const answer = valueOf(registered);
   const warnings = untold(answer.Warnings, file);
   if (warnings.length > 0) output.error(["Job Warnings:", ...warnings].join("\n"));
-  if (flags.on("json")) {
-    printJson(output, answer);
-    return 0;
-  }
+  if (await printed({ flags, output }, answer)) return 0;
   if (answer.EvalID === "") {
     output.line(`Job registration successful: "${job.ID}" starts by its schedule, or when it is dispatched`);
     return 0;

@@ -2,11 +2,11 @@ import type { AllocStub, DeploymentAnswer, EvalAnswer, JobAnswer, JobSummary } f
 import { foundOf, valueOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
 import { ago, localTime, shortId, span } from "../print/time.ts";
 import { findJob } from "./find-job.ts";
 import { jobRows, statusOf } from "./job-rows.ts";
 import { placementHint, placementReasons } from "./placement.ts";
+import { printed } from "../print/show.ts";
 
 /** All jobs, or everything about one. */
 export const status = withNomad((session) =>
@@ -15,9 +15,9 @@ export const status = withNomad((session) =>
 
 export async function listJobs({ nomad, output, flags, namespace }: NomadSession): Promise<number> {
   const jobs = valueOf(await nomad.jobs.list({ namespace }));
-  if (flags.on("json")) printJson(output, jobs);
-  else if (jobs.length === 0) output.line("No running jobs");
-  else for (const line of jobRows(jobs, { namespaces: namespace === "*" })) output.line(line);
+  if (!(await printed({ flags, output }, jobs)))
+    if (jobs.length === 0) output.line("No running jobs");
+    else for (const line of jobRows(jobs, { namespaces: namespace === "*" })) output.line(line);
   return 0;
 }
 
@@ -46,10 +46,7 @@ async function showJob(session: NomadSession, operand: string | undefined): Prom
     allocs: foundOf(allocs) ?? [],
     deployment: foundOf(deployment),
   };
-  if (flags.on("json")) {
-    printJson(output, facts);
-    return 0;
-  }
+  if (await printed({ flags, output }, facts)) return 0;
   const lines = [
     ...jobProperties(facts.job),
     ...(flags.on("short") ? [] : [...summaryLines(facts), ...(flags.on("evals") ? evalLines(facts.evals) : [])]),

@@ -1,18 +1,15 @@
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
-import { printJson } from "../print/json.ts";
 import { findJob } from "./find-job.ts";
 import { EXIT_CODES, monitorEval } from "./monitor.ts";
+import { printed } from "../print/show.ts";
 
 /** Stops a job; `-purge` forgets it too. */
 export const stop = withNomad(async (session) => {
   const { nomad, flags, output, operands } = session;
   const { id, namespace } = await findJob(session, operands[0]);
   const answer = valueOf(await nomad.jobs.stop(id, { purge: flags.on("purge"), namespace }));
-  if (flags.on("json")) {
-    printJson(output, answer);
-    return 0;
-  }
+  if (await printed({ flags, output }, answer)) return 0;
   if (answer.EvalID === "") {
     output.line(`Job "${id}" stopped`);
     return 0;

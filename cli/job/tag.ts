@@ -3,8 +3,8 @@ import { VersionTagSchema } from "#base/protocol/job.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
-import { printJson } from "../print/json.ts";
 import { findJob } from "./find-job.ts";
+import { printed } from "../print/show.ts";
 
 const Answer = v.object(VersionTagSchema.entries);
 
@@ -24,8 +24,8 @@ export const applyTag = withNomad(async (session) => {
       schema: Answer,
     }),
   );
-  if (flags.on("json")) printJson(output, answer);
-  else output.line(`Job version ${version ?? "(the newest)"} of "${id}" is tagged "${name}"`);
+  if (!(await printed({ flags, output }, answer)))
+    output.line(`Job version ${version ?? "(the newest)"} of "${id}" is tagged "${name}"`);
   return 0;
 });
 
@@ -34,8 +34,7 @@ export const unsetTag = withNomad(async (session) => {
   const { flags, output, nomad } = session;
   const { name, id, namespace, path } = await placeOf(session);
   const answer = valueOf(await nomad.call({ method: "DELETE", path, query: { namespace }, schema: Answer }));
-  if (flags.on("json")) printJson(output, answer);
-  else output.line(`Tag "${name}" of job "${id}" is removed`);
+  if (!(await printed({ flags, output }, answer))) output.line(`Tag "${name}" of job "${id}" is removed`);
   return 0;
 });
 

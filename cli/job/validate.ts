@@ -1,7 +1,7 @@
 import { answerOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
-import { printJson } from "../print/json.ts";
 import { readJob, untold } from "./read-job.ts";
+import { printed } from "../print/show.ts";
 
 /** Says what is wrong with a job file. Exit code 0 when nothing is. */
 export const validate = withNomad(async (session) => {
@@ -14,8 +14,7 @@ export const validate = withNomad(async (session) => {
     return 0;
   }
   const { value } = answerOf(result);
-  if (flags.on("json")) printJson(output, value);
-  else {
+  if (!(await printed({ flags, output }, value))) {
     const warnings = untold(value.Warnings, file);
     if (warnings.length > 0) output.line(["Job Warnings:", ...warnings].join("\n"));
     for (const error of value.ValidationErrors) output.error(`  * ${error}`);

@@ -4,7 +4,7 @@ import { foundOf } from "../api/answer.ts";
 import { withConsul } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
 import { properties } from "../print/columns.ts";
-import { printJson } from "../print/json.ts";
+import { printed } from "../print/show.ts";
 
 /** The value of a key; of all keys under a prefix with `-recurse`; just the keys with `-keys`. Exit code 1: not there. */
 export const get = withConsul(async ({ consul, output, flags, operands, datacenter }) => {
@@ -14,8 +14,7 @@ export const get = withConsul(async ({ consul, output, flags, operands, datacent
   const key = (given ?? "").replace(/^\//, "");
   if (flags.on("keys")) {
     const keys = foundOf(await consul.kv.keys(key, { datacenter, separator: flags.value("separator") ?? "/" })) ?? [];
-    if (flags.on("json")) printJson(output, keys);
-    else for (const one of keys) output.line(one);
+    if (!(await printed({ flags, output }, keys))) for (const one of keys) output.line(one);
     return 0;
   }
   const pairs = foundOf(
@@ -23,13 +22,17 @@ export const get = withConsul(async ({ consul, output, flags, operands, datacent
   );
   if (pairs === undefined)
     throw new CodedError("missing", `there is no key "${key}"${flags.on("recurse") ? " or any under it" : ""}`);
-  if (flags.on("json")) printJson(output, pairs);
-  else if (flags.on("detailed")) for (const line of pairs.flatMap(detailLines)) output.line(line);
-  else if (flags.on("recurse"))
-    for (const pair of pairs) output.line(`${pair.Key}:${textOf(pair, flags.on("base64"))}`);
-  else
-    for (const pair of pairs)
-      writeValue(pair, { base64: flags.on("base64"), write: (data) => output.write(data), terminal: output.terminal });
+  if (!(await printed({ flags, output }, pairs)))
+    if (flags.on("detailed")) for (const line of pairs.flatMap(detailLines)) output.line(line);
+    else if (flags.on("recurse"))
+      for (const pair of pairs) output.line(`${pair.Key}:${textOf(pair, flags.on("base64"))}`);
+    else
+      for (const pair of pairs)
+        writeValue(pair, {
+          base64: flags.on("base64"),
+          write: (data) => output.write(data),
+          terminal: output.terminal,
+        });
   return 0;
 });
 

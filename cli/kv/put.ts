@@ -3,7 +3,7 @@ import { CodedError, messageOf } from "#base/env/errors.ts";
 import { valueOf } from "../api/answer.ts";
 import { withConsul } from "../api/session.ts";
 import { UsageError, type FlagValues } from "../command/command.ts";
-import { printJson } from "../print/json.ts";
+import { printed } from "../print/show.ts";
 
 /** `KEY [VALUE]`; the value may be `-` (standard input) or `@FILE`. Exit code 1: a condition did not hold. */
 export const put = withConsul(async ({ consul, output, flags, operands }) => {
@@ -19,8 +19,8 @@ export const put = withConsul(async ({ consul, output, flags, operands }) => {
       release: flags.on("release") ? sessionOf(flags, "release") : undefined,
     }),
   );
-  if (flags.on("json")) printJson(output, { Key: key, Written: written });
-  else if (written) output.line(`Success! Data written to: ${key}`);
+  if (!(await printed({ flags, output }, { Key: key, Written: written })))
+    if (written) output.line(`Success! Data written to: ${key}`);
   if (written) return 0;
   throw new CodedError(
     "condition",
@@ -38,8 +38,8 @@ export const remove = withConsul(async ({ consul, output, flags, operands }) => 
   if (key === "" && !recurse) throw new UsageError("name one key, or all with -recurse");
   const done = valueOf(await consul.kv.delete(key, { recurse, cas: casOf(flags) }));
   if (!done) throw new CodedError("condition", `did not delete ${key}`, "The key changed meanwhile.");
-  if (flags.on("json")) printJson(output, { Key: key, Deleted: true });
-  else output.line(recurse ? `Success! Deleted keys with prefix: ${key}` : `Success! Deleted key: ${key}`);
+  if (!(await printed({ flags, output }, { Key: key, Deleted: true })))
+    output.line(recurse ? `Success! Deleted keys with prefix: ${key}` : `Success! Deleted key: ${key}`);
   return 0;
 });
 

@@ -6,7 +6,7 @@ import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
 import { columns, properties } from "../print/columns.ts";
 import { printJson } from "../print/json.ts";
-import { show } from "../print/show.ts";
+import { printed, show } from "../print/show.ts";
 import { readSpec } from "../spec/read-spec.ts";
 import { namespaceFile } from "./namespace-table.ts";
 
@@ -46,7 +46,8 @@ export const status = withNomad(async (session) => {
 });
 
 export const inspect = withNomad(async (session) => {
-  printJson(session.output, await read(session));
+  const found = await read(session);
+  if (!(await printed(session, found))) printJson(session.output, found);
   return 0;
 });
 

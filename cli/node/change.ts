@@ -2,10 +2,10 @@ import { parseDuration } from "#base/language/duration.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError, type FlagValues } from "../command/command.ts";
-import { printJson } from "../print/json.ts";
 import { shortId } from "../print/time.ts";
 import { findNode } from "./find-node.ts";
 import { selfId } from "./self.ts";
+import { printed } from "../print/show.ts";
 
 const WAIT_MS = 60_000;
 const HOUR_NS = 3600e9;
@@ -16,8 +16,7 @@ export const eligibility = withNomad(async (session) => {
   const eligible = oneOf(flags);
   const node = await chosen(session, operands[0]);
   const answer = valueOf(await nomad.nodes.setEligibility(node.ID, eligible));
-  if (flags.on("json")) printJson(output, answer);
-  else
+  if (!(await printed({ flags, output }, answer)))
     output.line(
       `Node "${shortId(node.ID)}" scheduling eligibility set: ${eligible ? "eligible" : "ineligible"} for scheduling`,
     );
@@ -41,10 +40,7 @@ export const drain = withNomad(async (session) => {
       meta: metaOf(flags),
     }),
   );
-  if (flags.on("json")) {
-    printJson(output, answer);
-    return 0;
-  }
+  if (await printed({ flags, output }, answer)) return 0;
   output.line(`Node "${shortId(node.ID)}" drain strategy ${enable ? "set" : "unset"}`);
   if (enable && !flags.on("detach")) await untilDrained(session, { id: node.ID, from: answer.NodeModifyIndex });
   return 0;

@@ -3,7 +3,7 @@ import { NodeStubSchema, type AllocAnswer, type NodeAnswer } from "#base/client/
 import { answerOf, foundOf, valueOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
-import { show } from "../print/show.ts";
+import { isForPrograms, show } from "../print/show.ts";
 import { ago, localTime, shortId } from "../print/time.ts";
 import { findNode } from "./find-node.ts";
 import { nodeRows } from "./node-rows.ts";
@@ -19,7 +19,7 @@ export const status = withNomad(async (session) => {
   const node = valueOf(await nomad.nodes.read(id));
   const allocs = foundOf(await nomad.nodes.allocations(id)) ?? [];
   const options = { verbose: flags.on("verbose"), short: flags.on("short"), nowMs: env.clock.nowMs() };
-  const stats = flags.on("stats") && !flags.on("json") ? await statsLines(session, id) : [];
+  const stats = flags.on("stats") && !isForPrograms(session) ? await statsLines(session, id) : [];
   return show(session, { ...node, Allocations: allocs }, () => [...detailLines({ node, allocs }, options), ...stats]);
 });
 

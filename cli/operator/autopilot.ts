@@ -66,7 +66,7 @@ export const setConfiguration = withNomad(async (session) => {
 export const health = withNomad(async (session) => {
   const answer = valueOf(await session.nomad.call({ path: "/v1/operator/autopilot/health", schema: HealthSchema }));
   const code = answer.Healthy ? 0 : 1;
-  show(session, answer, () => [
+  await show(session, answer, () => [
     ...properties([
       ["Healthy", String(answer.Healthy)],
       ["FailureTolerance", String(answer.FailureTolerance)],

@@ -15,6 +15,7 @@ export const get = withNomad(async (session) => {
   const one = valueOf(await readVariable(session, pathOperand(operands)));
   const item = flags.value("item");
   if (item === undefined) {
+    if (flags.value("t") !== undefined) return show(session, one, () => []);
     const form = flags.on("json") ? "json" : (flags.value("out") ?? (output.terminal ? "table" : "json"));
     if (form === "table") for (const line of tableLines(one)) output.line(line);
     else output.line(writeAs(form, one));

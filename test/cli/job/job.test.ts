@@ -60,6 +60,12 @@ test("versions have names, are compared, inspected and gone back to", async (t) 
   t.is((await say("job", "inspect", "-t", template, "web")).out, "web:g*2\n");
   t.is((await say("job", "history", "-t", "{{ range . }}v{{ .Version }} {{ end }}", "web")).out, "v1 v0 \n");
   t.like(await say("job", "inspect", "-t", "{{ .ID", "web"), { code: 2 });
+  t.is((await say("job", "status", "-t", "{{ range . }}{{ .ID }} {{ .Type }}{{ end }}")).out, "web batch\n");
+  t.regex((await say("job", "allocs", "-t", "{{ range . }}{{ .JobID }};{{ end }}", "web")).out, /^(web;)*\n$/);
+  t.regex((await say("alloc", "status", "-t", "{{ range . }}{{ .JobID }};{{ end }}")).out, /^(web;)*\n$/);
+  t.is((await say("node", "status", "-t", "{{ range . }}{{ .Name }}{{ end }}")).out, "pi\n");
+  t.is((await say("catalog", "nodes", "-t", "{{ range . }}{{ .Node }}{{ end }}")).out, "pi\n");
+  t.like(await say("node", "status", "-t", "{{ nope }}"), { code: 2, out: "" });
   t.is((await say("job", "inspect", "-hcl", "web")).out, HCL("", 2));
   const source = (await say("job", "inspect", "-hcl", "-with-vars", "-version", "0", "web")).out;
   t.regex(source, /# Variables\nimage = "b"\n/);
