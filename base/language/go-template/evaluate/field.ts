@@ -69,6 +69,9 @@ function fieldOf(frame: Frame, receiver: Receiver, use: FieldUse): Evaluated {
     if (hasArguments(use)) frame.fail(`${use.name} has arguments but cannot be invoked as function`);
     return field;
   }
+  // A named map type: its keys are its fields.
+  const inside = value instanceof GoObject ? value.underlying() : undefined;
+  if (inside !== undefined && isMap(inside)) return entryOf(frame, inside, { receiver, use });
   return missingField(frame, receiver, use);
 }
 
