@@ -252,3 +252,33 @@ test("flags are read as Go reads them", (t) => {
   t.throws(() => read("-consul-retry-attempts=x"), { message: /flag -consul-retry-attempts: expected a whole number/ });
   t.throws(() => read("-template="), { message: /names no template/ });
 });
+
+test("template test: data from a file, a difference line by line, mistakes with a caret", async (t) => {
+  const folder = await folderOf(t);
+  const file = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  const template = await file(
+    "t.ctmpl",
+    '{{ range service "web" }}{{ .Address }}:{{ .Port }}\n{{ end }}{{ key "a" }} {{ with secret "secret/x" }}{{ .Data.pw }}{{ end }} {{ with nomadVar "v" }}{{ .user }}{{ end }}\n',
+  );
+  const data = await file(
+    "d.hcl",
+    'keys { a = "1" }\nservices { web = [{ Address = "10.0.0.1", Port = 80 }] }\nsecrets { "secret/x" { pw = "p" } }\nvariables { v { user = "u" } }\n',
+  );
+  const say = (...words: string[]) => lares({}, ["template", "test", ...words]);
+  t.like(await say(template, "-data", data), { code: 0, out: "10.0.0.1:80\n1 p u\n" });
+  t.is((await say(template, "-data", data, "-expect", await file("e", "10.0.0.1:80\n1 p u\n"))).code, 0);
+  const other = await say(template, "-data", data, "-expect", await file("f", "10.0.0.1:80\n2 p u\n"));
+  t.is(other.code, 1);
+  t.regex(other.out, /\n- 2 p u\n\+ 1 p u\n/);
+  const bare = await say(template);
+  t.is(bare.code, 1);
+  t.regex(bare.err, /the data has no answer for kv\.block\(a\)/);
+  const broken = await say(await file("b.ctmpl", 'ok\n  {{ index (parseJSON "[]") 3 }}\n'));
+  t.is(broken.code, 1);
+  t.regex(broken.err, /b\.ctmpl:2:6: error: .*index out of range: 3\n[^\n]*\n +\| +\^/);
+  const wrong = await say(template, "-data", await file("w.hcl", "keyz {}"));
+  t.regex(wrong.err, /w\.hcl: keyz/);
+});

@@ -1,43 +1,16 @@
 import test from "ava";
 import { silentLog } from "#base/env/log.ts";
-import type { Clock } from "#base/env/clock.ts";
-import type { Random } from "#base/env/random.ts";
 import { compileHandlebars } from "#base/client/templates/handlebars.ts";
 import { Quiescence } from "#base/client/templates/engine/quiescence.ts";
 import { TemplateRunner } from "#base/client/templates/runner.ts";
 import type { BlockingGet } from "#base/client/templates/watch.ts";
-
-/** Every pause at its full length. */
-const longest: Random = { float: () => 1, bytes: (length) => new Uint8Array(length), uuid: () => "" };
-
-/** A clock whose timers fire when the test says so. */
-class HandClock implements Clock {
-  #now = 0;
-  #timers: { at: number; fire: () => void }[] = [];
-  nowMs = (): number => this.#now;
-  monotonicMs = (): number => this.#now;
-  soon = (run: () => void): void => queueMicrotask(run);
-  after(delayMs: number, fire: () => void) {
-    const timer = { at: this.#now + delayMs, fire };
-    this.#timers.push(timer);
-    return { cancel: () => void (this.#timers = this.#timers.filter((other) => other !== timer)) };
-  }
-  advance(ms: number): void {
-    const until = this.#now + ms;
-    for (;;) {
-      const next = this.#timers.filter((timer) => timer.at <= until).toSorted((a, b) => a.at - b.at)[0];
-      if (next === undefined) break;
-      this.#timers = this.#timers.filter((timer) => timer !== next);
-      this.#now = next.at;
-      next.fire();
-    }
-    this.#now = until;
-  }
-}
-
-const turns = async (): Promise<void> => {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-};
+import { TemplateUnit } from "#base/client/templates/engine/template-unit.ts";
+import { WatchPool } from "#base/client/templates/engine/watch-pool.ts";
+import type { Sink } from "#base/client/templates/engine/source.ts";
+import { pauseAfter } from "#base/client/templates/engine/retry.ts";
+import { matchesGlob } from "#base/client/templates/output/glob.ts";
+import { childEnvironment } from "#base/client/templates/output/child-environment.ts";
+import { HandClock, longest, turns } from "./hand-clock.ts";
 
 test("a burst is one call, and waits no longer than the maximum", (t) => {
   const clock = new HandClock();
@@ -188,4 +161,117 @@ test("Handlebars templates ask through helpers, and a broken one is refused with
   t.is(text, "server n-v1 10.0.0.1:80\n<a/b> web db");
   const error = t.throws(() => compileHandlebars("line one\n{{#if x}}"));
   t.regex(error.message, /line 2/);
+});
+
+test("a storm of 100 changes a second for a minute is few writes, and the last one is the final state", async (t) => {
+  const clock = new HandClock();
+  const sinks = new Map<string, Sink<number>>();
+  const pool = new WatchPool<string, number>({
+    log: silentLog,
+    source: {
+      follow: (name, sink, signal) => {
+        sinks.set(name, sink);
+        return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+      },
+    },
+  });
+  const written: string[] = [];
+  const unit = new TemplateUnit<string, number>({
+    clock,
+    pool,
+    wait: { minMs: 1000, maxMs: 5000 },
+    render: (known) => {
+      const value = known("k")?.value;
+      return { text: String(value), asked: new Map([["k", "k"]]), pending: value === undefined ? ["k"] : [] };
+    },
+    deliver: (text) => {
+      written.push(text);
+      return Promise.resolve(true);
+    },
+    listener: {},
+  });
+  unit.start();
+  await turns();
+  for (let change = 1; change <= 6000; change++) {
+    sinks.get("k")?.value(change);
+    clock.advance(10);
+    if (change % 50 === 0) await turns();
+  }
+  clock.advance(10_000);
+  await turns();
+  t.is(written.at(-1), "6000");
+  t.true(written.length <= 60, `${written.length} writes`);
+  await unit.stop();
+  await pool.stop();
+  t.is(pool.size, 0);
+});
+
+test("one request for what many ask for; a refusal to write is tried again", async (t) => {
+  const clock = new HandClock();
+  let followed = 0;
+  const pool = new WatchPool<string, string>({
+    log: silentLog,
+    source: {
+      follow: (_, sink, signal) => {
+        followed++;
+        sink.value("v");
+        return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+      },
+    },
+  });
+  let refusals = 2;
+  const written: number[] = [];
+  const units = [...Array(20).keys()].map(
+    (index) =>
+      new TemplateUnit<string, string>({
+        clock,
+        pool,
+        wait: undefined,
+        render: (known) => ({
+          text: `${known("d")?.value}`,
+          asked: new Map([["d", "d"]]),
+          pending: known("d") === undefined ? ["d"] : [],
+        }),
+        deliver: () => {
+          if (index === 3 && refusals-- > 0) return Promise.resolve(false);
+          written.push(index);
+          return Promise.resolve(true);
+        },
+        listener: {},
+      }),
+  );
+  for (const unit of units) unit.start();
+  for (let i = 0; i < 10; i++) {
+    await turns();
+    clock.advance(1000);
+  }
+  t.is(followed, 1);
+  t.deepEqual(
+    written.toSorted((a, b) => a - b),
+    [...Array(20).keys()],
+  );
+  await Promise.all(units.map((unit) => unit.stop()));
+  t.is(pool.size, 0, "nobody asks any more");
+  await pool.stop();
+});
+
+test("pauses double up to their limit, and end with the attempts", (t) => {
+  const policy = { enabled: true, attempts: 4, backoffMs: 250, maxBackoffMs: 1500 };
+  t.deepEqual(
+    [1, 2, 3, 4, 5].map((failures) => pauseAfter(failures, policy)),
+    [250, 500, 1000, 1500, undefined],
+  );
+  t.is(pauseAfter(1000, { ...policy, attempts: 0, maxBackoffMs: 0 }), 2 ** 31 - 1);
+  t.is(pauseAfter(1, { ...policy, enabled: false }), undefined);
+});
+
+test("the environment of a program: patterns, and what is always there", (t) => {
+  const ours = { CONSUL_A: "1", CONSUL_B: "2", PATH: "/bin", HOME: "/root" };
+  const of = (more: object) =>
+    childEnvironment(ours, { pristine: false, custom: [], allowlist: [], denylist: [], ...more });
+  t.deepEqual(of({ allowlist: ["CONSUL_*"], denylist: ["*_B"] }), { CONSUL_A: "1" });
+  t.deepEqual(of({ pristine: true, custom: ["PATH=$PATH:/x", "E=${HOME}"] }), { PATH: "/bin:/x", E: "/root" });
+  t.true(matchesGlob("abc", "a[a-c]?"));
+  t.false(matchesGlob("abc", "a[^b]c"));
+  t.false(matchesGlob("a".repeat(5000), `${"a*".repeat(50)}b`));
 });

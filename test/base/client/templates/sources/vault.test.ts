@@ -1,0 +1,130 @@
+import test from "ava";
+import { silentLog } from "#base/env/log.ts";
+import type { Disk } from "#base/env/disk.ts";
+import { createSystemDisk } from "#base/platform/disk.ts";
+import { parseSecret } from "#base/client/templates/dependencies/parse-dependency.ts";
+import type { VaultDependency } from "#base/client/templates/dependencies/dependency.ts";
+import { DEFAULT_RETRY } from "#base/client/templates/engine/retry.ts";
+import { VaultApi } from "#base/client/templates/sources/vault/vault-api.ts";
+import { createVaultSource } from "#base/client/templates/sources/vault/vault-source.ts";
+import { VaultToken } from "#base/client/templates/sources/vault/vault-token.ts";
+import { HandClock, longest, turns } from "../hand-clock.ts";
+import { VaultServer } from "./vault-server.ts";
+
+function secretAt(path: string): VaultDependency {
+  const parsed = parseSecret(path);
+  if (!parsed.ok || parsed.value.kind !== "vault.read") throw new Error("bad path");
+  return parsed.value;
+}
+
+function setUp(server: VaultServer, { token = "good", unwrap = false } = {}) {
+  const clock = new HandClock();
+  const disk: Disk = createSystemDisk(longest);
+  const common = { clock, disk, log: silentLog, retry: DEFAULT_RETRY };
+  const held = new VaultToken({ ...common, token, tokenFile: "", unwrap, renew: false, login: undefined });
+  const address = { origin: "http://vault.example", socketPath: undefined };
+  const api = new VaultApi({
+    http: server.http,
+    address,
+    tls: undefined,
+    namespace: "",
+    userAgent: "",
+    token: () => held.current,
+  });
+  held.use(api);
+  const source = createVaultSource<string>({
+    ...common,
+    random: { ...longest, float: () => 0 },
+    api,
+    token: held,
+    leases: { defaultLeaseMs: 300_000, threshold: 0.9 },
+    resolve: (path) => path,
+    secret: (body) => JSON.stringify(JSON.parse(body).data),
+    list: (body) => body,
+    certificate: ({ cert }) => cert,
+  });
+  const values: string[] = [];
+  const failures: string[] = [];
+  const abort = new AbortController();
+  const follow = (path: string): Promise<void> =>
+    source.follow(
+      secretAt(path),
+      { value: (value) => void values.push(value), failed: (message) => void failures.push(message) },
+      abort.signal,
+    );
+  const pass = async (seconds: number): Promise<void> => {
+    for (let left = seconds; left > 0; left -= 5) {
+      clock.advance(Math.min(5, left) * 1000);
+      await turns();
+    }
+  };
+  return { clock, values, failures, abort, follow, pass };
+}
+
+test("a lease is renewed at two thirds, and replaced before its longest life ends", async (t) => {
+  const server = new VaultServer();
+  const { values, abort, follow, pass } = setUp(server);
+  const done = follow("database/creds/app");
+  await turns();
+  t.regex(values[0] ?? "", /user-1/);
+  await pass(70);
+  t.is(server.asked.filter((path) => path === "PUT sys/leases/renew").length, 1);
+  t.is(values.length, 1, "a renewal is no change");
+  // 100 s at first, 300 s at most: the third renewal is granted nothing.
+  await pass(200);
+  t.regex(values.at(-1) ?? "", /user-2/, "a new one before the old one's end");
+  abort.abort();
+  await turns();
+  await done;
+});
+
+test("the versioned engine's paths are found out; a secret without a lease is read again, and told only when it changed", async (t) => {
+  const server = new VaultServer();
+  server.kv.set("secret/data/app", { data: { a: "1" }, metadata: { version: 1 } });
+  const { values, failures, abort, follow, pass } = setUp(server);
+  const done = follow("secret/app");
+  await turns();
+  t.deepEqual(values, ['{"data":{"a":"1"},"metadata":{"version":1}}']);
+  await pass(280);
+  t.is(values.length, 1);
+  server.kv.set("secret/data/app", { data: { a: "2" }, metadata: { version: 2 } });
+  await pass(280);
+  t.is(values.length, 2);
+  server.kv.set("secret/data/app", { data: null, metadata: { version: 2, deletion_time: "now" } });
+  await pass(280);
+  t.is(values.length, 2, "the last one stands");
+  t.regex(failures[0] ?? "", /no secret exists at secret\/app/);
+  abort.abort();
+  await turns();
+  await done;
+});
+
+test("a sealed server is asked again until it answers; a standby's word is followed", async (t) => {
+  const server = new VaultServer();
+  server.sealed = true;
+  server.kv.set("kv1/app", { a: "1" });
+  const { values, failures, abort, follow, pass } = setUp(server);
+  const done = follow("kv1/app");
+  await turns();
+  t.regex(failures[0] ?? "", /vault is sealed/);
+  server.sealed = false;
+  server.standby = true;
+  await pass(5);
+  t.deepEqual(values, ['{"a":"1"}']);
+  abort.abort();
+  await turns();
+  await done;
+});
+
+test("a wrapped token is unwrapped before anything is asked", async (t) => {
+  const server = new VaultServer();
+  server.kv.set("kv1/app", { a: "1" });
+  const { values, abort, follow } = setUp(server, { token: "wrapped", unwrap: true });
+  const done = follow("kv1/app");
+  await turns();
+  t.is(values.length, 1);
+  t.is(server.asked[0], "PUT sys/wrapping/unwrap");
+  abort.abort();
+  await turns();
+  await done;
+});
