@@ -109,7 +109,7 @@ test("a change starts the program anew; other signals reach it, the kill signal 
   child.kill("SIGUSR1");
   await until(async () => /usr1\n/.test(await log()), "a signal is passed on");
   await lares(environment, ["kv", "put", "app/color", "blue"]);
-  await until(async () => /end\nstart blue\n$/.test(await log()), "a change starts it anew");
+  await until(async () => (await log()).endsWith("end\nstart blue\n"), "a change starts it anew");
   child.kill("SIGINT");
   t.is(await ended, 12, said.err);
   t.regex(await log(), /blue\nend\n$/);

@@ -1,4 +1,5 @@
 import test from "ava";
+import * as v from "valibot";
 import { silentLog } from "#base/env/log.ts";
 import type { Disk } from "#base/env/disk.ts";
 import { createSystemDisk } from "#base/platform/disk.ts";
@@ -39,7 +40,7 @@ function setUp(server: VaultServer, { token = "good", unwrap = false } = {}) {
     token: held,
     leases: { defaultLeaseMs: 300_000, threshold: 0.9 },
     resolve: (path) => path,
-    secret: (body) => JSON.stringify(JSON.parse(body).data),
+    secret: (body) => JSON.stringify(v.parse(v.object({ data: v.unknown() }), JSON.parse(body)).data),
     list: (body) => body,
     certificate: ({ cert }) => cert,
   });
