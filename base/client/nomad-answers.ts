@@ -4,7 +4,7 @@ import { DeploymentSchema } from "#base/protocol/deployment.ts";
 import { EvaluationSchema } from "#base/protocol/evaluation.ts";
 import { JobSchema } from "#base/protocol/job.ts";
 import { NodeSchema } from "#base/protocol/node.ts";
-import { anyMap, block, flag, integer, list, optionalFlag, text, texts } from "#base/protocol/schema.ts";
+import { anyMap, block, flag, integer, list, number, optionalFlag, text, texts } from "#base/protocol/schema.ts";
 
 /**
  * What the Nomad API answers, as far as our programs read it (https://developer.hashicorp.com/nomad/api-docs).
@@ -104,6 +104,17 @@ export type GroupDiff = v.InferOutput<typeof GroupDiffSchema>;
 export const JobDiffSchema = v.object({ ...diffed, ID: text, TaskGroups: list(GroupDiffSchema) });
 export type JobDiff = v.InferOutput<typeof JobDiffSchema>;
 
+const WhatIfAnswerSchema = v.object({
+  Without: list(v.object({ ID: text, Name: text })),
+  With: list(v.object({ Name: text, Arch: text, Datacenter: text, CPU: number, MemoryMB: number, DiskMB: number })),
+  Placements: list(v.object({ Name: text, TaskGroup: text, NodeName: text, PreviousNode: text, Evicts: integer })),
+  Stops: list(v.object({ Name: text, TaskGroup: text, NodeName: text, Reason: text })),
+  Blocked: list(v.object({ TaskGroup: text, Missing: integer, SmallestChange: text })),
+  Staying: integer,
+  Others: list(v.object({ Namespace: text, JobID: text, Allocations: integer })),
+});
+export type WhatIfAnswer = v.InferOutput<typeof WhatIfAnswerSchema>;
+
 export const PlanAnswerSchema = v.object({
   Annotations: v.nullish(
     v.object({ DesiredTGUpdates: v.nullish(v.record(v.string(), v.record(v.string(), v.number())), () => ({})) }),
@@ -115,6 +126,8 @@ export const PlanAnswerSchema = v.object({
   Diff: block(JobDiffSchema),
   NextPeriodicLaunch: v.nullish(v.string(), ""),
   Warnings: text,
+  /** Ours: only where it was asked for. */
+  WhatIf: v.optional(WhatIfAnswerSchema),
 });
 export type PlanAnswer = v.InferOutput<typeof PlanAnswerSchema>;
 

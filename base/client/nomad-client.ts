@@ -118,12 +118,12 @@ function jobWrites(api: ApiCaller, of: (id: string, rest?: string) => string) {
         },
         schema: answers.RegisterAnswerSchema,
       }),
-    plan: (job: Job, options: { readonly diff: boolean }) =>
+    plan: (job: Job, options: { readonly diff: boolean; readonly whatIf?: object | undefined }) =>
       api.call({
         method: "PUT",
         path: of(job.ID, "/plan"),
         query: { namespace: job.Namespace },
-        body: { Job: job, Diff: options.diff },
+        body: { Job: job, Diff: options.diff, ...(options.whatIf === undefined ? {} : { WhatIf: options.whatIf }) },
         schema: answers.PlanAnswerSchema,
       }),
     validate: (job: Job) =>

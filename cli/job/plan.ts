@@ -1,10 +1,13 @@
 import type { PlanAnswer } from "#base/client/nomad-answers.ts";
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
+import { UsageError, type FlagValues } from "../command/command.ts";
+import { printed } from "../print/show.ts";
 import { diffLines } from "./diff-lines.ts";
+import { parseImaginedNode, type ImaginedNode } from "./imagined-node.ts";
 import { placementHint, placementReasons } from "./placement.ts";
 import { readJob, untold } from "./read-job.ts";
-import { printed } from "../print/show.ts";
+import { whatIfLines } from "./what-if-lines.ts";
 
 /**
  * Says what registering a job would change. Exit code 0: no allocation would be made or stopped; 1: some would;
@@ -15,10 +18,16 @@ export const plan = withNomad(async (session) => {
   try {
     const read = await readJob(session);
     const { job } = read;
+    const whatIf = suppositionOf(flags);
     const answer = valueOf(
-      await nomad.jobs.plan(job, { diff: !flags.on("no-diff") && flags.value("diff") !== "false" }),
+      await nomad.jobs.plan(job, {
+        diff: whatIf === undefined && !flags.on("no-diff") && flags.value("diff") !== "false",
+        whatIf,
+      }),
     );
-    if (!(await printed({ flags, output }, answer)))
+    if (await printed({ flags, output }, answer)) return changesAllocs(answer) ? 1 : 0;
+    if (answer.WhatIf !== undefined) for (const line of whatIfLines(answer.WhatIf)) output.line(line);
+    else
       for (const line of planLines(answer, {
         file: session.operands[0] ?? "",
         verbose: flags.on("verbose"),
@@ -27,10 +36,22 @@ export const plan = withNomad(async (session) => {
         output.line(line);
     return changesAllocs(answer) ? 1 : 0;
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     output.error(`lares: ${error instanceof Error ? error.message : String(error)}`);
     return 255;
   }
 });
+
+/** What the cluster is to be thought of as; undefined: as it is, and nobody asked. */
+function suppositionOf(flags: FlagValues): { Without: readonly string[]; With: readonly ImaginedNode[] } | undefined {
+  const Without = flags.values("without");
+  const With = flags.values("with").map((spec) => {
+    const read = parseImaginedNode(spec);
+    if (read.ok) return read.value;
+    throw new UsageError(`${read.error.message}; ${read.error.hint ?? ""}`);
+  });
+  return flags.on("what-if") || Without.length + With.length > 0 ? { Without, With } : undefined;
+}
 
 interface PlanOptions {
   readonly file: string;

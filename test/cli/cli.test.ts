@@ -85,6 +85,16 @@ test("a job runs as far as it can, says why it goes no further, and is stopped",
   t.regex(explained.out, /Task Group "cache": 1 of 2 placed\n\nredis-cache\.cache\[0\] \(\w{8}\) is running on pi\n/);
   t.regex(explained.out, /pi +full +network: reserved port collision db=16379/);
   t.regex(explained.out, /1 without a place: it would fit on pi if nobody had port 16379 there/);
+  const moved = await say("job", "plan", "-without", "pi", "-with", "amd64,4GB,driver=mock_driver", file);
+  t.is(moved.code, 1, moved.err);
+  t.regex(moved.out, /^Supposing the cluster\n- without pi\n- with imagined-1: amd64, \d+ MHz, 4096 MB of memory/);
+  t.regex(moved.out, /redis-cache\.cache\[0\] +cache +imagined-1 +pi\n/);
+  t.regex(moved.out, /1 would be placed, 0 would stop, 0 stay\.\n1 of group "cache" would have no place: it would fit/);
+  const asJson = JSON.parse((await say("job", "plan", "-what-if", "-json", file)).out);
+  t.like(asJson.WhatIf, { Without: [], With: [], Placements: [], Staying: 1 });
+  const misspelt = await say("job", "plan", "-with", "colour=red", file);
+  t.is(misspelt.code, 2);
+  t.regex(misspelt.err, /"colour" is no property of a node; expected amd64 or arm64/);
   const scaled = await say("job", "scale", "redis-cache", "1");
   t.is(scaled.code, 0, scaled.out + scaled.err);
   const [version] = JSON.parse((await say("job", "history", "-json", "redis-cache")).out);

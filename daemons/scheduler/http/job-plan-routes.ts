@@ -17,6 +17,8 @@ import { nextLaunchMs } from "../server/periodic.ts";
 import { allocStub } from "./answers/alloc.ts";
 import type { ClusterState } from "../server/cluster-state.ts";
 import type { Plan } from "../server/plan.ts";
+import { SuppositionSchema, type Supposition } from "../server/what-if/supposition.ts";
+import { whatIf } from "../server/what-if/what-if.ts";
 import { evalFor, nowNsOf } from "../server/server-context.ts";
 import { evalAnswer } from "./answers/evaluation.ts";
 import { NEVER, timeText } from "./answers/time.ts";
@@ -33,7 +35,13 @@ const ParseBody = v.object({
   Canonicalize: flag,
   HCLv1: flag,
 });
-const PlanBody = v.object({ Job: block(JobSchema), Diff: flag, PolicyOverride: flag });
+const PlanBody = v.object({
+  Job: block(JobSchema),
+  Diff: flag,
+  PolicyOverride: flag,
+  /** Ours: the plan for a cluster that is thought of as another. */
+  WhatIf: block(SuppositionSchema),
+});
 /** Parsing is one turn of the server: what needs more than some 10 ms is for the command line. */
 const MAX_PARSE_STEPS = 100_000;
 const given = { namespace: v.optional(v.string(), "") };
@@ -74,7 +82,7 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
         if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
         const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
         demandForJob(access, job);
-        const options = { diff: body.Diff, warnings: warningList(warnings) };
+        const options = { diff: body.Diff, warnings: warningList(warnings), supposition: body.WhatIf };
         return { kind: "json", value: await planAnswer(deps, job, options) };
       },
     }),
@@ -123,15 +131,25 @@ function flagInput(name: string, given: string): VariableInput {
   return { kind: "text", name, text: given, from: "flag" };
 }
 
+interface PlanOptions {
+  readonly diff: boolean;
+  readonly warnings: string;
+  readonly supposition: Supposition | null;
+}
+
 /** https://developer.hashicorp.com/nomad/api-docs/jobs#create-job-plan */
-async function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: boolean; warnings: string }) {
-  const { context } = server;
+async function planAnswer({ server }: NomadHttpDeps, job: Job, options: PlanOptions) {
+  const { context, table } = server;
   const existing = context.state.job(job.Namespace, job.ID);
   const same = existing !== undefined && sameSpecification(existing.value, job);
   const Version = existing === undefined ? 0 : existing.value.Version + (same ? 0 : 1);
   const evaluation = evalFor(context, { namespace: job.Namespace, job, trigger: "job-register" });
-  const proposed = { ...job, Version };
-  const plan = await server.tryOut({ evaluation, evalModifyIndex: 0, nowNs: nowNsOf(context), proposed });
+  const request = { evaluation, evalModifyIndex: 0, nowNs: nowNsOf(context), proposed: { ...job, Version } };
+  const { supposition } = options;
+  const scheduling = { state: context.state, table, random: context.env.random };
+  const done = supposition === null ? undefined : whatIf(scheduling, request, supposition);
+  if (done?.ok === false) throw new HttpError(400, `${done.error.message}. ${done.error.hint ?? ""}`.trim());
+  const plan = done?.value.plan ?? (await server.tryOut(request));
   return {
     Annotations: { DesiredTGUpdates: plan.annotations, PreemptedAllocs: preempted(context.state, plan) },
     FailedTGAllocs: orNull(plan.result?.FailedTGAllocs),
@@ -140,6 +158,7 @@ async function planAnswer({ server }: NomadHttpDeps, job: Job, options: { diff: 
     CreatedEvals: plan.evaluations.length === 0 ? null : plan.evaluations.map(plannedEval),
     Diff: options.diff ? withUpdates(jobDiff(existing?.value, job), plan) : null,
     Warnings: options.warnings,
+    ...(done === undefined ? {} : { WhatIf: done.value.told }),
   };
 }
 

@@ -20,6 +20,12 @@ interface Holding {
   readonly usage: Usage;
 }
 
+/** Nodes to be thought away, by id, and nodes to be thought up: of new ids. */
+export interface SupposedNodes {
+  readonly closed: readonly string[];
+  readonly added: readonly { readonly node: Node; readonly state: NodeState }[];
+}
+
 /** What a trial has to take back, oldest first. */
 type Step =
   | { readonly kind: "held"; readonly allocId: string }
@@ -63,6 +69,29 @@ export class NodeTable {
         if (step.kind === "held") this.drop(step.allocId);
         else this.hold(step.allocId, step.nodeId, step.usage);
       }
+    }
+  }
+
+  /**
+   * Runs `decide` as if nodes took nothing new and others, that do not exist, were ready; the table is as before when it
+   * returns or throws. `decide` gives back what it holds ({@link trial}).
+   */
+  supposing<T>(nodes: SupposedNodes, decide: () => T): T {
+    const end = this.#entries.length;
+    const free = [...this.#free];
+    const closed = nodes.closed.flatMap((id): [number, number][] => {
+      const slot = this.#slots.get(id);
+      return slot === undefined ? [] : [[slot, this.usable[slot] ?? 0]];
+    });
+    try {
+      for (const [slot] of closed) this.usable[slot] = 0;
+      for (const { node, state } of nodes.added) this.setNode(node, state);
+      return decide();
+    } finally {
+      for (const { node } of nodes.added) this.removeNode(node.ID);
+      for (const [slot, usable] of closed) this.usable[slot] = usable;
+      this.#entries.length = end;
+      this.#free.splice(0, Infinity, ...free);
     }
   }
 

@@ -6,7 +6,7 @@ import type { Job } from "#base/protocol/job.ts";
 import type { ClusterState } from "../cluster-state.ts";
 import type { NodeTable } from "../place/node-table.ts";
 import type { Decision } from "../reconcile/decision.ts";
-import type { Situation } from "../reconcile/situation.ts";
+import type { NodeFate, Situation } from "../reconcile/situation.ts";
 import type { PlanDraft } from "./plan-draft.ts";
 
 export interface ScheduleDeps {
@@ -21,6 +21,8 @@ export interface ScheduleRequest {
   readonly nowNs: number;
   /** A dry run: this specification instead of the stored one. */
   readonly proposed?: Job;
+  /** A dry run: how these nodes stand, whatever is known of them. */
+  readonly fates?: ReadonlyMap<string, NodeFate>;
 }
 
 export interface PlaceStep {

@@ -27,7 +27,7 @@ export function* situationOf(state: ClusterState, request: ScheduleRequest, tabl
         ? row.value
         : state.jobVersion(Namespace, JobID, alloc.JobVersion)?.value,
     allocs,
-    fateOf: (nodeId) => fateOf(state.nodeState(nodeId)?.value.Status),
+    fateOf: (nodeId) => request.fates?.get(nodeId) ?? fateOf(state.nodeState(nodeId)?.value.Status),
     mayStay: (known, group) => {
       const slot = table.slotOf(known.alloc.NodeID);
       const node = slot === undefined ? undefined : table.at(slot)?.node;

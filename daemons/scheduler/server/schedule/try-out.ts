@@ -8,11 +8,15 @@ import { schedule, scheduleInSlices } from "./schedule.ts";
 const LARGE_JOB = 1000;
 
 /** Whether it would hold others up to work this job out in one turn. */
-export function isLarge(state: ClusterState, { evaluation, proposed }: ScheduleRequest): boolean {
+export function isLarge(
+  state: ClusterState,
+  { evaluation, proposed }: ScheduleRequest,
+  most: number = LARGE_JOB,
+): boolean {
   const { Namespace: namespace, JobID: jobId } = evaluation;
   const groups = (proposed ?? state.job(namespace, jobId)?.value)?.TaskGroups ?? [];
   const wanted = groups.reduce((sum, { Count }) => sum + (Count ?? 1), 0);
-  return Math.max(wanted, state.countJobAllocs(namespace, jobId)) > LARGE_JOB;
+  return Math.max(wanted, state.countJobAllocs(namespace, jobId)) > most;
 }
 
 /**
