@@ -1,5 +1,5 @@
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
-import { askOf } from "../place/ask.ts";
+import { askOf, cpuOn } from "../place/ask.ts";
 import { exhausted } from "../place/fit.ts";
 import type { NodeTable } from "../place/node-table.ts";
 import { barriers } from "../place/screen.ts";
@@ -42,7 +42,7 @@ function verdictAt(
   if (dimension === undefined) return { ...named, Verdict: "fits", Reasons: [] };
   const short = (wanted: number, total = 0, used = 0): number => Math.max(0, Math.ceil(wanted - (total - used)));
   const Short = {
-    CPU: short(ask.cpu, table.cpuTotal[slot], table.cpuUsed[slot]),
+    CPU: short(cpuOn(entry.node, ask), table.cpuTotal[slot], table.cpuUsed[slot]),
     MemoryMB: short(ask.memory, table.memoryTotal[slot], table.memoryUsed[slot]),
     DiskMB: short(ask.disk, table.diskTotal[slot], table.diskUsed[slot]),
   };

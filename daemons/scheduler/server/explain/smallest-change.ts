@@ -1,3 +1,4 @@
+import { NO_DYNAMIC_PORT } from "../place/fit.ts";
 import type { NodeVerdict } from "./node-verdict.ts";
 
 /** Of what a node has: to tell a small shortage from a large one. */
@@ -26,6 +27,9 @@ function freeSomething(verdicts: readonly NodeVerdict[], sizeOf: (nodeId: string
   ];
   if (amounts.length > 0) {
     return `it would fit on ${NodeName} with ${amounts.join(" and ")} more free: ask for less, stop something there, or add a node`;
+  }
+  if (Reasons[0] === NO_DYNAMIC_PORT) {
+    return `it would fit on ${NodeName} if enough dynamic ports were free there: widen min_dynamic_port … max_dynamic_port of its client, or add a node`;
   }
   const port = /^network: reserved port collision (.+)=(\d+)$/.exec(Reasons[0] ?? "");
   return port === null

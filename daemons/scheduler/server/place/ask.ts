@@ -1,7 +1,8 @@
 import { DEFAULT_CPU_MHZ, DEFAULT_DISK_MB, DEFAULT_MEMORY_MB } from "#base/language/jobspec/defaults.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
+import type { Node } from "#base/protocol/node.ts";
 import { deviceAsks, type DeviceAsk } from "./devices.ts";
-import { peak } from "./usage.ts";
+import { peak, type TaskSize } from "./usage.ts";
 
 export interface PortAsk {
   readonly label: string;
@@ -15,11 +16,13 @@ export interface PortAsk {
 
 /** What one allocation of a group wants of a node. */
 export interface Ask {
+  /** Without whole cores: what those come to is the node's affair ({@link cpuOn}). */
   readonly cpu: number;
   readonly memory: number;
   readonly disk: number;
-  /** Whole cores, over all tasks; their MHz come on top of `cpu`. */
+  /** Whole cores, over all tasks. */
   readonly cores: number;
+  readonly tasks: readonly (TaskSize & { readonly cores: number })[];
   readonly staticPorts: readonly PortAsk[];
   readonly dynamicPorts: readonly PortAsk[];
   readonly networkMode: string;
@@ -39,18 +42,18 @@ export function askOf(group: TaskGroup): Ask {
       ignoreCollision: port.IgnoreCollision,
     })),
   );
-  const size = peak(
-    group.Tasks.map(({ Resources, Lifecycle }) => ({
-      cpu: (Resources.Cores ?? 0) > 0 ? 0 : (Resources.CPU ?? DEFAULT_CPU_MHZ),
-      memory: Resources.MemoryMB ?? DEFAULT_MEMORY_MB,
-      hook: Lifecycle?.Hook ?? "",
-      sidecar: Lifecycle?.Sidecar ?? false,
-    })),
-  );
+  const tasks = group.Tasks.map(({ Resources, Lifecycle }) => ({
+    cpu: (Resources.Cores ?? 0) > 0 ? 0 : (Resources.CPU ?? DEFAULT_CPU_MHZ),
+    cores: Resources.Cores ?? 0,
+    memory: Resources.MemoryMB ?? DEFAULT_MEMORY_MB,
+    hook: Lifecycle?.Hook ?? "",
+    sidecar: Lifecycle?.Sidecar ?? false,
+  }));
   return {
-    ...size,
+    ...peak(tasks),
+    tasks,
     disk: group.EphemeralDisk?.SizeMB ?? DEFAULT_DISK_MB,
-    cores: group.Tasks.reduce((sum, task) => sum + (task.Resources.Cores ?? 0), 0),
+    cores: tasks.reduce((sum, task) => sum + task.cores, 0),
     staticPorts: ports.filter(({ port }) => port > 0),
     dynamicPorts: ports.filter(({ port }) => port === 0),
     networkMode: group.Networks[0]?.Mode ?? "",
@@ -60,4 +63,17 @@ export function askOf(group: TaskGroup): Ask {
       .filter(({ Type, PerAlloc }) => Type === "host" && !PerAlloc)
       .map(({ Source, ReadOnly }) => ({ source: Source, write: !ReadOnly })),
   };
+}
+
+/** MHz of one core of a node; 0 where its cores are not known. */
+export function coreMhz(node: Node | undefined): number {
+  const cpu = node?.NodeResources.Cpu;
+  return cpu === undefined || cpu.TotalCpuCores === 0 ? 0 : Math.floor(cpu.CpuShares / cpu.TotalCpuCores);
+}
+
+/** MHz the allocation takes of that node, whole cores among them. */
+export function cpuOn(node: Node | undefined, ask: Ask): number {
+  if (ask.cores === 0) return ask.cpu;
+  const each = coreMhz(node);
+  return peak(ask.tasks.map((task) => ({ ...task, cpu: task.cores > 0 ? task.cores * each : task.cpu }))).cpu;
 }

@@ -1,7 +1,10 @@
-import type { Ask } from "./ask.ts";
+import { cpuOn, type Ask } from "./ask.ts";
 import { assignDevices } from "./devices.ts";
+import { hasDynamic } from "./dynamic-ports.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { PortSpace } from "./port-space.ts";
+
+export const NO_DYNAMIC_PORT = "network: dynamic port selection failed";
 
 /**
  * Undefined when one more allocation fits beside what the node holds; otherwise the dimension that does not, in the
@@ -9,12 +12,13 @@ import type { PortSpace } from "./port-space.ts";
  */
 export function exhausted(table: NodeTable, slot: number, ask: Ask): string | undefined {
   if (room(table.memoryTotal, table.memoryUsed, slot) < ask.memory) return "memory";
-  if (room(table.cpuTotal, table.cpuUsed, slot) < ask.cpu) return "cpu";
-  if (room(table.diskTotal, table.diskUsed, slot) < ask.disk) return "disk";
   if (ask.cores > 0 && freeCores(table, slot).length < ask.cores) return "cores";
+  if (room(table.cpuTotal, table.cpuUsed, slot) < cpuOn(table.at(slot)?.node, ask)) return "cpu";
+  if (room(table.diskTotal, table.diskUsed, slot) < ask.disk) return "disk";
   if (missingDevices(table, slot, ask)) return "devices: no devices match request";
   const ports = table.at(slot)?.ports;
-  return ports === undefined || ask.staticPorts.length === 0 ? undefined : portCollision(ports, ask);
+  if (ports === undefined) return undefined;
+  return portCollision(ports, ask) ?? (hasDynamic(ports, ask) ? undefined : NO_DYNAMIC_PORT);
 }
 
 /** Whether too few of the devices asked for are free. */

@@ -2,8 +2,9 @@ import { DEFAULT_CPU_MHZ, DEFAULT_MEMORY_MB } from "#base/language/jobspec/defau
 import type { Random } from "#base/env/random.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
 import type { AllocatedResources, AllocatedTaskResources, PortMapping } from "#base/protocol/resources.ts";
-import type { Ask, PortAsk } from "./ask.ts";
+import { coreMhz, type Ask, type PortAsk } from "./ask.ts";
 import { assignDevices } from "./devices.ts";
+import { pickDynamic } from "./dynamic-ports.ts";
 import { freeCores } from "./fit.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { PortSpace } from "./port-space.ts";
@@ -18,7 +19,7 @@ export interface GrantRequest {
   readonly oversubscribes: boolean;
 }
 
-/** Names the very ports, cores and devices an allocation gets on a node it fits; undefined when no dynamic port is left. */
+/** Names the very ports, cores and devices an allocation gets on a node it fits; undefined when too few are left. */
 export function grant({
   table,
   slot,
@@ -34,15 +35,15 @@ export function grant({
   const devices = ask.devices.length === 0 ? [] : assignDevices(entry, ask.devices);
   if (devices === undefined) return undefined;
   const cores = ask.cores > 0 ? freeCores(table, slot) : [];
-  const cpu = entry.node?.NodeResources.Cpu;
-  const coreMhz = cpu === undefined || cpu.TotalCpuCores === 0 ? 0 : Math.floor(cpu.CpuShares / cpu.TotalCpuCores);
+  if (cores.length < ask.cores) return undefined;
+  const eachCore = coreMhz(entry.node);
   const tasks: Record<string, AllocatedTaskResources> = {};
   const lifecycles: AllocatedResources["TaskLifecycles"] = {};
   for (const { Name, Resources, Lifecycle } of group.Tasks) {
     const reserved = cores.splice(0, Resources.Cores ?? 0);
     tasks[Name] = {
       Cpu: {
-        CpuShares: reserved.length > 0 ? reserved.length * coreMhz : (Resources.CPU ?? DEFAULT_CPU_MHZ),
+        CpuShares: reserved.length > 0 ? reserved.length * eachCore : (Resources.CPU ?? DEFAULT_CPU_MHZ),
         ReservedCores: reserved,
       },
       Memory: {
@@ -58,20 +59,12 @@ export function grant({
 }
 
 function grantPorts(space: PortSpace, ask: Ask, random: Random): PortMapping[] | undefined {
-  if (ask.staticPorts.length + ask.dynamicPorts.length === 0) return [];
-  const taken = new Set<number>();
-  const ports: PortMapping[] = [];
-  for (const port of ask.staticPorts) {
-    taken.add(port.port);
-    ports.push(mapping(port, port.port, space));
-  }
-  for (const port of ask.dynamicPorts) {
-    const found = space.findDynamic(space.addressOf(port.hostNetwork) ?? "", random.float(), taken);
-    if (found === undefined) return undefined;
-    taken.add(found);
-    ports.push(mapping(port, found, space));
-  }
-  return ports;
+  const found = pickDynamic(space, ask, () => random.float());
+  if (found === undefined) return undefined;
+  return [
+    ...ask.staticPorts.map((port) => mapping(port, port.port, space)),
+    ...ask.dynamicPorts.map((port, at) => mapping(port, found[at] ?? 0, space)),
+  ];
 }
 
 function mapping(port: PortAsk, value: number, space: PortSpace): PortMapping {

@@ -3,10 +3,10 @@ import type { AllocMetric } from "#base/protocol/alloc.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { AllocatedResources } from "#base/protocol/resources.ts";
 import { affinityScorer } from "./affinity.ts";
-import { askOf, type Ask } from "./ask.ts";
+import { askOf, cpuOn, type Ask } from "./ask.ts";
 import { deviceScore } from "./devices.ts";
 import { DistinctRules } from "./distinct.ts";
-import { exhausted } from "./fit.ts";
+import { exhausted, NO_DYNAMIC_PORT } from "./fit.ts";
 import { grant } from "./grant.ts";
 import { countIn, newMetric, type MetricDraft } from "./metric.ts";
 import type { NodeEntry, NodeTable } from "./node-table.ts";
@@ -77,6 +77,8 @@ export class GroupPlacer {
   /** The screened slots' nodes, as they were screened. */
   readonly #nodes = new Map<number, NodeEntry>();
   readonly #rooms: RoomMaker | undefined;
+  /** Had no port, core or device left when it was chosen, whatever its score: not to be chosen again as it is. */
+  readonly #refused = new Set<number>();
   #placed = 0;
 
   constructor(options: GroupPlacerOptions) {
@@ -112,6 +114,7 @@ export class GroupPlacer {
       const resources = grant({ table, slot, group, ask: this.#ask, random, oversubscribes });
       if (resources === undefined) {
         this.#leave(slot, entry);
+        this.#refused.add(slot);
         continue;
       }
       const metric = this.#explain(slot, request, victims);
@@ -134,7 +137,7 @@ export class GroupPlacer {
     for (const slot of this.#rooms === undefined ? [] : this.#screened) {
       const node = this.#options.table.at(slot)?.node;
       const victims = this.#rooms?.victimsAt(slot);
-      if (node === undefined || victims === undefined || victims.length === 0) continue;
+      if (node === undefined || victims === undefined || victims.length === 0 || this.#refused.has(slot)) continue;
       if (this.#distinct.active && this.#distinct.broken(node) !== undefined) continue;
       const score = this.#scoreWithout(slot, victims);
       if (score > bestScore) [best, bestScore] = [{ slot, victims }, score];
@@ -147,13 +150,13 @@ export class GroupPlacer {
   #scoreWithout(slot: number, victims: readonly Victim[]): number {
     const { table, group, algorithm } = this.#options;
     const freed = (pick: (victim: Victim) => number): number => victims.reduce((sum, each) => sum + pick(each), 0);
+    const entry = table.at(slot);
     const free = (total = 0, used = 0, more: number): number => (total <= 0 ? 0 : 1 - (used + more) / total);
     const fit = fitScore(
       algorithm,
-      free(table.cpuTotal[slot], table.cpuUsed[slot], this.#ask.cpu - freed(({ usage }) => usage.cpu)),
+      free(table.cpuTotal[slot], table.cpuUsed[slot], cpuOn(entry?.node, this.#ask) - freed(({ usage }) => usage.cpu)),
       free(table.memoryTotal[slot], table.memoryUsed[slot], this.#ask.memory - freed(({ usage }) => usage.memory)),
     );
-    const entry = table.at(slot);
     const others = [
       antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1),
       entry === undefined ? 0 : this.#affinity(entry),
@@ -204,7 +207,7 @@ export class GroupPlacer {
       }
       metric.NodesExhausted += 1;
       if (node.NodeClass !== "") countIn(metric.ClassExhausted, node.NodeClass);
-      countIn(metric.DimensionExhausted, exhausted(table, slot, this.#ask) ?? "network: dynamic port selection failed");
+      countIn(metric.DimensionExhausted, exhausted(table, slot, this.#ask) ?? NO_DYNAMIC_PORT);
     }
     return metric;
   }
@@ -227,6 +230,7 @@ export class GroupPlacer {
   #enter(slot: number): void {
     const { table, group, algorithm } = this.#options;
     const entry = table.at(slot);
+    this.#refused.delete(slot);
     if (entry?.node === undefined || exhausted(table, slot, this.#ask) !== undefined) return;
     if (this.#distinct.active && this.#distinct.broken(entry.node) !== undefined) return;
     const anti = antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1);
@@ -299,7 +303,8 @@ export class GroupPlacer {
     const { table } = this.#options;
     const slot = table.slotOf(nodeId);
     const node = slot === undefined ? undefined : table.at(slot)?.node;
-    if (slot === undefined || node === undefined || !this.#screened.includes(slot)) return undefined;
+    if (slot === undefined || node === undefined || !this.#nodes.has(slot)) return undefined;
+    if (this.#refused.has(slot)) return undefined;
     if (exhausted(table, slot, this.#ask) !== undefined || this.#distinct.broken(node) !== undefined) return undefined;
     return slot;
   }

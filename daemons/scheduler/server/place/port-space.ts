@@ -16,6 +16,7 @@ export class PortSpace {
   #reserved: ReadonlySet<number> = new Set();
   /** Reserved at one address only. */
   #reservedAt: ReadonlyMap<string, ReadonlySet<number>> = new Map();
+  #reservedCount = 0;
   #minDynamic = 20_000;
   #maxDynamic = 32_000;
   /** Addresses ports were ever taken at; a port's key is made of its place here. */
@@ -31,6 +32,7 @@ export class PortSpace {
         .filter(({ ReservedPorts }) => ReservedPorts !== "")
         .map(({ Name, ReservedPorts }) => [this.#addresses.get(Name) ?? "", parsePortRanges(ReservedPorts)]),
     );
+    this.#reservedCount = [...this.#reservedAt.values()].reduce((sum, each) => sum + each.size, this.#reserved.size);
     this.#minDynamic = node.NodeResources.MinDynamicPort;
     this.#maxDynamic = node.NodeResources.MaxDynamicPort;
   }
@@ -38,6 +40,11 @@ export class PortSpace {
   /** Undefined: this node has no such network. */
   addressOf(hostNetwork: string): string | undefined {
     return this.#addresses.get(hostNetwork);
+  }
+
+  /** So many dynamic ports are free at every address, at the least: told without looking for them. */
+  get leastDynamic(): number {
+    return this.#maxDynamic - this.#minDynamic + 1 - this.#reservedCount - (this.#taken?.size ?? 0);
   }
 
   isFree(hostIp: string, port: number): boolean {

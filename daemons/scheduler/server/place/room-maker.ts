@@ -1,4 +1,5 @@
-import type { Ask } from "./ask.ts";
+import { cpuOn, type Ask } from "./ask.ts";
+import { hasDynamic } from "./dynamic-ports.ts";
 import { freeCores, missingDevices } from "./fit.ts";
 import type { NodeTable } from "./node-table.ts";
 import { chooseVictims, type Shortage, type Victim } from "./preempt.ts";
@@ -48,8 +49,9 @@ export class RoomMaker {
   #choose(slot: number): readonly Victim[] | undefined {
     const { table, ask, victimsOn } = this.#options;
     const entry = table.at(slot);
-    // Who holds a device is not known by what it would free.
-    if (entry?.node === undefined || table.usable[slot] !== 1 || missingDevices(table, slot, ask)) return undefined;
+    if (entry?.node === undefined || table.usable[slot] !== 1) return undefined;
+    // Whom to end for a device or a dynamic port is not looked for: nobody may go when these are missing.
+    if (missingDevices(table, slot, ask) || !hasDynamic(entry.ports, ask)) return undefined;
     const candidates = victimsOn(entry.id).filter(({ allocId }) => !this.#gone.has(allocId));
     return candidates.length === 0 ? undefined : chooseVictims(shortageAt(table, slot, ask), candidates, this.#ended);
   }
@@ -63,7 +65,7 @@ function shortageAt(table: NodeTable, slot: number, ask: Ask): Shortage {
   });
   const short = (wanted: number, total = 0, used = 0): number => wanted - (total - used);
   return {
-    cpu: short(ask.cpu, table.cpuTotal[slot], table.cpuUsed[slot]),
+    cpu: short(cpuOn(table.at(slot)?.node, ask), table.cpuTotal[slot], table.cpuUsed[slot]),
     memory: short(ask.memory, table.memoryTotal[slot], table.memoryUsed[slot]),
     disk: short(ask.disk, table.diskTotal[slot], table.diskUsed[slot]),
     cores: ask.cores === 0 ? 0 : ask.cores - freeCores(table, slot).length,

@@ -1,5 +1,5 @@
 import type { NodeTable } from "./node-table.ts";
-import type { Ask } from "./ask.ts";
+import { cpuOn, type Ask } from "./ask.ts";
 
 export type SchedulerAlgorithm = "binpack" | "spread";
 
@@ -21,7 +21,7 @@ export function fitScoreAt(table: NodeTable, slot: number, by: { ask: Ask; algor
   const { ask, algorithm } = by;
   return fitScore(
     algorithm,
-    freeAfter(table.cpuTotal[slot], table.cpuUsed[slot], ask.cpu),
+    freeAfter(table.cpuTotal[slot], table.cpuUsed[slot], cpuOn(table.at(slot)?.node, ask)),
     freeAfter(table.memoryTotal[slot], table.memoryUsed[slot], ask.memory),
   );
 }

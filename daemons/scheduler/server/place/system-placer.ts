@@ -1,7 +1,7 @@
 import type { Random } from "#base/env/random.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import { askOf, type Ask } from "./ask.ts";
-import { exhausted } from "./fit.ts";
+import { exhausted, NO_DYNAMIC_PORT } from "./fit.ts";
 import { grant } from "./grant.ts";
 import type { Placed, PlaceRequest } from "./group-placer.ts";
 import { countIn, newMetric, type MetricDraft } from "./metric.ts";
@@ -51,7 +51,7 @@ export class SystemPlacer {
     const resources = lacking === undefined ? grant(request) : undefined;
     if (resources === undefined) {
       this.#metric.NodesExhausted += 1;
-      countIn(this.#metric.DimensionExhausted, lacking ?? "network: dynamic port selection failed");
+      countIn(this.#metric.DimensionExhausted, lacking ?? NO_DYNAMIC_PORT);
       return undefined;
     }
     table.hold(allocId, entry.id, usageOf(resources));

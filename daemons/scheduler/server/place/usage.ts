@@ -20,6 +20,12 @@ export interface Usage {
   readonly ports: readonly UsedPort[];
 }
 
+/** What a task takes while it runs, and when that is. */
+export interface TaskSize extends Sum {
+  readonly hook: string;
+  readonly sidecar: boolean;
+}
+
 interface Sum {
   cpu: number;
   memory: number;
@@ -31,9 +37,7 @@ type Phase = "sidecar" | "prestart" | "main" | "poststop";
  * The most an allocation uses at one time: tasks that run before, beside and after each other need not fit together.
  * https://developer.hashicorp.com/nomad/docs/job-specification/lifecycle
  */
-export function peak(
-  tasks: readonly { readonly cpu: number; readonly memory: number; readonly hook: string; readonly sidecar: boolean }[],
-): Sum {
+export function peak(tasks: readonly TaskSize[]): Sum {
   const sums: Record<Phase, Sum> = {
     sidecar: { cpu: 0, memory: 0 },
     prestart: { cpu: 0, memory: 0 },

@@ -216,6 +216,37 @@ test("place › cores are given out by number and never twice", (t) => {
   );
 });
 
+test("place › cores take their MHz: a node whose cycles are given away does not have them", (t) => {
+  const table = tableOf(nodesNamed("a", "b"));
+  table.hold("old", "a", { cpu: 3000, memory: 1, disk: 1, cores: [], devices: [], ports: [] });
+  const job = group({ Tasks: [{ Name: "main", Driver: "mock", Resources: { Cores: 2, MemoryMB: 10 } }] });
+  const placer = placerOf(table, job);
+  const [first] = table.trial(() => placeAll(placerOf(table, job), 1));
+  t.true(table.fits("b", usageOf(first!.resources)), "the plan applier agrees");
+  t.deepEqual(nodesPlaced(placeAll(placer, 3)), ["b", "b", undefined]);
+  t.deepEqual(placer.failure().DimensionExhausted, { cpu: 1, cores: 1 });
+});
+
+test("place › a node without a dynamic port is refused, also where it is the wanted or the avoided one", (t) => {
+  const node = makeNode("a", {
+    NodeResources: { ...makeNode("a").NodeResources, MinDynamicPort: 20_000, MaxDynamicPort: 20_002 },
+    ReservedResources: { ...makeNode("a").ReservedResources, Networks: { ReservedHostPorts: "20001" } },
+  });
+  const port = (Label: string, Value = 0) => ({ Label, Value });
+  const one = group({ Networks: [{ ReservedPorts: [port("s", 20_000)], DynamicPorts: [port("d")] }] });
+  const table = tableOf([node]);
+  const placer = placerOf(table, one);
+  t.deepEqual(
+    placer.place({ allocId: "1", penaltyNodes: none })?.resources.Shared.Ports.map(({ Value }) => Value),
+    [20_000, 20_002],
+  );
+  const more = placerOf(table, group({ Networks: [{ DynamicPorts: [port("d")] }] }));
+  t.is(more.place({ allocId: "2", penaltyNodes: none }), undefined);
+  t.is(more.place({ allocId: "3", penaltyNodes: new Set(["a"]) }), undefined);
+  t.is(more.place({ allocId: "4", penaltyNodes: none, preferredNode: "a" }), undefined);
+  t.deepEqual(more.failure().DimensionExhausted, { "network: dynamic port selection failed": 1 });
+});
+
 test("place › tasks that never run together need not fit together", (t) => {
   const task = (cpu: number, hook: string, sidecar = false) => ({ cpu, memory: cpu, hook, sidecar });
   t.is(peak([task(100, ""), task(500, "prestart"), task(50, "prestart", true), task(80, "poststop")]).cpu, 550);
