@@ -24,6 +24,15 @@ export interface RegisterOptions {
   readonly submission?: JobSubmission;
 }
 
+export interface StopOptions {
+  readonly purge: boolean;
+  readonly namespace?: string | undefined;
+  /** In every region; there is one. */
+  readonly global?: boolean;
+  readonly noShutdownDelay?: boolean;
+  readonly evalPriority?: number | undefined;
+}
+
 export interface LogOptions {
   readonly task: string;
   readonly type: "stdout" | "stderr";
@@ -66,6 +75,10 @@ type Get<T> = ReadOptions & Pick<Call<T>, "schema" | "query">;
 
 function get<T>(api: ApiCaller, path: string, { namespace, query, ...rest }: Get<T>): Promise<ApiResult<T>> {
   return api.call({ ...rest, path, query: { ...query, namespace } });
+}
+
+function stopQuery({ noShutdownDelay, evalPriority, ...query }: StopOptions): Query {
+  return { ...query, no_shutdown_delay: noShutdownDelay, eval_priority: evalPriority };
 }
 
 function jobCalls(api: ApiCaller) {
@@ -128,11 +141,11 @@ function jobWrites(api: ApiCaller, of: (id: string, rest?: string) => string) {
       }),
     validate: (job: Job) =>
       api.call({ method: "PUT", path: "/v1/validate/job", body: { Job: job }, schema: answers.ValidateAnswerSchema }),
-    stop: (id: string, options: { readonly purge: boolean; readonly namespace?: string | undefined }) =>
+    stop: (id: string, options: StopOptions) =>
       api.call({
         method: "DELETE",
         path: of(id),
-        query: { purge: options.purge, namespace: options.namespace },
+        query: stopQuery(options),
         schema: answers.RegisterAnswerSchema,
       }),
     scale: (id: string, group: string, options: { readonly count: number; readonly namespace?: string | undefined }) =>

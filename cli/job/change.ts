@@ -37,21 +37,6 @@ export const revert = withNomad(async (session) => {
   return conclude(session, await session.nomad.jobs.revert(found.id, Version, { namespace: found.namespace }));
 });
 
-/** Restarts the tasks of a job's running allocations, one allocation after the other. */
-export const restart = withNomad(async (session) => {
-  const { nomad, output, operands, flags } = session;
-  const { id, namespace } = await findJob(session, operands[0]);
-  const allocs = valueOf(await nomad.jobs.allocations(id, { namespace }));
-  const running = allocs.filter(({ ClientStatus }) => ClientStatus === "running");
-  for (const alloc of running) {
-    valueOf(await nomad.allocs.restart(alloc.ID, flags.value("task") ?? ""));
-    if (!flags.on("json")) output.line(`Allocation "${alloc.ID.slice(0, 8)}" restarted`);
-  }
-  if (!(await printed({ flags, output }, { Restarted: running.map(({ ID }) => ID) })))
-    if (running.length === 0) output.line(`Job "${id}" has no running allocations`);
-  return 0;
-});
-
 async function onlyGroup(session: NomadSession, id: string, namespace: string): Promise<string> {
   const { TaskGroups: groups } = valueOf(await session.nomad.jobs.read(id, { namespace }));
   const [first] = groups;

@@ -111,10 +111,16 @@ function controlRoutes(deps: NomadHttpDeps): Route[] {
         no_shutdown_delay: queryFlag,
       }),
       handle: async ({ params, query }) => {
-        const { purge, eval_priority } = query;
+        const { purge, eval_priority, no_shutdown_delay: noShutdownDelay } = query;
         const evalPriority = eval_priority === undefined ? {} : { evalPriority: eval_priority };
         return written(
-          orThrow(await jobs.deregister(oneNamespace(query.namespace), params.id, { purge, ...evalPriority })),
+          orThrow(
+            await jobs.deregister(oneNamespace(query.namespace), params.id, {
+              purge,
+              noShutdownDelay,
+              ...evalPriority,
+            }),
+          ),
         );
       },
     }),

@@ -39,3 +39,24 @@ export function forceReschedule(context: ServerContext, namespace: string, jobId
     )
     .map((known) => transition(known, { ForceReschedule: true }, nowNsOf(context)));
 }
+
+/** Written in transactions of this size: a job may have very many allocations. */
+const CHUNK = 500;
+
+/** Lets the tasks of a job end without their `shutdown_delay` when they are stopped. */
+export async function skipShutdownDelay(context: ServerContext, namespace: string, jobId: string): Promise<void> {
+  const { state, store } = context;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const changes = state
+      .jobAllocs(namespace, jobId)
+      .filter((known) => !isTerminal(known) && !known.alloc.DesiredTransition.NoShutdownDelay)
+      .map((known) => transition(known, { NoShutdownDelay: true }, nowNsOf(context)));
+    for (let at = 0; at < changes.length; at += CHUNK) {
+      const chunk = changes.slice(at, at + CHUNK);
+      const compare = chunk.map((change) => change.compare);
+      const { revision } = await store.txn({ compare, then: chunk.map(({ op }) => op) });
+      await readable(context, revision);
+    }
+    if (changes.length === 0) return;
+  }
+}

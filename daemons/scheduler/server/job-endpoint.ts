@@ -7,7 +7,7 @@ import { absent, put, remove, unchanged } from "#base/state/codec.ts";
 import type { Compare, Op } from "#base/state/store.ts";
 import { jobs, jobScalings, jobSubmissions, jobVersions } from "#base/state/tables.ts";
 import type { JobSubmission } from "#base/protocol/job-submission.ts";
-import { forceReschedule } from "./alloc-endpoint.ts";
+import { forceReschedule, skipShutdownDelay } from "./alloc-endpoint.ts";
 import { jobVersionId } from "./cluster-state.ts";
 import { sameSpecification } from "./job-specification.ts";
 import { isActive } from "./reconcile/standing.ts";
@@ -59,11 +59,12 @@ export class JobEndpoint {
   }
 
   /** Stops a job; `purge` also forgets it. */
-  deregister(
+  async deregister(
     namespace: string,
     id: string,
-    options: { readonly purge: boolean; readonly evalPriority?: number },
+    options: { readonly purge: boolean; readonly noShutdownDelay?: boolean; readonly evalPriority?: number },
   ): Promise<Result<JobAnswer>> {
+    if (options.noShutdownDelay === true) await skipShutdownDelay(this.#context, namespace, id);
     return this.#retry(namespace, id, async (existing) => {
       if (existing === undefined) {
         const evaluation = this.#evaluation(

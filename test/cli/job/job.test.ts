@@ -162,3 +162,85 @@ test("fmt lays files out, keeps comments, and says what it would do", async (t) 
   t.is(broken.code, 1);
   t.regex(broken.err, /a\.hcl:1:\d+: error: /);
 });
+
+const SITE = (name: string) => `job "${name}" {
+  group "g" {
+    count = 3
+    update { min_healthy_time = "0s" }
+    task "t" {
+      driver = "mock_driver"
+      config { run_for = "1h" }
+      resources {
+        cpu    = 10
+        memory = 10
+      }
+    }
+    task "side" {
+      driver = "mock_driver"
+      config { run_for = "1h" }
+      resources {
+        cpu    = 10
+        memory = 10
+      }
+    }
+  }
+}
+`;
+
+test("jobs are restarted batch by batch, replaced, and stopped together", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  for (const name of ["site", "other"]) {
+    const file = join(folder, `${name}.nomad.hcl`);
+    await writeFile(file, SITE(name));
+    t.is((await say("job", "run", file)).code, 0);
+  }
+  const restarts = async () => {
+    const allocs: { ID: string; ClientStatus: string; TaskStates: Record<string, { Restarts: number }> }[] = JSON.parse(
+      (await say("job", "allocs", "-json", "site")).out,
+    );
+    return allocs
+      .filter(({ ClientStatus }) => ClientStatus === "running")
+      .map(({ ID, TaskStates }) => ({ ID, t: TaskStates["t"]?.Restarts, side: TaskStates["side"]?.Restarts }));
+  };
+  const before = await restarts();
+  const some = await say("job", "restart", "-batch-size=50%", "-batch-wait=1ms", "-task=side", "-group=g", "site");
+  t.is(some.code, 0, some.err);
+  t.regex(some.out, /(Allocation "\w{8}" restarted\n){3}3 of 3 allocations restarted\n/);
+  t.deepEqual(
+    (await restarts()).map(({ t: main, side }) => [main, side]),
+    [0, 1, 2].map(() => [0, 1]),
+  );
+  t.is((await say("job", "restart", "-json", "-yes", "site")).code, 0);
+  t.deepEqual(
+    (await restarts()).map(({ t: main, side }) => [main, side]),
+    [0, 1, 2].map(() => [1, 2]),
+  );
+  const replaced = await say("job", "restart", "-reschedule", "-batch-size=2", "-no-shutdown-delay", "site");
+  t.is(replaced.code, 0, replaced.err);
+  t.regex(replaced.out, /3 of 3 allocations rescheduled\n$/);
+  const after = new Set((await restarts()).map(({ ID }) => ID));
+  t.false(before.some(({ ID }) => after.has(ID)));
+  for (const wrong of ["-batch-size=0", "-batch-size=101%", "-batch-wait=soon", "-on-error=wait"])
+    t.like(await say("job", "restart", wrong, "site"), { code: 2 });
+  t.like(await say("job", "restart", "-reschedule", "-task=t", "site"), { code: 2 });
+  t.regex((await say("job", "restart", "-task=nobody", "site")).err, /has a task "nobody"[\s\S]*side, t/);
+  const asked = await say("job", "restart", "-batch-wait=ask", "site");
+  t.is(asked.code, 1);
+  t.regex(asked.err, /nobody to ask/);
+  t.like(await say("job", "stop", "-eval-priority=101", "site"), { code: 2 });
+  t.is((await say("job", "stop", "site", "nothing")).code, 1);
+  t.regex((await say("job", "status", "-namespace", "*")).out, /site +.*running/);
+  const stopped = await say(
+    "job",
+    "stop",
+    "-no-shutdown-delay",
+    "-global",
+    "-yes",
+    "-eval-priority=70",
+    "site",
+    "other",
+  );
+  t.is(stopped.code, 0, stopped.err);
+  t.is(stopped.out.match(/==> Evaluation "\w{8}" finished/g)?.length, 2);
+});
