@@ -29,11 +29,32 @@ export interface Contestant {
   /** Name of the contestant the ratio is taken to. */
   readonly against?: string;
   readonly target?: Target;
+  readonly curve?: CurvePoint;
   /** One turn; its figure in `unit`. */
   turn(): Promise<number> | number;
 }
 
-export type Unit = "ms" | "µs" | "ops/s" | "MB" | "KB" | "%" | "bytes" | "req/s" | "records/s" | "placements/s";
+export type Unit =
+  | "ms"
+  | "µs"
+  | "ops/s"
+  | "MB"
+  | "KB"
+  | "%"
+  | "bytes"
+  | "req/s"
+  | "records/s"
+  | "placements/s"
+  | "nodes";
+
+/** A point of a line that is drawn beside the bars. */
+export interface CurvePoint {
+  /** What the points of one line have in common. */
+  readonly of: string;
+  /** What grows along the axis: `nodes`. */
+  readonly axis: string;
+  readonly at: number;
+}
 
 /** What must be reached: a bound on the median, or on the ratio of the medians to `against`'s. */
 export interface Target {
@@ -53,6 +74,7 @@ export interface Measure {
   readonly peer?: boolean;
   readonly against?: string;
   readonly target?: Target;
+  readonly curve?: CurvePoint;
 }
 
 export interface Report {

@@ -26,6 +26,7 @@ export function summarize(measures: readonly Measure[]): readonly Summary[] {
       ...(each.peer === undefined ? {} : { peer: each.peer }),
       ...(each.against === undefined ? {} : { against: each.against }),
       ...(each.target === undefined ? {} : { target: each.target }),
+      ...(each.curve === undefined ? {} : { curve: each.curve }),
       median,
       min: Math.min(...each.samples),
       max: Math.max(...each.samples),

@@ -2,7 +2,7 @@ import type { BenchResult } from "../run-bench.ts";
 import { showNumber } from "../summary.ts";
 import type { Summary } from "../summary.ts";
 import type { Machine } from "./machine.ts";
-import { plotMeasures } from "./plot.ts";
+import { plotCurve, plotMeasures } from "./plot.ts";
 
 /** One page that stands alone: no scripts, no fonts, nothing fetched. */
 export async function renderReport(machine: Machine, results: readonly BenchResult[]): Promise<string> {
@@ -40,6 +40,8 @@ async function renderBench(result: BenchResult): Promise<string> {
   for (const unit of new Set(result.measures.map((each) => each.unit))) {
     plots.push(await plotMeasures(result.measures.filter((each) => each.unit === unit)));
   }
+  const curves = Map.groupBy(result.measures, ({ curve }) => curve?.of);
+  for (const [of, measures] of curves) if (of !== undefined) plots.push(await plotCurve(measures));
   const rows = result.measures.map(
     (each) =>
       `<tr><td>${escape(each.name)}</td><td class="n">${showNumber(each.median)} ${each.unit}</td><td class="n">${showNumber(each.min)} … ${showNumber(each.max)}</td><td class="n">${Math.round(each.spread * 100)} %</td><td class="n">${ratioOf(each)}</td></tr>`,

@@ -42,12 +42,46 @@ export async function plotMeasures(measures: readonly Summary[]): Promise<string
         encoding: { y, x },
       },
     ],
-    config: {
-      view: { stroke: null },
-      axis: { labelColor: INK, titleColor: INK, tickColor: INK, domainColor: INK, gridColor: INK, gridOpacity: 0.15 },
-      font: "system-ui, sans-serif",
-    },
+    config: CONFIG,
   };
+  return drawn(spec);
+}
+
+/** Medians as a line from least to most, every sample as a dot: how a figure grows. */
+export async function plotCurve(measures: readonly Summary[]): Promise<string> {
+  const points = measures.flatMap(({ curve, median }) =>
+    curve === undefined ? [] : [{ at: curve.at, value: median }],
+  );
+  const samples = measures.flatMap(({ curve, samples: values }) =>
+    curve === undefined ? [] : values.map((value) => ({ at: curve.at, value })),
+  );
+  const [first] = measures;
+  const x = { field: "at", type: "quantitative", title: first?.curve?.axis ?? "", scale: { zero: true } } as const;
+  const y = { field: "value", type: "quantitative", title: first?.unit ?? "", scale: { zero: true } } as const;
+  return drawn({
+    title: { text: first?.curve?.of ?? "", color: INK, fontWeight: "normal" },
+    width: 480,
+    height: 220,
+    background: "transparent",
+    layer: [
+      { data: { values: points }, mark: { type: "line", color: OWN, point: { color: OWN } }, encoding: { x, y } },
+      {
+        data: { values: samples },
+        mark: { type: "point", filled: true, size: 14, color: INK, opacity: 0.5 },
+        encoding: { x, y },
+      },
+    ],
+    config: CONFIG,
+  });
+}
+
+const CONFIG = {
+  view: { stroke: null },
+  axis: { labelColor: INK, titleColor: INK, tickColor: INK, domainColor: INK, gridColor: INK, gridOpacity: 0.15 },
+  font: "system-ui, sans-serif",
+};
+
+async function drawn(spec: TopLevelSpec): Promise<string> {
   const svg = await new View(parse(compile(spec).spec), { renderer: "none" }).toSVG();
   return svg.replaceAll(INK, "currentColor");
 }
