@@ -10,9 +10,11 @@ import { JOB_COMMANDS } from "./job/rows.ts";
 import { KV_COMMANDS } from "./kv/rows.ts";
 import { NAMESPACE_COMMANDS } from "./namespace/rows.ts";
 import { OPERATOR_COMMANDS } from "./operator/rows.ts";
+import { QUOTA_COMMANDS } from "./quota/rows.ts";
 import { SCALING_COMMANDS } from "./scaling/rows.ts";
 import { SERVICE_COMMANDS } from "./service/rows.ts";
 import { VAR_COMMANDS } from "./var/rows.ts";
+import { VOLUME_COMMANDS } from "./volume/rows.ts";
 import { NODE_COMMANDS } from "./node/rows.ts";
 import { TEMPLATE_COMMANDS } from "./template/rows.ts";
 
@@ -32,9 +34,11 @@ export const COMMANDS: readonly Command[] = [
   ...NODE_COMMANDS,
   ...NAMESPACE_COMMANDS,
   ...VAR_COMMANDS,
+  ...VOLUME_COMMANDS,
   ...SERVICE_COMMANDS,
   ...SCALING_COMMANDS,
   ...OPERATOR_COMMANDS,
+  ...QUOTA_COMMANDS,
   ...ACL_COMMANDS,
   ...KV_COMMANDS,
   ...CATALOG_COMMANDS,

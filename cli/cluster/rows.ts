@@ -6,8 +6,8 @@ const BOTH = { ...CONSUL_FLAGS, ...NOMAD_FLAGS };
 export const CLUSTER_COMMANDS: readonly Command[] = [
   {
     name: "status",
-    summary: "Show how the cluster is (exit code 1: not well), or a job",
-    operands: "[JOB]",
+    summary: "Show how the cluster is (exit code 1: not well), or what an id begins with",
+    operands: "[ID]",
     flags: BOTH,
     load: async () => (await import("./status.ts")).status,
   },

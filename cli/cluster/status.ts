@@ -1,16 +1,18 @@
 import { createConsulClient } from "#base/client/consul-client.ts";
 import type { ApiResult } from "#base/client/api-caller.ts";
 import { valueOf } from "../api/answer.ts";
+import { commandFor } from "./find-anything.ts";
 import { consulTarget, withNomad, type NomadSession } from "../api/session.ts";
 import { columns, properties } from "../print/columns.ts";
 import { printed } from "../print/show.ts";
 
 /**
- * How the cluster is, in one look: its APIs, nodes, jobs and services. With an operand: the job of that name.
+ * How the cluster is, in one look: its APIs, nodes, jobs and services. With an operand: what it names.
  * Exit code 0 when every API answers and every node is ready, else 1.
  */
 export const status = withNomad(async (session) => {
-  if (session.operands.length > 0) return (await import("../job/status.ts")).status(session);
+  const [typed] = session.operands;
+  if (typed !== undefined) return (await commandFor(session, typed))(session);
   const facts = await gather(session);
   const isWell = facts.problems.length === 0;
   if (!(await printed(session, { ...facts, healthy: isWell })))

@@ -77,5 +77,12 @@ export const NODE_COMMANDS: readonly Command[] = [
     },
     load: async () => (await import("./meta.ts")).apply,
   },
+  {
+    name: "node config",
+    summary: "Show or set the servers the agent's client talks to",
+    operands: "[ADDRESS…]",
+    flags: { ...NOMAD_FLAGS, servers: on("List them"), "update-servers": on("Set them") },
+    load: async () => (await import("./configure.ts")).configure,
+  },
   ...NODE_POOL_COMMANDS,
 ];

@@ -94,3 +94,33 @@ test("namespaces and node pools are made by flags or from files, shown, and dele
   await writeFile(pools, "");
   t.regex((await say("node", "pool", "apply", pools)).err, /holds no node_pool/);
 });
+
+test("an id is looked for among everything; volumes, plugins, servers; what is not there says so", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  const file = join(folder, "sleeper.nomad.hcl");
+  await writeFile(
+    file,
+    'job "sleeper" {\n  type = "batch"\n  group "g" {\n    task "t" {\n      driver = "mock_driver"\n      config { run_for = "1h" }\n    }\n  }\n}\n',
+  );
+  t.is((await say("job", "run", file)).code, 0);
+  const idOf = async (...words: string[]) => JSON.parse((await say(...words, "-json")).out)[0].ID.slice(0, 10);
+  t.regex((await say("status", "slee")).out, /^ID += sleeper\n/);
+  t.regex((await say("status", await idOf("node", "status"))).out, /Name += pi\n/);
+  t.regex((await say("status", "pi")).out, /Name += pi\n/);
+  t.regex((await say("status", await idOf("alloc", "status"))).out, /Job ID += sleeper\n/);
+  t.regex((await say("status", await idOf("eval", "list"))).out, /TriggeredBy +=/);
+  t.regex((await say("status", "all")).out, /^Name += all\n/);
+  t.regex((await say("status", "default")).err, /"default" fits several things: /);
+  const nothing = await say("status", "zzzz");
+  t.is(nothing.code, 1);
+  t.regex(nothing.err, /nothing has an id "zzzz"/);
+  t.is((await say("volume", "status")).out, "No host volumes\n");
+  t.regex((await say("volume", "status", "data")).err, /no volume with id "data"/);
+  t.regex((await say("volume", "delete", "data")).err, /host volumes come from the configuration of nodes/);
+  t.is((await say("plugin", "status")).out, "No CSI plugins\n");
+  t.is((await say("volume", "claim", "list")).out, "No volume claims\n");
+  t.is((await say("node", "config", "-servers")).out, "127.0.0.1:4647\n");
+  t.like(await say("node", "config"), { code: 2 });
+  t.regex((await say("quota", "list")).err, /Enterprise only/);
+});
