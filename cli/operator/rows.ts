@@ -8,6 +8,12 @@ const PEER: Readonly<Record<string, Flag>> = {
   "peer-address": value("ADDRESS", "The server's address"),
 };
 
+const SNAPSHOT_FLAGS: Readonly<Record<string, Flag>> = {
+  json: on("Print JSON"),
+  t: value("TEMPLATE", "Print the answer through a Go template"),
+  "key-file": value("FILE", "What it was encrypted with (LARES_SNAPSHOT_KEY)"),
+};
+
 export const OPERATOR_COMMANDS: readonly Command[] = [
   {
     name: "operator scheduler get-config",
@@ -100,6 +106,32 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     operands: "FILE",
     flags: NOMAD_FLAGS,
     load: async () => (await import("./snapshot.ts")).restore,
+  },
+  {
+    name: "operator snapshot inspect",
+    summary: "Say what a snapshot holds, without an agent",
+    operands: "FILE",
+    flags: SNAPSHOT_FLAGS,
+    load: async () => (await import("./snapshot-file.ts")).inspect,
+  },
+  {
+    name: "operator snapshot state",
+    summary: "Print everything a snapshot holds as JSON, secrets left out, without an agent",
+    operands: "FILE",
+    flags: SNAPSHOT_FLAGS,
+    load: async () => (await import("./snapshot-file.ts")).state,
+  },
+  {
+    name: "operator debug",
+    summary: "Collect what somebody who helps needs to know, without secrets, into a .tar.gz",
+    operands: "",
+    flags: {
+      ...NOMAD_FLAGS,
+      duration: value("DURATION", "Read the log for so long; default: 2m, 0s: not at all"),
+      "log-level": value("LEVEL", "trace, debug (default), info, warn or error"),
+      output: value("FOLDER", "Make a folder in this one instead"),
+    },
+    load: async () => (await import("./debug.ts")).debug,
   },
   {
     name: "operator api",

@@ -1,6 +1,9 @@
-import { writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
+import { redacted } from "#cli/operator/redact.ts";
+import { tarOf } from "#cli/operator/tar.ts";
 import { lares, startCluster } from "../cluster.ts";
 
 test("the scheduler's configuration: what no flag names stays", async (t) => {
@@ -123,4 +126,53 @@ test("an id is looked for among everything; volumes, plugins, servers; what is n
   t.is((await say("node", "config", "-servers")).out, "127.0.0.1:4647\n");
   t.like(await say("node", "config"), { code: 2 });
   t.regex((await say("quota", "list")).err, /Enterprise only/);
+});
+
+test("a snapshot is read without an agent; what helpers need is one folder without secrets", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const file = join(folder, "all.snap");
+  t.is((await lares(environment, ["operator", "snapshot", "save", file])).code, 0);
+  const told = await lares({}, ["operator", "snapshot", "inspect", file]);
+  t.regex(told.out, /^Revision += \d+\nCreated += [\s\S]*\nTable +Count +Size\n[\s\S]*nodes +1 /);
+  const held = JSON.parse((await lares({}, ["operator", "snapshot", "state", file])).out);
+  const [node] = Object.values<{ SecretID: string }>(held.nodes);
+  t.false(/^[0-9a-f]{8}-/.test(node?.SecretID ?? ""));
+  await writeFile(file, "not one");
+  t.regex((await lares({}, ["operator", "snapshot", "inspect", file])).err, /this is not a snapshot/);
+  const made = await lares(environment, ["operator", "debug", "-duration=0s", `-output=${folder}`]);
+  t.is(made.code, 0, made.err);
+  const bundle = /bundle: (.*)\n/.exec(made.out)?.[1] ?? "";
+  const read = async (name: string) => JSON.parse(await readFile(join(bundle, name), "utf8"));
+  t.is((await read("nodes.json"))[0].Name, "pi");
+  t.true((await read("operator/scheduler/configuration.json")).SchedulerConfig !== undefined);
+  t.like(await lares(environment, ["operator", "debug", "-duration=soon"]), { code: 2 });
+});
+
+test("a bundle is a tar archive; names that are secret lose their values", async (t) => {
+  const { folder } = await startCluster(t);
+  const file = join(folder, "a.tar");
+  await writeFile(
+    file,
+    tarOf(
+      new Map([
+        ["x/one.json", "1"],
+        ["x/two.json", "z".repeat(1000)],
+      ]),
+      1_700_000_000,
+    ),
+  );
+  t.is(execFileSync("tar", ["-tf", file], { encoding: "utf8" }), "x/one.json\nx/two.json\n");
+  t.is(execFileSync("tar", ["-xOf", file, "x/two.json"], { encoding: "utf8" }), "z".repeat(1000));
+  const given = {
+    ReplicationToken: "a",
+    Token: "",
+    acl: { SecretID: "b", Enabled: true },
+    list: [{ key: "c", Name: "d" }],
+  };
+  t.deepEqual(redacted(given), {
+    ReplicationToken: "<redacted>",
+    Token: "",
+    acl: { SecretID: "<redacted>", Enabled: true },
+    list: [{ key: "<redacted>", Name: "d" }],
+  });
 });
