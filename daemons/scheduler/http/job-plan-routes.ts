@@ -18,7 +18,7 @@ import { allocStub } from "./answers/alloc.ts";
 import type { ClusterState } from "../server/cluster-state.ts";
 import type { Plan } from "../server/plan.ts";
 import { SuppositionSchema, type Supposition } from "../server/what-if/supposition.ts";
-import { whatIf } from "../server/what-if/what-if.ts";
+import { whatIf, type WhatIf } from "../server/what-if/what-if.ts";
 import { evalFor, nowNsOf } from "../server/server-context.ts";
 import { evalAnswer } from "./answers/evaluation.ts";
 import { NEVER, timeText } from "./answers/time.ts";
@@ -82,7 +82,9 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
         if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
         const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
         demandForJob(access, job);
-        const options = { diff: body.Diff, warnings: warningList(warnings), supposition: body.WhatIf };
+        const sees = (namespace: string): boolean =>
+          access.isManagement || access.allows("namespace", "read-job", namespace);
+        const options = { diff: body.Diff, warnings: warningList(warnings), supposition: body.WhatIf, sees };
         return { kind: "json", value: await planAnswer(deps, job, options) };
       },
     }),
@@ -135,6 +137,8 @@ interface PlanOptions {
   readonly diff: boolean;
   readonly warnings: string;
   readonly supposition: Supposition | null;
+  /** Whether other jobs of a namespace may be named. */
+  readonly sees: (namespace: string) => boolean;
 }
 
 /** https://developer.hashicorp.com/nomad/api-docs/jobs#create-job-plan */
@@ -158,8 +162,12 @@ async function planAnswer({ server }: NomadHttpDeps, job: Job, options: PlanOpti
     CreatedEvals: plan.evaluations.length === 0 ? null : plan.evaluations.map(plannedEval),
     Diff: options.diff ? withUpdates(jobDiff(existing?.value, job), plan) : null,
     Warnings: options.warnings,
-    ...(done === undefined ? {} : { WhatIf: done.value.told }),
+    ...(done === undefined ? {} : { WhatIf: seen(done.value.told, options.sees) }),
   };
+}
+
+function seen(told: WhatIf, sees: (namespace: string) => boolean): WhatIf {
+  return { ...told, Others: told.Others.filter(({ Namespace }) => sees(Namespace)) };
 }
 
 /** Whom the job would take the place of. */

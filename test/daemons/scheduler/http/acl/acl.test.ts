@@ -349,3 +349,20 @@ test("each route is closed without its capability, whatever else is granted, and
   t.truthy(root);
   t.truthy(put);
 });
+
+test("a plan for another cluster names no jobs of namespaces its asker may not read", async (t) => {
+  const { root, allowed, cluster } = await secured(t);
+  await root.put("/v1/namespace/dev", { Name: "dev" });
+  t.is((await root.put("/v1/jobs", sent({ ID: "secret" }))).status, 200);
+  await cluster.settled();
+  const question = { ...sent({ Namespace: "dev" }), WhatIf: { Without: ["node-1"] } };
+  const dev = await allowed("dev", 'namespace "dev" { policy = "write" }');
+  const both = await allowed("both", 'namespace "*" { policy = "write" }');
+  const others = async (who: typeof dev): Promise<string[]> => {
+    const answer = await who.put("/v1/job/app/plan?namespace=dev", question);
+    t.is(answer.status, 200, answer.text);
+    return answer.json.WhatIf.Others.map(({ JobID }: { JobID: string }) => JobID);
+  };
+  t.deepEqual(await others(dev), []);
+  t.deepEqual(await others(both), ["secret"]);
+});
