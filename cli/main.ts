@@ -6,6 +6,10 @@ import { VERSION } from "./version.ts";
 
 const output: Output = {
   terminal: process.stdout.isTTY,
+  get columns() {
+    // 0 where the terminal does not know.
+    return process.stdout.columns || undefined;
+  },
   line: (text) => void process.stdout.write(`${text}\n`),
   write: (data) => void process.stdout.write(data),
   error: (text) => void process.stderr.write(`${text}\n`),

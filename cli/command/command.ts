@@ -42,6 +42,8 @@ export interface FlagValues {
 export interface Output {
   /** Standard output is a terminal: progress may be redrawn. */
   readonly terminal: boolean;
+  /** How wide the terminal is right now; undefined: unknown, 80 then. */
+  readonly columns?: number | undefined;
   /** A line on standard output. */
   line(text: string): void;
   /** Raw bytes or text on standard output. */

@@ -142,7 +142,7 @@ class Monitor {
     );
     const text = `Deployment "${this.#short(deployment.ID)}" ${deployment.Status}: ${groups.join("; ")}`;
     if (this.#isNews("deployment", text) && !this.#session.output.terminal) this.#say(`    ${text}`);
-    this.#live.show(`    ${text} (${this.#elapsed()})`);
+    this.#live.show(`    ${text}`, ` (${this.#elapsed()})`);
   }
 
   /** Each state of an allocation once. */

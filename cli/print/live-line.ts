@@ -1,7 +1,7 @@
 import type { Output } from "../command/command.ts";
 
-/** A line that wraps could not be taken back; every terminal has this much. */
-const LONGEST = 79;
+/** Of a terminal that does not say how wide it is. */
+const COLUMNS = 80;
 
 /** Lines that stay, and on a terminal one below them that is overwritten; in a pipe only the lines. */
 export class LiveLine {
@@ -18,11 +18,13 @@ export class LiveLine {
     this.#output.line(text);
   }
 
-  /** What is going on right now. */
-  show(text: string): void {
+  /** What is going on right now: cut to the terminal's width, as a line that wraps could not be taken back; `end` stays. */
+  show(text: string, end = ""): void {
     if (!this.#output.terminal) return;
     this.clear();
-    this.#output.write(text.slice(0, LONGEST));
+    const room = Math.max(0, (this.#output.columns ?? COLUMNS) - 1 - end.length);
+    const fits = text.length <= room;
+    this.#output.write(`${fits ? text : `${text.slice(0, Math.max(0, room - 1))}…`}${end}`);
     this.#shown = true;
   }
 

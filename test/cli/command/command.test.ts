@@ -10,6 +10,7 @@ import { findCommand } from "#cli/command/find.ts";
 import { parseFlags } from "#cli/command/flags.ts";
 import { wordsAs } from "#cli/command/link-name.ts";
 import { COMMANDS } from "#cli/commands.ts";
+import { LiveLine } from "#cli/print/live-line.ts";
 
 const root = new URL("../../..", import.meta.url).pathname;
 const main = `${root}/cli/main.ts`;
@@ -23,6 +24,20 @@ const row = (name: string): Command => ({
   load: () => Promise.resolve(() => Promise.resolve(0)),
 });
 const rows = ["job run", "job status", "kv get", "status"].map(row);
+
+test("a line of progress fits the terminal and keeps its end", (t) => {
+  const written: string[] = [];
+  const output = {
+    terminal: true,
+    line: () => {},
+    error: () => {},
+    write: (data: string | Uint8Array) => void written.push(String(data)),
+  };
+  new LiveLine({ ...output, columns: 20 }).show("0123456789abcdefghij", " (3s)");
+  new LiveLine({ ...output, columns: 20 }).show("0123", " (3s)");
+  new LiveLine(output).show("x".repeat(100), " (3s)");
+  t.deepEqual(written, ["0123456789abc… (3s)", "0123 (3s)", `${"x".repeat(73)}… (3s)`]);
+});
 
 test("flags take one dash or two, values behind a space or an equals sign, and may stand anywhere", (t) => {
   const known = {
