@@ -16,6 +16,7 @@ import { eventRoutes } from "./event-routes.ts";
 import { jobPlanRoutes } from "./job-plan-routes.ts";
 import { jobHistoryRoutes } from "./job-history-routes.ts";
 import { jobReadRoutes } from "./job-read-routes.ts";
+import { jobPayloadRoutes } from "./job-payload-routes.ts";
 import { jobExplainRoutes } from "./job-explain-routes.ts";
 import { jobRelatedRoutes } from "./job-related-routes.ts";
 import { jobStatusesRoutes } from "./job-statuses-routes.ts";
@@ -40,6 +41,7 @@ export function nomadRoutes(deps: NomadHttpDeps): Route[] {
     ...jobHistoryRoutes(deps),
     ...jobRelatedRoutes(deps),
     ...jobExplainRoutes(deps),
+    ...jobPayloadRoutes(deps),
     ...jobWriteRoutes(deps),
     ...jobTagRoutes(deps),
     ...jobPlanRoutes(deps),

@@ -35,6 +35,10 @@ test("a parameterized job is dispatched, within its own rules", async (t) => {
     Meta: { from: "us", who: "you" },
     Status: "running",
   });
+  const payloadOf = (id: string) => get(`/v1/job/${encodeURIComponent(id)}/dispatch/payload`);
+  t.is((await payloadOf(done.json.DispatchedJobID)).json.Payload, "aGk=");
+  t.is((await payloadOf("mail")).status, 400);
+  t.is((await payloadOf("none")).status, 404);
   const again = await put("/v1/job/mail/dispatch?idempotency_token=one", { Meta: { who: "you" } });
   t.is(again.json.DispatchedJobID, done.json.DispatchedJobID);
   for (const [body, text] of [
