@@ -30,7 +30,7 @@ const library = functionLibrary({
   files: {
     read: (path) => (path === "a.txt" || path === "/root/b" ? Buffer.from("hello") : undefined),
     list: (folder) => (folder === "conf" ? ["a.txt", "b.conf", "sub/c.txt", "sub/deep/d.txt", "x[1].txt"] : undefined),
-    absolute: (path) => `/work/${path}`,
+    absolute: (path) => `/jobs/${path}`,
     home: () => "/root",
   },
   onDemand: await functionsNamedIn("yamldecode bcrypt", { randomBytes: (length) => new Uint8Array(length).fill(7) }),
@@ -177,7 +177,7 @@ const VALUES: readonly (readonly [source: string, value: Value])[] = [
   ['fileset("conf", "**/*.{txt,conf}")', ["a.txt", "b.conf", "sub/c.txt", "sub/deep/d.txt", "x[1].txt"]],
   ['fileset("conf", "sub/?.txt")', ["sub/c.txt"]],
   ['fileset("conf", "[!b]*")', ["a.txt", "x[1].txt"]],
-  ['abspath("a.txt")', "/work/a.txt"],
+  ['abspath("a.txt")', "/jobs/a.txt"],
   ['pathexpand("~/x")', "/root/x"],
   ['pathexpand("~other/x")', "~other/x"],
   ['yamldecode("a: 1\\nb: [x, {c: ~}]\\nd: 2020-01-01\\n")', { a: 1, b: ["x", { c: null }], d: "2020-01-01" }],
