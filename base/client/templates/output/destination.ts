@@ -14,6 +14,8 @@ export interface Destination {
   /** Keeps the file that was there as `PATH.bak`. */
   readonly backup: boolean;
   readonly createDirs: boolean;
+  /** Nothing is written over a link below this folder: whoever owns what is in it may have made one since. */
+  readonly within?: string | undefined;
 }
 
 /** Writes the text unless the file holds it already. `changed`: the file is another one now. What was there stays whole until then. */
@@ -37,6 +39,13 @@ async function write(
 ): Promise<Result<{ readonly changed: boolean }>> {
   const { path, backup, createDirs } = destination;
   const folder = dirname(path);
+  const link = await linkOnTheWay(disk, folder, destination.within);
+  if (link !== undefined)
+    return fail(
+      "destination",
+      `cannot write ${path}: ${link} is a link, which is not followed here`,
+      "remove the link",
+    );
   const [before, around] = [await disk.stat(path), await disk.stat(folder)];
   if (before?.kind === "directory")
     return fail("destination", `cannot write ${path}: it is a directory`, "name the file inside it");
@@ -50,7 +59,8 @@ async function write(
     await disk.makeDir(folder);
   }
   const data = utf8(text);
-  const old = before === undefined ? undefined : await disk.read(path);
+  // A link in the file's own place is replaced, never read.
+  const old = before === undefined || before.kind === "symlink" ? undefined : await disk.read(path);
   if (before !== undefined && old !== undefined && equals(old, data) && keepsMode(before.mode, destination))
     return succeed({ changed: false });
   if (backup && before !== undefined && old !== undefined)
@@ -59,6 +69,17 @@ async function write(
   const owner = owners(destination, before?.kind === "file" ? before : undefined);
   await disk.replace(path, data, { mode, ...owner });
   return succeed({ changed: true });
+}
+
+/** The first link among a folder and those above it, up to the one that holds them all. */
+async function linkOnTheWay(disk: Disk, folder: string, within: string | undefined): Promise<string | undefined> {
+  if (within === undefined || !folder.startsWith(`${within}/`)) return undefined;
+  let path = within;
+  for (const part of folder.slice(within.length + 1).split("/")) {
+    path = `${path}/${part}`;
+    if ((await disk.stat(path))?.kind === "symlink") return path;
+  }
+  return undefined;
 }
 
 /** A file with the right text and the wrong mode is written again, too. */

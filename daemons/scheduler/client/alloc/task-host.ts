@@ -1,6 +1,6 @@
 import { sleep } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
-import type { Result } from "#base/env/errors.ts";
+import { messageOf, type Result } from "#base/env/errors.ts";
 import type { Task } from "#base/protocol/task.ts";
 import type { Driver, StartFailure, TaskStart } from "#drivers/driver.ts";
 import type { ClientAlloc } from "../../link.ts";
@@ -127,14 +127,20 @@ class HostedTask implements TaskSurroundings {
   }
 
   changed(record: TaskRecord, before: TaskRecord): void {
-    if (record.phase.kind === "dead") void this.#templates?.stop();
+    if (record.phase.kind === "dead") this.#letGo();
     // Taken up from an agent before: its templates are followed again.
     if (record.phase.kind === "running" && record === before) this.#followAgain();
     this.#host.changed(this.#task(), record, before);
   }
 
   leave(): void {
+    this.#letGo();
+  }
+
+  /** Started once more, it gets its templates anew. */
+  #letGo(): void {
     void this.#templates?.stop();
+    this.#templates = undefined;
   }
 
   async #render(what: RenderScope, signal: AbortSignal): ReturnType<HostedTemplates["render"]> {
@@ -157,10 +163,12 @@ class HostedTask implements TaskSurroundings {
     const scope = startScope(this.#host, this.#task());
     if (scope === undefined || scope.task.Templates.length === 0 || this.#templates !== undefined) return;
     const paths = taskFolders(scope.dir, scope.task.Name);
-    const what = { scope, allocRoot: scope.dir.root, paths, environment: environmentOf(scope, paths) };
-    void this.#render(what, new AbortController().signal).then((rendered) => {
-      if (!rendered.ok) this.env.log.warn("cannot follow a task's templates", { error: rendered.error.message });
-    });
+    const what = { scope, allocRoot: scope.dir.root, paths, environment: environmentOf(scope, paths), resumed: true };
+    const warn = (error: string): void => this.env.log.warn("cannot follow a task's templates", { error });
+    this.#render(what, new AbortController().signal).then(
+      (rendered) => rendered.ok || warn(rendered.error.message),
+      (thrown: unknown) => warn(messageOf(thrown)),
+    );
   }
 
   #task(): Task {

@@ -29,6 +29,8 @@ export interface RenderScope {
   readonly allocRoot: string;
   readonly paths: Pick<TaskPaths, "allocDir" | "localDir" | "secretsDir" | "taskDir">;
   readonly environment: TaskEnvironment;
+  /** The task runs already: an agent before this one started it. */
+  readonly resumed?: boolean;
 }
 
 const SCRIPT_OUTPUT_BYTES = 4096;
@@ -64,6 +66,7 @@ export class HostedTemplates {
       blocks: blocks.value,
       wait: (template) => waitOf(template, this.#options.settings),
       note: (happening) => this.#options.runner()?.send({ kind: "note", happening }),
+      resumed: what.resumed === true,
       onChange: (changed) => void this.#act(changed, what.environment),
     });
     this.#templates = templates;

@@ -19,6 +19,8 @@ export interface TaskTemplatesOptions {
   readonly blocks: readonly TemplateBlock[];
   readonly wait: (template: Template) => QuiescenceOptions | undefined;
   readonly note: (happening: Happening) => void;
+  /** The task ran before this: a first rendering that differs from what is there is a change like any other. */
+  readonly resumed: boolean;
   /** Templates that were rendered before are rendered anew. */
   readonly onChange: (changed: readonly Template[]) => void;
 }
@@ -111,8 +113,8 @@ export class TaskTemplates {
     this.#variables.set(block, variables.value);
     const wasThere = this.#rendered.has(block);
     this.#rendered.add(block);
-    if (this.#all && wasThere && written.value.changed) this.#tell(template);
-    // After an agent's restart the file is there: one that is as it was changes nothing for the task.
+    const isKnown = this.#options.resumed || (this.#all && wasThere);
+    if (isKnown && written.value.changed) this.#tell(template);
     if (template.Once) this.#units.get(block)?.rest();
     if (this.#rendered.size === this.#options.blocks.length && !this.#all) {
       this.#all = true;

@@ -56,6 +56,7 @@ export async function readBlock(template: Template, around: BlockSurroundings): 
       gid: owner(template.Gid),
       backup: false,
       createDirs: true,
+      within: around.sandboxed ? around.allocRoot : undefined,
     },
   });
 }
