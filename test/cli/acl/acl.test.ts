@@ -3,6 +3,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { testAgent, until } from "#test/scenario/agent.ts";
+import { removeAgent } from "#test/scenario/faults/tasks-of.ts";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
@@ -50,7 +51,7 @@ const JOB = `job "app" {
 
 test("a whole agent with access control: bootstrap, policies, tokens, roles, logins, keys, a task's own identity", async (t) => {
   const agent = await testAgent({ config: CONFIG });
-  t.teardown(() => agent.remove());
+  t.teardown(() => removeAgent(agent));
   const run = async (token: string, ...words: string[]) => {
     const [first = "", ...rest] = words;
     const flags = token === "" ? [] : [`-token=${token}`];

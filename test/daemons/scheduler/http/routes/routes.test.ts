@@ -1,6 +1,7 @@
 import test from "ava";
 import * as v from "valibot";
 import { testAgent, until, type TestAgent } from "#test/scenario/agent.ts";
+import { removeAgent } from "#test/scenario/faults/tasks-of.ts";
 import { rowsOf, shoot } from "./shoot.ts";
 
 const CONFIG = `enable_debug = true
@@ -19,7 +20,7 @@ test.before(async () => {
     logLevel: "info",
   });
 });
-test.after.always(() => agent.remove());
+test.after.always(() => removeAgent(agent));
 
 interface Answer {
   readonly status: number;
