@@ -15,7 +15,19 @@ import type { Op, Store } from "#base/state/store.ts";
 import type { Table, View } from "#base/state/table.ts";
 import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
 
-const CheckSchema = v.object({ ...CatalogCheckSchema.entries, Node: text });
+export const CheckBodySchema = v.object({ ...CatalogCheckSchema.entries, Node: text });
+export const ServiceBodySchema = v.object({
+  ID: text,
+  Service: text,
+  Kind: text,
+  Tags: texts,
+  Address: text,
+  TaggedAddresses: v.nullish(v.record(v.string(), ServiceAddressSchema), () => ({})),
+  Meta: textMap,
+  Port: integer,
+  Weights: v.nullish(WeightsSchema, () => ({ Passing: 1, Warning: 1 })),
+  EnableTagOverride: flag,
+});
 
 /** https://developer.hashicorp.com/consul/api-docs/catalog#register-entity */
 export const RegistrationSchema = v.object({
@@ -25,23 +37,9 @@ export const RegistrationSchema = v.object({
   Address: text,
   TaggedAddresses: textMap,
   NodeMeta: textMap,
-  Service: v.nullish(
-    v.object({
-      ID: text,
-      Service: text,
-      Kind: text,
-      Tags: texts,
-      Address: text,
-      TaggedAddresses: v.nullish(v.record(v.string(), ServiceAddressSchema), () => ({})),
-      Meta: textMap,
-      Port: integer,
-      Weights: v.nullish(WeightsSchema, () => ({ Passing: 1, Warning: 1 })),
-      EnableTagOverride: flag,
-    }),
-    null,
-  ),
-  Check: v.nullish(CheckSchema, null),
-  Checks: list(CheckSchema),
+  Service: v.nullish(ServiceBodySchema, null),
+  Check: v.nullish(CheckBodySchema, null),
+  Checks: list(CheckBodySchema),
   SkipNodeUpdate: flag,
 });
 export type Registration = v.InferOutput<typeof RegistrationSchema>;
@@ -102,7 +100,11 @@ export class CatalogWriter {
     ];
   }
 
-  #checkRow(check: v.InferOutput<typeof CheckSchema>, node: string, service: CatalogService | undefined): CatalogCheck {
+  #checkRow(
+    check: v.InferOutput<typeof CheckBodySchema>,
+    node: string,
+    service: CatalogService | undefined,
+  ): CatalogCheck {
     const CheckID = check.CheckID || check.Name;
     if (CheckID === "") throw new CodedError("invalid_registration", "Must provide the check's CheckID or Name");
     const serviceId = check.ServiceID || (check.ServiceName !== "" ? (service?.ID ?? "") : "");
@@ -146,12 +148,23 @@ function nodeRow(registration: Registration, datacenter: string): CatalogNode {
 
 function serviceRow({ Node, Service: service }: Registration): CatalogService | undefined {
   if (service === null) return undefined;
+  const row = serviceRowOf(Node, service);
+  if (row === undefined) throw new CodedError("invalid_registration", "Must provide service name (Service.Service)");
+  return row;
+}
+
+/** Undefined when it has no name. The id is the name where there is none. */
+export function serviceRowOf(
+  node: string,
+  service: v.InferOutput<typeof ServiceBodySchema>,
+): CatalogService | undefined {
   const name = service.Service || service.ID;
-  if (name === "") throw new CodedError("invalid_registration", "Must provide service name (Service.Service)");
+  if (name === "") return undefined;
   const { Kind, Tags, Address, TaggedAddresses, Meta, Port, Weights, EnableTagOverride } = service;
+  const ID = service.ID || name;
   return {
-    Node,
-    ID: service.ID || name,
+    Node: node,
+    ID,
     Kind,
     Service: name,
     Tags,

@@ -47,7 +47,7 @@ const NAMES = `
   GRPCUseTLS H2PING H2PingUseTLS AliasNode AliasService DockerContainerID Shell OSService TLSServerName
   TLSSkipVerify Interval Timeout OutputMaxSize SuccessBeforePassing FailuresBeforeWarning
   FailuresBeforeCritical DeregisterCriticalServiceAfter Namespace Definition Type ExposedPort LockDelay
-  Behavior NodeChecks ServiceChecks
+  Behavior NodeChecks ServiceChecks Verb ModifyIndex
 `;
 
 /** Every field of the bodies the catalog, agent and session routes take. */

@@ -3,12 +3,18 @@ import { demand, type Access } from "#base/http/access.ts";
 import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { route, type Route } from "#base/http/route.ts";
+import { CatalogNodeSchema } from "#base/protocol/catalog.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
 import { text } from "#base/protocol/schema.ts";
+import { catalogChecks, catalogServices } from "#base/state/tables.ts";
 import { MAX_KV_VALUE_BYTES } from "../kv/kv-store.ts";
-import { MAX_TXN_OPERATIONS, runTransaction, type TxnOperation } from "../kv/transaction.ts";
+import { MAX_TXN_OPERATIONS, runTransaction } from "../txn/transaction.ts";
+import type { CatalogOperation, CatalogVerb, KvOperation, TxnOperation, TxnResultRow } from "../txn/operation.ts";
+import { CheckBodySchema, ServiceBodySchema, serviceRowOf } from "../catalog/catalog-writer.ts";
 import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { demandTree } from "./kv-routes.ts";
-import { kvShape } from "./shapes.ts";
+import { API_KEYS, spelled } from "./key-spelling.ts";
+import { checkShape, kvShape, nodeShape, serviceShape } from "./shapes.ts";
 
 /** Unsigned 64-bit integers come as bigint; what fits a double may come as that. */
 const uint64 = v.nullish(
@@ -32,8 +38,29 @@ const KvSchema = v.object({
   Index: v.nullish(v.union([v.number(), v.pipe(v.bigint(), v.transform(Number))]), 0),
   Session: text,
 });
-const BodySchema = v.array(v.object({ KV: v.nullish(KvSchema) }));
-type KvOperation = v.InferOutput<typeof KvSchema>;
+const index = v.nullish(v.union([v.number(), v.pipe(v.bigint(), v.transform(Number))]), 0);
+const catalogVerb = v.picklist(["set", "cas", "get", "delete", "delete-cas"]);
+const NodeSchema = v.object({
+  Verb: catalogVerb,
+  Node: v.object({ ...CatalogNodeSchema.entries, ModifyIndex: index }),
+});
+const ServiceSchema = v.object({
+  Verb: catalogVerb,
+  Node: text,
+  Service: v.object({ ...ServiceBodySchema.entries, ModifyIndex: index }),
+});
+const CheckSchema = v.object({
+  Verb: catalogVerb,
+  Check: v.object({ ...CheckBodySchema.entries, ModifyIndex: index }),
+});
+const OperationSchema = v.object({
+  KV: v.nullish(KvSchema),
+  Node: v.nullish(spelled(NodeSchema, API_KEYS)),
+  Service: v.nullish(spelled(ServiceSchema, API_KEYS)),
+  Check: v.nullish(spelled(CheckSchema, API_KEYS)),
+});
+const BodySchema = v.array(OperationSchema);
+type Given = v.InferOutput<typeof OperationSchema>;
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
@@ -43,9 +70,9 @@ export function txnRoutes(deps: ConsulDeps): Route[] {
     route({
       method: "PUT",
       path: "/v1/txn",
-      summary: "Carries out all operations on keys, or none",
+      summary: "Carries out all operations on keys, nodes, services and checks, or none",
       access: { kind: "filtered" },
-      target: (body) => body.map(({ KV }) => `${KV?.Verb ?? ""} ${KV?.Key ?? ""}`).join(", "),
+      target: (body) => body.map(targetOf).join(", "),
       body: jsonBody(BodySchema, { bigintKeys: ["Flags", "Index"] }),
       maxBodyBytes: MAX_BODY_BYTES,
       async handle({ body, rawQuery, access }) {
@@ -53,38 +80,118 @@ export function txnRoutes(deps: ConsulDeps): Route[] {
         if (body.length > MAX_TXN_OPERATIONS) {
           throw new HttpError(413, `Transaction contains too many operations (${body.length} > ${MAX_TXN_OPERATIONS})`);
         }
-        const operations = body.map(({ KV }, i) => {
-          if (KV === null || KV === undefined)
-            throw new HttpError(400, `operation ${i}: only KV operations are carried out here`);
-          return readOperation(KV, i);
-        });
+        const operations = body.map((given, at) => readOperation(given, { at, datacenter: deps.config.datacenter }));
         for (const operation of operations) demandOperation(deps, access, operation);
         const outcome = await runTransaction(deps, operations);
         if (!outcome.ok) {
-          const errors = outcome.errors.map(({ index, what }) => ({ OpIndex: index, What: what }));
+          const errors = outcome.errors.map(({ index: OpIndex, what }) => ({ OpIndex, What: what }));
           return { kind: "json", status: 409, value: { Results: null, Errors: errors } };
         }
-        const results = outcome.results.map(({ row, withValue }) => {
-          const shape = kvShape(row);
-          return { KV: withValue ? shape : { ...shape, Value: null } };
-        });
-        return { kind: "json", index: outcome.index, value: { Results: results, Errors: null } };
+        return {
+          kind: "json",
+          index: outcome.index,
+          value: { Results: outcome.results.map(resultShape), Errors: null },
+        };
       },
     }),
   ];
 }
 
-/** Throws a 403. */
-function demandOperation(deps: ConsulDeps, access: Access, operation: TxnOperation): void {
-  const name = operation.kind === "write" ? operation.write.key : operation.key;
-  if (operation.kind === "delete-tree") return demandTree(deps, access, name);
-  const capability = operation.kind === "write" ? "write" : "read";
-  if (operation.kind !== "get-tree") return demand(access, { resource: "key", capability, name });
-  if (access.isManagement) return;
-  for (const { id } of deps.kv.list(name)) demand(access, { resource: "key", capability, name: id });
+function targetOf({ KV, Node, Service, Check }: Given): string {
+  if (KV) return `${KV.Verb} ${KV.Key}`;
+  if (Node) return `${Node.Verb} node ${Node.Node.Node}`;
+  if (Service) return `${Service.Verb} service ${Service.Service.Service}`;
+  return `${Check?.Verb ?? ""} check ${Check?.Check.CheckID ?? ""}`;
 }
 
-function readOperation(operation: KvOperation, at: number): TxnOperation {
+function resultShape(result: TxnResultRow) {
+  switch (result.kind) {
+    case "kv": {
+      const shape = kvShape(result.row);
+      return { KV: result.withValue ? shape : { ...shape, Value: null } };
+    }
+    case "node":
+      return { Node: nodeShape(result.row) };
+    case "service":
+      return { Service: serviceShape(result.row) };
+    case "check":
+      return { Check: checkShape(result.row) };
+    default:
+      return result satisfies never;
+  }
+}
+
+/** Throws a 403. */
+function demandOperation(deps: ConsulDeps, access: Access, operation: TxnOperation): void {
+  if (operation.kind === "node" || operation.kind === "service" || operation.kind === "check") {
+    const need = operation.verb === "get" ? "read" : "write";
+    for (const { resource, name } of touchedBy(deps, operation)) demand(access, { resource, capability: need, name });
+    return;
+  }
+  const name = operation.kind === "write" ? operation.write.key : operation.key;
+  if (operation.kind === "delete-tree") return demandTree(deps, access, name);
+  const need = operation.kind === "write" ? "write" : "read";
+  if (operation.kind !== "get-tree") return demand(access, { resource: "key", capability: need, name });
+  if (access.isManagement) return;
+  for (const { id } of deps.kv.list(name)) demand(access, { resource: "key", capability: need, name: id });
+}
+
+/** What leave is needed for: of a service that is replaced its name so far, too. */
+function touchedBy(
+  { view }: ConsulDeps,
+  operation: CatalogOperation,
+): readonly { readonly resource: string; readonly name: string }[] {
+  if (operation.kind === "node") return [{ resource: "node-name", name: operation.row.Node }];
+  const services = view.table(catalogServices);
+  const { Node } = operation.row;
+  if (operation.kind === "service") {
+    const { ID, Service } = operation.row;
+    const before = services.get(GLOBAL, `${Node}/${ID}`)?.value.Service ?? Service;
+    return [before, ...(Service === "" ? [] : [Service])].map((name) => ({ resource: "service", name }));
+  }
+  const { CheckID, ServiceID } = operation.row;
+  const before = view.table(catalogChecks).get(GLOBAL, `${Node}/${CheckID}`)?.value.ServiceID ?? ServiceID;
+  return [before, ServiceID].map((id) => {
+    const service = id === "" ? undefined : services.get(GLOBAL, `${Node}/${id}`)?.value.Service;
+    return service === undefined ? { resource: "node-name", name: Node } : { resource: "service", name: service };
+  });
+}
+
+function readOperation(
+  { KV, Node, Service, Check }: Given,
+  { at, datacenter }: { readonly at: number; readonly datacenter: string },
+): TxnOperation {
+  const given = [KV, Node, Service, Check].filter((one) => one !== null && one !== undefined);
+  if (given.length !== 1)
+    throw new HttpError(400, `operation ${at}: expected exactly one of KV, Node, Service and Check`);
+  if (KV) return readKv(KV, at);
+  if (Node) {
+    const { ModifyIndex, ...row } = Node.Node;
+    if (row.Node === "" || row.Node.includes("/"))
+      throw new HttpError(400, `operation ${at}: Must provide a node name`);
+    if (row.Address === "" && changes(Node.Verb))
+      throw new HttpError(400, `operation ${at}: Must provide the node's Address`);
+    return { kind: "node", verb: Node.Verb, index: ModifyIndex, row: { ...row, Datacenter: datacenter } };
+  }
+  if (Service) {
+    const { ModifyIndex, ...body } = Service.Service;
+    const row = serviceRowOf(Service.Node, body);
+    if (row === undefined || Service.Node === "")
+      throw new HttpError(400, `operation ${at}: Must provide node and service`);
+    return { kind: "service", verb: Service.Verb, index: ModifyIndex, row };
+  }
+  const CheckID = Check?.Check.CheckID || Check?.Check.Name || "";
+  if (Check === null || Check === undefined || CheckID === "" || Check.Check.Node === "")
+    throw new HttpError(400, `operation ${at}: Must provide the check's Node and CheckID`);
+  const { ModifyIndex, ...row } = Check.Check;
+  return { kind: "check", verb: Check.Verb, index: ModifyIndex, row: { ...row, CheckID } };
+}
+
+function changes(verb: CatalogVerb): boolean {
+  return verb === "set" || verb === "cas";
+}
+
+function readKv(operation: v.InferOutput<typeof KvSchema>, at: number): KvOperation {
   const { Verb: verb, Key: key, Value, Flags: flags, Session: session, Index: index } = operation;
   if (key === "" && verb !== "get-tree" && verb !== "delete-tree")
     throw new HttpError(400, `operation ${at}: Missing key name`);

@@ -40,7 +40,12 @@ export class Sessions {
   /** Every session gets its whole time again: nobody knows how much was left. */
   start(): void {
     const { view } = this.#deps;
-    for (const row of view.table(sessions).list(GLOBAL)) this.#arm(row.value);
+    for (const { value } of view.table(sessions).list(GLOBAL)) {
+      this.#arm(value);
+      // What it depends on may have gone while nobody looked.
+      const lost = this.#lostBy(value);
+      if (lost !== undefined) void this.#invalidate(value.ID, lost);
+    }
     this.#stopWatching = view.onChange((change) => this.#onChange(change));
   }
 
@@ -127,6 +132,18 @@ export class Sessions {
       if (check === undefined) throw new CodedError("failed_check", `Missing check '${id}' registration`);
       if (check.value.Status === "critical") throw new CodedError("failed_check", `Check '${id}' is in critical state`);
     }
+  }
+
+  /** Why a session may not go on; undefined: it may. */
+  #lostBy(session: Session): string | undefined {
+    const { view } = this.#deps;
+    if (view.table(catalogNodes).get(GLOBAL, session.Node) === undefined) return "its node was deregistered";
+    for (const id of checksOf(session)) {
+      const check = view.table(catalogChecks).get(GLOBAL, `${session.Node}/${id}`)?.value;
+      if (check === undefined) return `check ${id} was deregistered`;
+      if (check.Status === "critical") return `check ${id} is critical`;
+    }
+    return undefined;
   }
 
   #onChange({ rows }: ViewChange): void {

@@ -10,7 +10,8 @@ import { KvStore } from "#daemons/discovery/kv/kv-store.ts";
 import type { KvWrite } from "#daemons/discovery/kv/kv-write.ts";
 import { LockDelays } from "#daemons/discovery/kv/lock-delays.ts";
 import { PrefixIndex } from "#daemons/discovery/kv/prefix-index.ts";
-import { runTransaction, type TxnOperation } from "#daemons/discovery/kv/transaction.ts";
+import type { TxnOperation } from "#daemons/discovery/txn/operation.ts";
+import { runTransaction } from "#daemons/discovery/txn/transaction.ts";
 
 const key = fc.constantFrom("a", "a/b", "a/c", "b");
 const session = fc.constantFrom("s1", "s2");
