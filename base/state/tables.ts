@@ -33,6 +33,7 @@ import { KvEntrySchema, SessionSchema, type KvEntry, type Session } from "#base/
 import { StoredNamespaceSchema, type StoredNamespace } from "#base/protocol/namespace.ts";
 import { NodePoolSchema, type NodePool } from "#base/protocol/node-pool.ts";
 import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/protocol/node.ts";
+import { PreparedQuerySchema, type PreparedQuery } from "#base/protocol/prepared-query.ts";
 import { JobScalingSchema, type JobScaling } from "#base/protocol/scaling-event.ts";
 import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
 import { ServiceRemovalSchema, type ServiceRemoval } from "#base/protocol/service-removal.ts";
@@ -223,6 +224,18 @@ export const sessions = defineTable<Session>({
   schemaVersion: 1,
   schema: SessionSchema,
   indexes: { node: (session) => [session.Node] },
+});
+
+/** Questions to the catalog that are kept under a name. id: query id. */
+export const preparedQueries = defineTable<PreparedQuery>({
+  name: "prepared-queries",
+  schemaVersion: 1,
+  schema: PreparedQuerySchema,
+  indexes: {
+    name: (query) => (query.Name === "" ? [] : [query.Name.toLowerCase()]),
+    template: (query) => (query.Template.Type === "" ? [] : ["yes"]),
+    session: (query) => (query.Session === "" ? [] : [query.Session]),
+  },
 });
 
 /** What secrets are encrypted and identities signed with. id: key id. */

@@ -1,6 +1,6 @@
 import type { Env } from "#base/env/env.ts";
 import type { Route } from "#base/http/route.ts";
-import { catalogChecks, catalogNodes, catalogServices, kv, sessions } from "#base/state/tables.ts";
+import { catalogChecks, catalogNodes, catalogServices, kv, preparedQueries, sessions } from "#base/state/tables.ts";
 import { CatalogWriter } from "./catalog/catalog-writer.ts";
 import { ChangeIndex } from "./catalog/change-index.ts";
 import { consulRoutes } from "./http/consul-routes.ts";
@@ -17,11 +17,12 @@ import { DnsServer } from "./dns/dns-server.ts";
 import { Recursor, recursorAddress } from "./dns/recursor.ts";
 import { Responder } from "./dns/responder.ts";
 import { Zone } from "./dns/zone.ts";
+import { PreparedQueries } from "./queries/prepared-queries.ts";
 import { createAgent, type LocalAgent } from "./local/agent.ts";
 import type { TaskServices } from "./local/registry.ts";
 
 /** What discovery reads: the view it is given has to follow these. */
-export const discoveryTables = [catalogNodes, catalogServices, catalogChecks, kv, sessions] as const;
+export const discoveryTables = [catalogNodes, catalogServices, catalogChecks, kv, sessions, preparedQueries] as const;
 
 export interface DiscoveryDeps {
   readonly env: Env;
@@ -56,6 +57,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const changes = new ChangeIndex(view);
   const prefixes = new PrefixIndex(view);
   const shared = { env, store, view, config, agent, changes, prefixes, sessions: sessionKeeper };
+  const queries = new PreparedQueries({ env, store, view });
   const kvStore = new KvStore({ store, view, delays });
   const catalog = new CatalogWriter(store, view);
   const dns = config.dns ?? {};
@@ -64,11 +66,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     ...(dns.recursorTimeoutMs === undefined ? {} : { timeoutMs: dns.recursorTimeoutMs }),
   });
   const server =
-    config.dnsPort === undefined ? undefined : createDnsServer({ env, view, config, recursor }, config.dnsPort);
+    config.dnsPort === undefined
+      ? undefined
+      : createDnsServer({ env, view, config, recursor, queries }, config.dnsPort);
   return {
     registry: agent.registry,
     agent,
-    routes: (surroundings = {}) => consulRoutes({ ...shared, kv: kvStore, catalog, surroundings }),
+    routes: (surroundings = {}) => consulRoutes({ ...shared, kv: kvStore, catalog, queries, surroundings }),
     get dnsAddress() {
       return server?.address;
     },
@@ -89,10 +93,16 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
 }
 
 function createDnsServer(
-  deps: { readonly env: Env; readonly view: View; readonly config: DiscoveryConfig; readonly recursor: Recursor },
+  deps: {
+    readonly env: Env;
+    readonly view: View;
+    readonly config: DiscoveryConfig;
+    readonly recursor: Recursor;
+    readonly queries: PreparedQueries;
+  },
   port: number,
 ): DnsServer {
-  const { env, view, config, recursor } = deps;
+  const { env, view, config, recursor, queries } = deps;
   const { datacenter, domain = DOMAIN, altDomain, dns = {} } = config;
   const { random, clock } = env;
   const zone = new Zone({
@@ -102,6 +112,8 @@ function createDnsServer(
     datacenter,
     domain,
     dns,
+    nodeName: config.nodeName,
+    queries,
     ...(altDomain === undefined ? {} : { altDomain }),
   });
   return new DnsServer({ env, responder: new Responder(zone, dns), recursor, at: { host: config.bindAddr, port } });

@@ -6,6 +6,7 @@ export type ZoneName =
   /** `ns.<domain>`: the name the SOA record gives as primary. */
   | { readonly kind: "primary" }
   | { readonly kind: "service"; readonly service: string; readonly tag: string; readonly datacenter: string }
+  | { readonly kind: "query"; readonly query: string; readonly datacenter: string }
   | { readonly kind: "node"; readonly node: string; readonly datacenter: string }
   | { readonly kind: "address"; readonly address: string; readonly datacenter: string }
   | { readonly kind: "unknown" };
@@ -28,6 +29,8 @@ export function readZoneName(labels: readonly string[]): ZoneName {
       return serviceName(before, datacenter);
     case "node":
       return { kind: "node", node: before.join("."), datacenter };
+    case "query":
+      return { kind: "query", query: queryName(before), datacenter };
     case "addr":
       return addressName(before, datacenter);
     default:
@@ -74,6 +77,12 @@ function rfc2782(service: string, tag: string, datacenter: string): ZoneName {
     tag: plain === "tcp" || plain === "udp" ? "" : plain,
     datacenter,
   };
+}
+
+/** `name.query`, where the name may hold dots, or `_name._tcp.query`. */
+function queryName(before: readonly string[]): string {
+  const [first = "", second = ""] = before;
+  return before.length === 2 && first.startsWith("_") && second.startsWith("_") ? first.slice(1) : before.join(".");
 }
 
 function addressName(before: readonly string[], datacenter: string): ZoneName {

@@ -1,6 +1,7 @@
 import { assert } from "#base/env/assert.ts";
 import type { Clock } from "#base/env/clock.ts";
 import { shuffle, type Random } from "#base/env/random.ts";
+import { parseDuration } from "#base/language/duration.ts";
 import { addressFamily, ipv4Bytes, ipv6Bytes } from "#base/protocol/dns/address.ts";
 import { labelsOf, lowerCase } from "#base/protocol/dns/name.ts";
 import { TYPE, type Question, type ResourceRecord } from "#base/protocol/dns/record.ts";
@@ -9,6 +10,8 @@ import type { View } from "#base/state/table.ts";
 import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
 import { addressOf, instancesByDnsName, type Instance } from "../catalog/instances.ts";
 import type { DnsConfig } from "../config.ts";
+import { executeQuery } from "../queries/execute.ts";
+import type { PreparedQueries } from "../queries/prepared-queries.ts";
 import { reverseAddress } from "./reverse-name.ts";
 import { readZoneName, type ZoneName } from "./zone-name.ts";
 import { addressRecord, chunks, endsWith, nameUnder, record } from "./zone-records.ts";
@@ -21,6 +24,8 @@ export interface ZoneDeps {
   readonly domain: string;
   readonly altDomain?: string;
   readonly dns: DnsConfig;
+  readonly nodeName: string;
+  readonly queries: Pick<PreparedQueries, "resolve">;
 }
 
 /** An answer before it is cut to size. `extras[i]` are the additional records that belong to `answers[i]`. */
@@ -81,6 +86,8 @@ export class Zone {
         return this.#node(asked, name.node);
       case "service":
         return this.#service(asked, name.service, name.tag);
+      case "query":
+        return this.#query(asked, name.query);
       case "unknown":
         return nothing(asked, "NXDOMAIN");
       default:
@@ -120,10 +127,26 @@ export class Zone {
       return tag === "" || instance.service.value.Tags.some((own) => own.toLowerCase() === tag);
     });
     if (wanted.length === 0) return nothing(asked, "NXDOMAIN");
-    const shuffled = shuffle(random, [...wanted]);
-    const ttl = this.#serviceTtl(service);
-    if (asked.question.type === TYPE.SRV) return this.#srv(asked, shuffled, ttl);
-    return plain(asked, this.#addressRecords(asked, shuffled.map(addressOf), ttl));
+    return this.#instanceRecords(asked, shuffle(random, [...wanted]), this.#serviceTtl(service));
+  }
+
+  /** A prepared query by name or id; its own time to live counts before that of its service. */
+  #query(asked: Asked, name: string): ZoneAnswer {
+    const { queries, view, random, nodeName } = this.#deps;
+    const query = queries.resolve(name);
+    if (query === undefined) return nothing(asked, "NXDOMAIN");
+    const { Near } = query.Service;
+    const near = Near === "_agent" || Near === "_ip" ? nodeName : Near;
+    const found = executeQuery({ view, random }, query, { near, limit: 0 });
+    if (found.length === 0) return nothing(asked, "NXDOMAIN");
+    const own = parseDuration(query.DNS.TTL);
+    const ttl = own === undefined ? this.#serviceTtl(query.Service.Service.toLowerCase()) : Math.floor(own / 1e9);
+    return this.#instanceRecords(asked, found, ttl);
+  }
+
+  #instanceRecords(asked: Asked, instances: readonly Instance[], ttl: number): ZoneAnswer {
+    if (asked.question.type === TYPE.SRV) return this.#srv(asked, instances, ttl);
+    return plain(asked, this.#addressRecords(asked, instances.map(addressOf), ttl));
   }
 
   #srv(asked: Asked, instances: readonly Instance[], ttl: number): ZoneAnswer {

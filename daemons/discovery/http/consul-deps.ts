@@ -9,6 +9,7 @@ import type { ChangeIndex } from "../catalog/change-index.ts";
 import type { DiscoveryConfig } from "../config.ts";
 import type { KvStore } from "../kv/kv-store.ts";
 import type { PrefixIndex } from "../kv/prefix-index.ts";
+import type { PreparedQueries } from "../queries/prepared-queries.ts";
 import type { Sessions } from "../kv/sessions.ts";
 import type { LocalAgent } from "../local/agent.ts";
 
@@ -24,6 +25,7 @@ export interface ConsulDeps {
   readonly kv: KvStore;
   readonly prefixes: PrefixIndex;
   readonly sessions: Sessions;
+  readonly queries: PreparedQueries;
   readonly surroundings: Surroundings;
 }
 

@@ -9,6 +9,7 @@ import { catalogRoutes } from "./catalog-routes.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { kvRoutes } from "./kv-routes.ts";
+import { queryRoutes } from "./query-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { snapshotRoutes } from "./snapshot-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
@@ -26,6 +27,7 @@ export function consulRoutes(deps: ConsulDeps): Route[] {
     ...agentServiceRoutes(deps),
     ...agentCheckRoutes(deps),
     ...agentHealthRoutes(deps),
+    ...queryRoutes(deps),
     ...statusRoutes(deps),
     ...snapshotRoutes(deps),
   ];
@@ -44,6 +46,7 @@ const STATUS: Readonly<Record<string, number>> = {
   invalid_check: 400,
   invalid_registration: 400,
   invalid_session: 400,
+  invalid_query: 400,
   too_many: 429,
   unknown_service: 400,
   unknown_node: 500,

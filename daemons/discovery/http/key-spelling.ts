@@ -15,7 +15,7 @@ export function spelled<T>(schema: v.GenericSchema<unknown, T>, spelling: Spelli
   );
 }
 
-const USERS_MAPS = ["Meta", "NodeMeta", "Header", "TaggedAddresses"];
+const USERS_MAPS = ["Meta", "NodeMeta", "ServiceMeta", "Header", "TaggedAddresses"];
 const DURATIONS = ["Interval", "Timeout", "TTL", "DeregisterCriticalServiceAfter", "LockDelay"];
 /** Bodies nest three deep; what is deeper is nobody's field. */
 const MAX_DEPTH = 8;
@@ -50,9 +50,22 @@ const NAMES = `
   Behavior NodeChecks ServiceChecks Verb ModifyIndex
 `;
 
+const QUERY_NAMES = `
+  Name Session Token Template Type Regexp RemoveEmptyTags Service Failover NearestN Datacenters Targets Datacenter Peer
+  OnlyPassing IgnoreCheckIDs Near Tags NodeMeta ServiceMeta Connect DNS TTL
+`;
+
+/** Every field of prepared queries. */
+export const QUERY_KEYS: Spelling = spellingOf(QUERY_NAMES);
+
 /** Every field of the bodies the catalog, agent and session routes take. */
-export const API_KEYS: Spelling = new Map(
-  NAMES.trim()
-    .split(/\s+/)
-    .map((name) => [name.toLowerCase(), name]),
-);
+export const API_KEYS: Spelling = spellingOf(NAMES);
+
+function spellingOf(names: string): Spelling {
+  return new Map(
+    names
+      .trim()
+      .split(/\s+/)
+      .map((name) => [name.toLowerCase(), name]),
+  );
+}

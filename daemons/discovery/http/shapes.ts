@@ -1,6 +1,7 @@
 import { jsonInteger } from "#base/protocol/json-numbers.ts";
 import type { CatalogCheck, CatalogNode, CatalogService } from "#base/protocol/catalog.ts";
 import type { KvEntry, Session } from "#base/protocol/kv.ts";
+import type { PreparedQuery } from "#base/protocol/prepared-query.ts";
 import type { Row } from "#base/state/table.ts";
 import type { Instance } from "../catalog/instances.ts";
 
@@ -72,6 +73,10 @@ export function kvShape(row: Row<KvEntry>) {
     ...(session === "" ? {} : { Session: session }),
     ...indexes(row),
   };
+}
+
+export function preparedQueryShape(row: Row<PreparedQuery>) {
+  return { ...row.value, ...indexes(row) };
 }
 
 export function sessionShape(row: Row<Session>) {

@@ -5,9 +5,9 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import { parseDuration } from "#base/language/duration.ts";
 import type { Session } from "#base/protocol/kv.ts";
 import { present, put, remove, unchanged } from "#base/state/codec.ts";
-import type { Store } from "#base/state/store.ts";
+import type { Op, Store } from "#base/state/store.ts";
 import type { Row, View, ViewChange } from "#base/state/table.ts";
-import { catalogChecks, catalogNodes, kv, sessions } from "#base/state/tables.ts";
+import { catalogChecks, catalogNodes, kv, preparedQueries, sessions } from "#base/state/tables.ts";
 import type { LockDelays } from "./lock-delays.ts";
 
 /** https://developer.hashicorp.com/consul/api-docs/session#ttl */
@@ -91,7 +91,7 @@ export class Sessions {
       const done = await store.txn({
         compare: [unchanged(sessions, row), ...held.map((key) => unchanged(kv, key))],
         then: [
-          ...(last ? [remove(sessions, GLOBAL, id)] : []),
+          ...(last ? [remove(sessions, GLOBAL, id), ...this.#queriesOf(id)] : []),
           ...held.map((key) =>
             row.value.Behavior === "delete" ? remove(kv, GLOBAL, key.id) : put(kv, key, { ...key.value, Session: "" }),
           ),
@@ -114,6 +114,12 @@ export class Sessions {
       env.log.warn("cannot end a session; trying again", { session: id, error: messageOf(thrown) });
       this.#setTimer(id, RETRY_MS, () => void this.#invalidate(id, reason));
     }
+  }
+
+  /** Prepared queries that go with it. */
+  #queriesOf(id: string): readonly Op[] {
+    const bound = [...this.#deps.view.table(preparedQueries).by("session", id)];
+    return bound.map((row) => remove(preparedQueries, GLOBAL, row.id));
   }
 
   #validate(session: Omit<Session, "ID">): void {

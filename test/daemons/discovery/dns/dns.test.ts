@@ -76,6 +76,8 @@ async function ask(port: number, packet: Uint8Array): Promise<Buffer | undefined
   }
 }
 
+const own = { datacenter: "dc1", domain: "consul", nodeName: "node-a", queries: { resolve: () => undefined } };
+
 test("names of services, nodes and addresses, as dig asks for them", async (t) => {
   const { dnsPort: port } = await startZone(t);
   const short = async (...words: string[]) => (await dig(port, "+short", ...words)).split("\n").toSorted();
@@ -189,8 +191,7 @@ test("small and hostile packets", async (t) => {
 
 test("answers are cut to what the client can take", async (t) => {
   const { view, env } = await startNode(t, {}, { store: await manyInstances(60) });
-  const zone = (dns: DnsConfig) =>
-    new Zone({ view, random: env.random, clock: systemClock, datacenter: "dc1", domain: "consul", dns });
+  const zone = (dns: DnsConfig) => new Zone({ view, random: env.random, clock: systemClock, ...own, dns });
   const reply = (packet: Uint8Array, dns: DnsConfig = {}, transport: "udp" | "tcp" = "udp") => {
     const response = new Responder(zone(dns), dns).respond(packet, transport);
     if (response.kind !== "reply") throw new Error(response.kind);
@@ -220,7 +221,7 @@ test("answers are cut to what the client can take", async (t) => {
 
 test("no packet is answered with more than it may, or breaks the responder", async (t) => {
   const { view, env } = await startNode(t, {}, { store: await manyInstances(5) });
-  const zone = new Zone({ view, random: env.random, clock: systemClock, datacenter: "dc1", domain: "consul", dns: {} });
+  const zone = new Zone({ view, random: env.random, clock: systemClock, ...own, dns: {} });
   const responder = new Responder(zone, {});
   const real = [
     query("many.service.consul", TYPE.SRV, { edns: 4096 }),
