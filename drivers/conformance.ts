@@ -181,12 +181,12 @@ async function executes(subject: DriverSubject): Promise<void> {
     command: ["/bin/sh", "-c", "read word; echo got $word; exit 3"],
     tty: false,
     signal: never,
-    onOutput: (_, data) => parts.push(textOf(data)),
+    onOutput: (_, data) => void parts.push(textOf(data)),
   });
   if (driver.capabilities.exec) {
     expect(session.ok, `no command was run: ${JSON.stringify(session)}`);
     if (session.ok) {
-      session.value.write(new TextEncoder().encode("ping\n"));
+      await session.value.write(new TextEncoder().encode("ping\n"));
       session.value.endInput();
       same((await session.value.exited).code, 3);
       same(parts.join(""), "got ping\n");

@@ -133,13 +133,17 @@ export interface TaskStats {
 
 export interface ExecRequest {
   readonly command: readonly string[];
+  /** In a terminal of its own, which shows standard error as standard output. */
   readonly tty: boolean;
+  /** Its abort ends the command. */
   readonly signal: AbortSignal;
-  readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void;
+  /** While the promise it returned is pending nothing more is read of that stream. */
+  readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void | Promise<void>;
 }
 
 export interface ExecSession {
-  write(data: Uint8Array): void;
+  /** Resolves when it was taken, or there is nobody left to. */
+  write(data: Uint8Array): Promise<void>;
   endInput(): void;
   resize(size: { readonly height: number; readonly width: number }): void;
   readonly exited: Promise<Exit>;

@@ -135,7 +135,8 @@ function blockingQuery({ index, waitMs }: { readonly index: number; readonly wai
   return index <= 0 ? {} : { index, wait: `${Math.round(waitMs)}ms` };
 }
 
-function queryText(query: Query, isBegun: boolean): string {
+/** `?a=1&b=2`, or `&a=1…` behind a query; empty where there is nothing. */
+export function queryText(query: Query, isBegun: boolean): string {
   const pairs = Object.entries(query).flatMap(([name, value]) => {
     if (value === undefined || value === false || value === "") return [];
     const values = typeof value === "object" ? value : [String(value)];

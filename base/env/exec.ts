@@ -31,9 +31,10 @@ export interface SpawnOptions {
   /** `pipe` hands the bytes to `onOutput`, `inherit` shares ours; a path appends to that file without passing through us. */
   readonly stdout: OutputTarget;
   readonly stderr: OutputTarget;
-  readonly onOutput?: (stream: "stdout" | "stderr", data: Uint8Array) => void;
-  /** Default: a pipe that `write` fills, and nothing where `detached`. */
-  readonly stdin?: "inherit" | "ignore";
+  /** While the promise it returned is pending nothing more is read of that stream. */
+  readonly onOutput?: (stream: "stdout" | "stderr", data: Uint8Array) => void | Promise<void>;
+  /** `pipe`: what `write` fills. Default: that, and nothing where `detached`. */
+  readonly stdin?: "inherit" | "ignore" | "pipe";
   /** Own session and process group, and outlives this program. */
   readonly detached: boolean;
   readonly uid?: number;
@@ -43,8 +44,28 @@ export interface SpawnOptions {
 export interface Child {
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  write(data: Uint8Array): void;
+  /** Resolves when the program's pipe took it, or there is nobody left to. */
+  write(data: Uint8Array): Promise<void>;
   endInput(): void;
+}
+
+export interface TerminalSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+export interface TerminalOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Default: what the kernel starts with, 0 by 0. */
+  readonly size?: TerminalSize;
+  /** What the program shows, standard error included. */
+  readonly onOutput: (data: Uint8Array) => void | Promise<void>;
+}
+
+/** A program and its terminal. It leads a session and a process group of its own. */
+export interface Terminal extends Child {
+  resize(size: TerminalSize): void;
 }
 
 /** Programs. `argv[0]` is looked up in PATH; nothing ever goes through a shell. */
@@ -53,6 +74,8 @@ export interface Exec {
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Rejects when the program cannot be started. */
   spawn(argv: readonly string[], options: SpawnOptions): Promise<Child>;
+  /** Starts a program in a terminal of its own. Rejects, with code `UNSUPPORTED` where this system has none to give. */
+  spawnTerminal(argv: readonly string[], options: TerminalOptions): Promise<Terminal>;
   /** Sends a signal by number; a negative pid means the process group. False when there is no such process. */
   kill(pid: number, signal: number): boolean;
   /** Absolute path of a program in PATH, or undefined. */

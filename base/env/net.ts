@@ -3,11 +3,14 @@ export interface Address {
   readonly port: number;
 }
 
-/** A connected byte stream. `onData` is called in order; after `onClose` nothing more comes. */
+/**
+ * A connected byte stream. `onData` is called in order; while the promise it returned is pending nothing is read, so that a
+ * slow taker slows the sender. After `onClose` nothing more comes.
+ */
 export interface Stream {
   readonly remote: Address;
   readonly local: Address;
-  onData(handler: (data: Uint8Array) => void): void;
+  onData(handler: (data: Uint8Array) => void | Promise<void>): void;
   /** Called once, with an error when the peer or the network broke the stream. */
   onClose(handler: (error?: Error) => void): void;
   /** Resolves when the system took the bytes; the caller awaits it to honour back pressure. */

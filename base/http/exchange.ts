@@ -1,5 +1,6 @@
 import { CodedError } from "#base/env/errors.ts";
-import type { Address, Stream } from "#base/env/net.ts";
+import type { Address } from "#base/env/net.ts";
+import type { WebSocketChannel } from "#base/env/web-socket.ts";
 
 /**
  * What a listener hands to the kit for one request, and gets back: the kit knows no sockets, the listener no routes.
@@ -29,10 +30,9 @@ export interface ExchangeResponse {
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** A stream is sent chunked as it comes; it must end when the request's signal aborts. */
   readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /** The request's connection goes on as a WebSocket (RFC 9110 section 7.8), and this is called with it. */
+  readonly webSocket?: (channel: WebSocketChannel) => void;
 }
-
-/** A request that asks to switch protocols (RFC 9110 section 7.8). The handler owns the stream and writes the answer itself. */
-export type UpgradeExchange = (request: Omit<ExchangeRequest, "body">, stream: Stream) => void;
 
 export class BodyTooLarge extends CodedError {
   readonly limitBytes: number;

@@ -12,6 +12,8 @@ import { jsonText, renderBody, type Headers } from "./render.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { LocalAnswer, LocalReply, Reply, Route, RouteRequest, StateAnswer } from "./route.ts";
 
+const NO_WEB_SOCKET = "this endpoint speaks WebSocket: ask for it with Upgrade: websocket (RFC 6455)";
+
 export interface Answering {
   readonly api: ApiOptions;
   readonly row: Route;
@@ -39,6 +41,9 @@ export function renderReply(reply: Reply, answering: Answering): Promise<Exchang
       const body = answering.request.method === "HEAD" ? "" : reply.body;
       return { status: reply.status ?? 200, headers, body };
     }
+    case "webSocket":
+      if (answering.request.headers["upgrade"]?.toLowerCase() !== "websocket") throw new HttpError(400, NO_WEB_SOCKET);
+      return { status: 101, headers: headOf(reply, answering), body: "", webSocket: reply.accept };
     default:
       return reply satisfies never;
   }

@@ -1,5 +1,6 @@
 import type * as v from "valibot";
 import type { Address } from "#base/env/net.ts";
+import type { WebSocketChannel } from "#base/env/web-socket.ts";
 import type { Access, AccessRule } from "./access.ts";
 import type { BodySpec } from "./body.ts";
 
@@ -88,6 +89,8 @@ export type Reply =
   | (ReplyHead & { readonly kind: "empty"; readonly status: number })
   /** Sent as it comes; must end when the request's signal aborts. */
   | (ReplyHead & { readonly kind: "stream"; readonly contentType: string; readonly body: AsyncIterable<Uint8Array> })
+  /** Goes on as a WebSocket, which must be closed when the request's signal aborts; a request that asked for none gets a 400. */
+  | (ReplyHead & { readonly kind: "webSocket"; readonly accept: (channel: WebSocketChannel) => void })
   /** A read of state at an index: the kit adds the index headers, blocks, filters, pages. */
   | { readonly kind: "state"; readonly read: () => StateAnswer }
   /** A read of something outside the state; blocks by content hash (`hash=`), or by index where it has one. */

@@ -7,15 +7,18 @@ import { delimiter, join } from "node:path";
 import { assert } from "#base/env/assert.ts";
 import { CodedError } from "#base/env/errors.ts";
 import type { Child, Exec, Exit, SpawnOptions } from "#base/env/exec.ts";
+import { pour } from "./pour.ts";
 import { OUTPUT_GRACE_MS, whenEnded } from "./program-end.ts";
 import { runProgram } from "./run-program.ts";
 import { codeOf } from "./system-error.ts";
+import { spawnTerminal } from "./terminal.ts";
 
 const NO_INPUT = "this program was started without an input";
 
 export const systemExec: Exec = {
   run: runProgram,
   spawn: spawnProgram,
+  spawnTerminal,
   kill: sendSignal,
   find: (program) => Promise.resolve(findProgram(program)),
 };
@@ -57,8 +60,9 @@ async function openOutput(
 }
 
 function forwardOutput(child: ChildProcess, options: SpawnOptions): void {
-  child.stdout?.on("data", (data: Buffer) => options.onOutput?.("stdout", data));
-  child.stderr?.on("data", (data: Buffer) => options.onOutput?.("stderr", data));
+  const { onOutput = () => {} } = options;
+  if (child.stdout !== null) pour(child.stdout, (data) => onOutput("stdout", data));
+  if (child.stderr !== null) pour(child.stderr, (data) => onOutput("stderr", data));
   // The program may end before it read its input.
   child.stdin?.on("error", () => {});
 }
@@ -80,8 +84,12 @@ function childOf(child: ChildProcess, exited: Promise<Exit>): Child {
     pid,
     exited,
     write(data) {
-      assert(child.stdin !== null, NO_INPUT);
-      child.stdin.write(data);
+      const { stdin } = child;
+      assert(stdin !== null, NO_INPUT);
+      return new Promise((resolve) => {
+        if (stdin.writable) stdin.write(data, () => resolve());
+        else resolve();
+      });
     },
     endInput() {
       child.stdin?.end();

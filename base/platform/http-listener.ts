@@ -1,15 +1,16 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { Address } from "#base/env/net.ts";
 import type { Log } from "#base/env/log.ts";
-import type { Exchange, UpgradeExchange } from "#base/http/exchange.ts";
+import type { Exchange } from "#base/http/exchange.ts";
 import { ClientConnections } from "./client-connections.ts";
-import { refuseMalformed, refuseUpgrade } from "./http-refusals.ts";
+import { refuseMalformed, refuseTunnel } from "./http-refusals.ts";
 import { bindServer } from "./http-bind.ts";
 import type { ListenAt } from "./http-bind.ts";
 import { IncomingExchange } from "./incoming-exchange.ts";
-import { handOverUpgrade } from "./http-upgrade.ts";
+import { serveUpgrade, wantsWebSocket } from "./http-upgrade.ts";
 import { answerFailure, sendResponse } from "./outgoing-response.ts";
 
 /** What one listener lets a peer take. Times in milliseconds, sizes in bytes. */
@@ -39,8 +40,6 @@ export interface HttpListenerOptions {
   readonly exchange: Exchange;
   readonly log: Log;
   readonly limits?: Partial<HttpLimits>;
-  /** Without it a request to switch protocols is answered like any other. */
-  readonly upgrade?: UpgradeExchange;
   readonly tls?: ListenerTls;
 }
 
@@ -78,6 +77,7 @@ const TCP_PROBE_AFTER_MS = 30_000;
 export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const live = new Set<IncomingExchange>();
+  const sockets = new Set<Socket>();
   const server = makeServer(options, limits);
   const serve = (message: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void => {
     const incoming = new IncomingExchange({ message, response, limits, awaitsContinue });
@@ -87,17 +87,22 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   server.on("request", (message, response) => serve(message, response, false));
   // A client that asks first is told to go on when somebody reads the body, and spared the upload when nobody will.
   server.on("checkContinue", (message: IncomingMessage, response: ServerResponse) => serve(message, response, true));
-  const { upgrade } = options;
-  if (upgrade !== undefined) {
-    server.on("upgrade", (message: IncomingMessage, socket, head: Buffer) => {
-      handOverUpgrade({ message, socket, head }, upgrade, options.log);
-    });
-  } else server.on("connect", (_message, socket) => refuseUpgrade(socket));
+  const { exchange, log } = options;
+  server.on("upgrade", (message: IncomingMessage, socket, head: Buffer) => {
+    void serveUpgrade({ message, socket, head }, { exchange, log, limits, live, sockets });
+  });
+  server.on("connect", (_message, socket) => refuseTunnel(socket));
   server.on("clientError", refuseMalformed);
   const address = await bindServer(server, options.at);
   return {
     address,
-    close: (graceMs = CLOSE_GRACE_MS) => closeServer(server, live, graceMs),
+    close: (graceMs = CLOSE_GRACE_MS) => {
+      const cut = (): void => {
+        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
+      };
+      return closeServer(server, live, { graceMs, cut });
+    },
   };
 }
 
@@ -111,6 +116,7 @@ function makeServer(options: HttpListenerOptions, limits: HttpLimits): Server {
     keepAlive: true,
     keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
     noDelay: true,
+    shouldUpgradeCallback: wantsWebSocket,
   };
   const { tls } = options;
   const server =
@@ -146,11 +152,15 @@ async function answer(incoming: IncomingExchange, { response, options, limits }:
   }
 }
 
-function closeServer(server: Server, live: ReadonlySet<IncomingExchange>, graceMs: number): Promise<void> {
+function closeServer(
+  server: Server,
+  live: ReadonlySet<IncomingExchange>,
+  { graceMs, cut }: { readonly graceMs: number; readonly cut: () => void },
+): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    const timer = setTimeout(cut, graceMs);
     server.close(() => {
-      clearTimeout(cut);
+      clearTimeout(timer);
       resolve();
     });
     for (const incoming of live) incoming.abort("the server stops");

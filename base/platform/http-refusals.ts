@@ -18,7 +18,7 @@ export function refuseMalformed(error: Error, socket: Duplex): void {
   }
 }
 
-export function refuseUpgrade(socket: Duplex): void {
+export function refuseTunnel(socket: Duplex): void {
   refuse(socket, "405 Method Not Allowed", "this server is no proxy");
 }
 

@@ -10,12 +10,17 @@ export function whenEnded(child: ChildProcess, graceMs: number): Promise<Exit> {
   return new Promise((resolve) => {
     child.once("exit", (code, signal) => {
       const exit = exitOf(code, signal);
-      const timer = setTimeout(() => {
+      const cut = (): void => {
+        // A slow taker holds it up, not a grandchild.
+        if (child.stdout?.isPaused() === true || child.stderr?.isPaused() === true) {
+          timer = setTimeout(cut, graceMs).unref();
+          return;
+        }
         child.stdout?.destroy();
         child.stderr?.destroy();
         resolve(exit);
-      }, graceMs);
-      timer.unref();
+      };
+      let timer = setTimeout(cut, graceMs).unref();
       child.once("close", () => {
         clearTimeout(timer);
         resolve(exit);

@@ -2,6 +2,7 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { CodedError } from "#base/env/errors.ts";
 import type { Address, ConnectOptions, Listener, Stream } from "#base/env/net.ts";
+import { pour } from "./pour.ts";
 import { codeOf } from "./system-error.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -18,7 +19,7 @@ export function streamOf(socket: Socket): Stream {
     remote: { host: plainHost(socket.remoteAddress), port: socket.remotePort ?? 0 },
     local: { host: plainHost(socket.localAddress), port: socket.localPort ?? 0 },
     onData(handler) {
-      socket.on("data", handler);
+      pour(socket, handler);
     },
     onClose(handler) {
       if (socket.closed) handler(failure);

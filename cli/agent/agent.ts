@@ -1,3 +1,4 @@
+import type { AccessPolicy } from "#base/http/access.ts";
 import { loadIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
 import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
 import { SchedulerClient } from "#daemons/scheduler/client/client.ts";
@@ -157,6 +158,7 @@ function discoveryConfig(
 
 function createAgentApis(composition: Composition, audit: OpenAuditLog | undefined): Apis {
   const { env, state, discovery, server, client, config, reload, version } = composition;
+  const access: AccessPolicy = (token) => server.acl.resolver.access(token);
   return createApis({
     env,
     version,
@@ -164,14 +166,14 @@ function createAgentApis(composition: Composition, audit: OpenAuditLog | undefin
     region: config.region,
     nomadRoutes: [
       ...nomadRoutes({ server, agent: agentFacts(composition) }),
-      ...(client === undefined ? [] : clientRoutes({ env, client })),
+      ...(client === undefined ? [] : clientRoutes({ env, client, access })),
     ],
     consulRoutes: discovery.routes({
       snapshotKey: config.server.snapshotKey,
       reload,
       monitor: (request) => monitorLog(env.logHub, request),
     }),
-    access: (token) => server.acl.resolver.access(token),
+    access,
     responseHeaders: config.httpApiResponseHeaders,
     ...(audit === undefined ? {} : { audit: audit.log }),
   });

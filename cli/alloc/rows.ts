@@ -1,6 +1,13 @@
 import { NOMAD_FLAGS, on, value } from "../api/flags.ts";
 import type { Command } from "../command/command.ts";
 
+const EXEC_FLAGS = {
+  task: value("TASK", "The task; needed where there are several"),
+  i: on("Pass on standard input (default)"),
+  t: on("In a terminal (default: when this is one)"),
+  e: value("CHARACTER", "At the start of a line, then a dot: leave (default ~; none: never)"),
+};
+
 export const ALLOC_COMMANDS: readonly Command[] = [
   {
     name: "alloc status",
@@ -64,6 +71,31 @@ export const ALLOC_COMMANDS: readonly Command[] = [
       task: value("TASK", "Only this task"),
     },
     load: async () => (await import("./signal.ts")).signal,
+  },
+  {
+    name: "alloc exec",
+    summary: "Run a command in a task",
+    operands: "ALLOC COMMAND [ARG...]",
+    flagsFirst: true,
+    flags: {
+      ...NOMAD_FLAGS,
+      ...EXEC_FLAGS,
+      job: on("The first operand is a job; take its newest running allocation"),
+    },
+    load: async () => (await import("./exec.ts")).exec,
+  },
+  {
+    name: "action",
+    summary: "Run an action of a job's task",
+    operands: "ACTION",
+    flags: {
+      ...NOMAD_FLAGS,
+      ...EXEC_FLAGS,
+      job: value("JOB", "The job that has the action"),
+      group: value("GROUP", "In an allocation of this group"),
+      allocation: value("ALLOC", "In this allocation (default: a running one)"),
+    },
+    load: async () => (await import("./action.ts")).action,
   },
   {
     name: "alloc checks",

@@ -25,6 +25,15 @@ export async function dispatch(words: readonly string[], line: CommandLine): Pro
   }
 }
 
+function asksForHelp(words: readonly string[], command: Command): boolean {
+  const own = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined);
+  if (command.flagsFirst !== true) return own.some((word) => HELP.has(word));
+  // Words behind the other program's name are for that program.
+  const help = { kind: "switch", summary: "" } as const;
+  const { flags } = parseFlags(own, { ...command.flags, h: help, help }, { flagsFirst: true });
+  return flags.on("h") || flags.on("help");
+}
+
 async function run(words: readonly string[], line: CommandLine): Promise<number> {
   const { commands, version, environment, output } = line;
   const [first] = words;
@@ -42,7 +51,7 @@ async function run(words: readonly string[], line: CommandLine): Promise<number>
     const start = await command.load();
     return start({ operands: rest, flags: parseFlags([], {}).flags, environment, output });
   }
-  if (rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).some((word) => HELP.has(word))) {
+  if (asksForHelp(rest, command)) {
     output.line(commandHelp(command));
     return 0;
   }

@@ -32,16 +32,16 @@ export async function execInContainer(
   }
   const { stream } = answer;
   const frames = createFrameReader();
-  stream.onData((data) => {
-    if (request.tty) request.onOutput("stdout", data);
-    else for (const frame of frames(data)) request.onOutput(frame.stream, frame.data);
+  stream.onData(async (data) => {
+    if (request.tty) await request.onOutput("stdout", data);
+    else for (const frame of frames(data)) await request.onOutput(frame.stream, frame.data);
   });
   const exited = new Promise<Exit>((resolve) => {
     stream.onClose(() => void exitOfExec(engine, id).then(resolve));
   });
   request.signal.addEventListener("abort", () => stream.destroy(), { once: true });
   return succeed({
-    write: (data) => void stream.write(data),
+    write: (data) => stream.write(data).catch(() => {}),
     endInput: () => stream.end(),
     resize: ({ height, width }) =>
       void engine.call({ method: "POST", path: `/exec/${id}/resize?h=${height}&w=${width}` }).catch(() => {}),

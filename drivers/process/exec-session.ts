@@ -1,40 +1,110 @@
 import type { Env } from "#base/env/env.ts";
-import { fail, messageOf, succeed } from "#base/env/errors.ts";
+import { CodedError, fail, messageOf, succeed } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
 import type { ExecRequest, ExecSession } from "../driver.ts";
-import { readSoft } from "./proc.ts";
+import { childrenOf, readSoft } from "./proc.ts";
 import type { ProcessState } from "./processes.ts";
 
 const SIGKILL = 9;
+/** What programs expect of a terminal when nobody says which it is. */
+const DEFAULT_TERM = "xterm";
 
-/** A command beside a task, with the task's environment and folder. */
+/** Joins the task's cgroup, so that the task's end is its end, too. Arguments: cgroup folder or empty, then the argv. */
+const ENTER = `cgroup=$1
+shift
+if [ -n "$cgroup" ]; then echo $$ >"$cgroup/cgroup.procs"; fi 2>/dev/null
+exec "$@"`;
+
+/** A command beside a task: with its environment, folder, user and cgroup. */
 export async function openExec(
   env: Env,
   state: ProcessState | undefined,
   request: ExecRequest,
 ): Promise<Result<ExecSession>> {
   if (state === undefined) return fail("BAD_HANDLE", "not a handle of a process driver");
-  if (request.tty) return fail("UNSUPPORTED", "this driver offers no terminal", "run the command without -t");
   const environ = await readSoft(env.disk, `/proc/${state.pid}/environ`);
   if (environ === undefined) return fail("NOT_RUNNING", "the task's process has ended");
+  const argv = [
+    "/bin/sh",
+    "-c",
+    ENTER,
+    "lares-exec",
+    state.cgroup,
+    ...(await asUserOf(env, state.pid)),
+    ...request.command,
+  ];
+  const about = { env: parseEnviron(environ), cwd: `/proc/${state.pid}/cwd` };
   try {
-    const child = await env.exec.spawn(request.command, {
-      env: parseEnviron(environ),
-      cwd: `/proc/${state.pid}/cwd`,
-      stdout: "pipe",
-      stderr: "pipe",
-      onOutput: request.onOutput,
-      detached: false,
-    });
-    request.signal.addEventListener("abort", () => void env.exec.kill(child.pid, SIGKILL), { once: true });
-    return succeed({
-      write: (data) => child.write(data),
-      endInput: () => child.endInput(),
-      resize: () => {},
-      exited: child.exited,
-    });
+    const session = request.tty
+      ? await inTerminal(env, argv, { ...about, request })
+      : await inPipes(env, argv, { ...about, request });
+    const kill = (): void => killGroup(env, session.pid);
+    if (request.signal.aborted) kill();
+    request.signal.addEventListener("abort", kill, { once: true });
+    return succeed(session);
   } catch (thrown) {
-    return fail("SPAWN", messageOf(thrown));
+    return thrown instanceof CodedError
+      ? fail(thrown.code, thrown.message, thrown.hint)
+      : fail("SPAWN", messageOf(thrown));
+  }
+}
+
+interface About {
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly request: ExecRequest;
+}
+
+async function inTerminal(
+  env: Env,
+  argv: readonly string[],
+  { request, cwd, ...about }: About,
+): Promise<ExecSession & { readonly pid: number }> {
+  return env.exec.spawnTerminal(argv, {
+    env: { TERM: DEFAULT_TERM, ...about.env },
+    cwd,
+    onOutput: (data) => request.onOutput("stdout", data),
+  });
+}
+
+async function inPipes(
+  env: Env,
+  argv: readonly string[],
+  { request, ...about }: About,
+): Promise<ExecSession & { readonly pid: number }> {
+  const child = await env.exec.spawn(argv, {
+    ...about,
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    onOutput: request.onOutput,
+    detached: true,
+  });
+  return { ...child, resize: () => {} };
+}
+
+/** What stands before a command for it to run as the user the task runs as; nothing where that is the agent's own. */
+async function asUserOf(env: Env, wrapper: number): Promise<readonly string[]> {
+  const [task] = (await childrenOf(env.disk, wrapper)) ?? [];
+  const status = task === undefined ? undefined : await readSoft(env.disk, `/proc/${task}/status`);
+  // proc_pid_status(5): real, effective, saved and file system ids.
+  const uid = /^Uid:\s*\d+\s+(\d+)/m.exec(status ?? "")?.[1];
+  const gid = /^Gid:\s*\d+\s+(\d+)/m.exec(status ?? "")?.[1];
+  if (uid === undefined || gid === undefined || uid === "0") return [];
+  const groups =
+    /^Groups:\s*([\d ]*?)\s*$/m
+      .exec(status ?? "")?.[1]
+      ?.split(/\s+/)
+      .filter((id) => id !== "") ?? [];
+  const supplementary = groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`;
+  return ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, supplementary, "--"];
+}
+
+function killGroup(env: Env, pid: number): void {
+  try {
+    env.exec.kill(-pid, SIGKILL);
+  } catch {
+    // It has ended, or become somebody else's.
   }
 }
 

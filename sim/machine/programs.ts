@@ -152,9 +152,13 @@ export class SimExec implements Exec {
       argv,
       env: options.env,
       input: "",
-      onOutput: (stream, text) => options.onOutput?.(stream, encoder.encode(text)),
+      onOutput: (stream, text) => void options.onOutput?.(stream, encoder.encode(text)),
     });
-    return { pid, exited, write: () => {}, endInput: () => {} };
+    return { pid, exited, write: () => Promise.resolve(), endInput: () => {} };
+  }
+
+  spawnTerminal(): Promise<never> {
+    return Promise.reject(new CodedError("UNSUPPORTED", "no terminal can be opened on a simulated machine"));
   }
 
   kill(pid: number, signal: number): boolean {

@@ -63,7 +63,7 @@ async function keepGreeting({ env, name }: Machine, peer: string, heard: Set<str
       const stream = await env.net.connect({ host: peer, port: PORT, timeoutMs: 2000 });
       const ended = new Promise<string>((resolve) => {
         let text = "";
-        stream.onData((data) => (text += textOf(data)));
+        stream.onData((data) => void (text += textOf(data)));
         stream.onClose((error) => resolve(error === undefined ? text : `broken: ${error.message}`));
       });
       await stream.write(utf8(name));

@@ -77,7 +77,7 @@ function openLocal(env: Env, facility: string): AuditSink {
         child = undefined;
         throw thrown;
       });
-      running.write(utf8(line));
+      void running.write(utf8(line));
     },
     async close() {
       const running = await child?.catch(() => undefined);

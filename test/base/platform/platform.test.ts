@@ -193,7 +193,7 @@ test("spawn: output straight into files, input, exit", async (t) => {
     stderr: "ignore",
     detached: false,
   });
-  child.write(utf8("typed\n"));
+  await child.write(utf8("typed\n"));
   child.endInput();
   t.deepEqual(await child.exited, { code: 4, signal: 0 });
   t.is(readFileSync(out, "utf8"), "before\ntyped\ndone\n");
@@ -205,7 +205,7 @@ test("spawn: a detached program leads a group of its own and can be ended as one
     env: { PATH: process.env["PATH"]! },
     stdout: "pipe",
     stderr: "pipe",
-    onOutput: (_stream, data) => (text += textOf(data)),
+    onOutput: (_stream, data) => void (text += textOf(data)),
     detached: true,
   });
   while (!text.endsWith("\n")) await sleepHere(5);

@@ -23,6 +23,7 @@ import { groupOf, isMain } from "./group-tasks.ts";
 import { planLifecycle } from "./lifecycle-plan.ts";
 import type { MemberTask } from "./lifecycle-plan.ts";
 import { createRunLimit, RUN_LIMIT_DESCRIPTION, type RunLimit } from "./run-limit.ts";
+import type { Lookup } from "./interpolate.ts";
 import { groupLookup } from "./task-environment.ts";
 import { newAttemptId, startScope, surroundTask } from "./task-host.ts";
 import type { TaskHost } from "./task-host.ts";
@@ -238,16 +239,23 @@ export class AllocRunner {
     this.#lookAtHealth(mainUp);
   }
 
-  #registerTask(task: Task, handle: TaskHandle): void {
-    if (task.Services.length === 0) return;
+  /** What `${…}` means in what belongs to a task. Undefined: the group no longer has it. */
+  taskLookup(task: Task): Lookup | undefined {
     const scope = startScope(this.#host, task);
-    if (scope === undefined) return;
+    if (scope === undefined) return undefined;
     const own = `${this.dir.root}/${task.Name}`;
     const dirs = { allocDir: this.dir.shared, localDir: `${own}/local`, secretsDir: `${own}/secrets` };
+    return environmentOf(scope, dirs).lookup;
+  }
+
+  #registerTask(task: Task, handle: TaskHandle): void {
+    if (task.Services.length === 0) return;
+    const lookup = this.taskLookup(task);
+    if (lookup === undefined) return;
     this.#register(task.Services, {
       alloc: this.#current.alloc,
       taskName: task.Name,
-      lookup: environmentOf(scope, dirs).lookup,
+      lookup,
       nodeAddress: this.#deps.nodeAddress(),
       network: handle.network,
     });

@@ -1,5 +1,5 @@
 import type { Env } from "#base/env/env.ts";
-import type { CapabilityRule } from "#base/http/access.ts";
+import type { AccessPolicy, CapabilityRule } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import type { Failure } from "#base/env/errors.ts";
 import type { AllocRunner } from "../alloc/alloc-runner.ts";
@@ -8,6 +8,8 @@ import type { SchedulerClient } from "../client.ts";
 export interface ClientHttpDeps {
   readonly env: Env;
   readonly client: SchedulerClient;
+  /** Default: open. */
+  readonly access?: AccessPolicy;
 }
 
 export function runnerOf({ client }: ClientHttpDeps, allocId: string): AllocRunner {

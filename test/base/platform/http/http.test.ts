@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import http from "node:http";
+import http, { createServer } from "node:http";
 import type net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -308,26 +308,26 @@ test("http: a Unix socket is ours alone, a stale one is replaced, a live one is 
   t.is(readFileSync(socketPath, "utf8"), "precious");
 });
 
-test("http: switching protocols hands over the raw stream, on both sides", async (t) => {
-  const upgrade: HttpListenerOptions["upgrade"] = (request, stream) => {
-    void stream.write(
-      utf8(
-        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${request.headers["upgrade"]}\r\n\r\nwelcome`,
-      ),
-    );
-    stream.onData((data) => void stream.write(data).then(() => stream.end()));
-  };
+test("http: switching protocols hands over the raw stream; a listener of ours speaks only WebSocket", async (t) => {
   const headers = { connection: "Upgrade", upgrade: "echo" };
-  await serving({ exchange: hello, upgrade }, async (base) => {
-    const answer = await env.http.upgrade({ url: base, headers });
-    if (answer.kind !== "upgraded") return t.fail();
-    let text = "";
-    answer.stream.onData((data) => (text += textOf(data)));
-    const done = new Promise<void>((resolve) => answer.stream.onClose(() => resolve()));
-    await answer.stream.write(utf8(" echo"));
-    await done;
-    t.is(text, "welcome echo");
+  const server = createServer();
+  server.on("upgrade", (request, socket) => {
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${request.headers["upgrade"]}\r\n\r\nwelcome`,
+    );
+    socket.once("data", (data) => socket.end(data));
   });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  const switched = await env.http.upgrade({ url: `http://127.0.0.1:${port}`, headers });
+  if (switched.kind !== "upgraded") return t.fail();
+  let text = "";
+  switched.stream.onData((data) => void (text += textOf(data)));
+  const done = new Promise<void>((resolve) => switched.stream.onClose(() => resolve()));
+  await switched.stream.write(utf8(" echo"));
+  await done;
+  t.is(text, "welcome echo");
+  await new Promise((resolve) => server.close(resolve));
   await serving({ exchange: hello }, async (base) => {
     const answer = await env.http.upgrade({ url: base, headers });
     t.is(answer.kind === "response" && (await answer.response.text()), "hello");
