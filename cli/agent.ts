@@ -37,9 +37,11 @@ export const agent: RunCommand = async ({ flags, output }) => {
     const onHangUp = (): void => {
       env.reopenLog();
       started.agent?.reopenFiles();
-      reload().catch((error: unknown) =>
-        env.log.error("cannot read the configuration again", { error: String(error) }),
-      );
+      const all = async (): Promise<void> => {
+        await reload();
+        await started.agent?.reload();
+      };
+      all().catch((error: unknown) => env.log.error("cannot read the configuration again", { error: String(error) }));
     };
     process.on("SIGHUP", onHangUp);
     const stopSignal = nextStopSignal();

@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly input?: Uint8Array | string;
   /** Killed (SIGKILL) after this long. Default 30 000. */
   readonly timeoutMs?: number;
+  /** What it started and left behind in its group is killed when it ends. Default false. */
+  readonly leaveNothing?: boolean;
   /** Output kept per stream; more is dropped and flagged. Default 1 MiB. */
   readonly maxOutputBytes?: number;
   readonly signal?: AbortSignal;

@@ -1,4 +1,5 @@
-import type { Stream } from "./net.ts";
+import type { Stream, TlsOptions } from "./net.ts";
+export type { TlsOptions } from "./net.ts";
 
 export interface HttpRequestOptions {
   /** `http://host:port/path?query` or `https://…`. With `socketPath` the host only fills the Host header. */
@@ -12,15 +13,6 @@ export interface HttpRequestOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly tls?: TlsOptions;
-}
-
-export interface TlsOptions {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly serverName?: string;
-  /** Default true. */
-  readonly verify?: boolean;
 }
 
 export interface HttpResponse {

@@ -31,12 +31,33 @@ export interface DatagramSocket {
   close(): Promise<void>;
 }
 
+export interface TlsOptions {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  /** Default true. */
+  readonly verify?: boolean;
+}
+
 export interface ConnectOptions extends Address {
   /** A Unix socket to dial instead. */
   readonly socketPath?: string;
-  /** Default 10 000. */
+  /** Default 10 000; the handshake of TLS included. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Speaks TLS, and offers these protocols (ALPN). */
+  readonly tls?: TlsOptions & { readonly protocols?: readonly string[] };
+}
+
+export interface PeerHandlers {
+  readonly onDatagram: (data: Uint8Array) => void;
+  readonly onRefused: (code: string) => void;
+}
+
+export interface PeerSocket {
+  send(data: Uint8Array): void;
+  close(): Promise<void>;
 }
 
 export interface Net {
@@ -44,6 +65,8 @@ export interface Net {
   listen(at: Address, onStream: (stream: Stream) => void): Promise<Listener>;
   connect(to: ConnectOptions): Promise<Stream>;
   bind(at: Address, onDatagram: (data: Uint8Array, from: Address) => void): Promise<DatagramSocket>;
+  /** A socket that speaks to one peer only, so that the peer's refusals are heard: `onRefused` gets the system's code. */
+  dial(to: Address, handlers: PeerHandlers): Promise<PeerSocket>;
   /** Host interfaces' addresses, loopback included. */
   interfaces(): readonly InterfaceAddress[];
   hostname(): string;

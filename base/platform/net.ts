@@ -1,12 +1,15 @@
 import { createSocket } from "node:dgram";
 import { hostname, networkInterfaces } from "node:os";
-import type { Address, DatagramSocket, InterfaceAddress, Net } from "#base/env/net.ts";
+import { CodedError } from "#base/env/errors.ts";
+import type { Address, DatagramSocket, InterfaceAddress, Net, PeerHandlers, PeerSocket } from "#base/env/net.ts";
 import { addressOf, cannotListen, connectStream, listenStreams, plainHost } from "./streams.ts";
+import { codeOf } from "./system-error.ts";
 
 export const systemNet: Net = {
   listen: listenStreams,
   connect: connectStream,
   bind: bindDatagrams,
+  dial: dialDatagrams,
   interfaces: listInterfaces,
   hostname: () => hostname(),
 };
@@ -30,6 +33,33 @@ function bindDatagrams(at: Address, onDatagram: (data: Uint8Array, from: Address
           open = false;
           return new Promise((closed) => socket.close(() => closed()));
         },
+      });
+    });
+  });
+}
+
+function dialDatagrams(to: Address, { onDatagram, onRefused }: PeerHandlers): Promise<PeerSocket> {
+  const socket = createSocket(to.host.includes(":") ? "udp6" : "udp4");
+  let open = true;
+  const close = (): Promise<void> => {
+    if (!open) return Promise.resolve();
+    open = false;
+    return new Promise((closed) => socket.close(() => closed()));
+  };
+  socket.on("message", (data) => onDatagram(data));
+  return new Promise((resolve, reject) => {
+    socket.on("error", (error) => {
+      onRefused(codeOf(error));
+      void close();
+      reject(new CodedError(codeOf(error), `cannot reach ${to.host}:${to.port}: ${codeOf(error)}`));
+    });
+    socket.connect(to.port, to.host, () => {
+      resolve({
+        send(data) {
+          if (open)
+            socket.send(data, (error) => void (error !== null && error !== undefined && onRefused(codeOf(error))));
+        },
+        close,
       });
     });
   });

@@ -48,6 +48,7 @@ export async function runProgram(argv: readonly string[], options: RunOptions = 
     return await Promise.race([ended, failed]);
   } finally {
     clearTimeout(timer);
+    if (options.leaveNothing === true) killGroup(child);
     options.signal?.removeEventListener("abort", cancel);
   }
 }

@@ -1,5 +1,6 @@
-import { connect, createServer } from "node:net";
+import { connect, createServer, isIP } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { CodedError } from "#base/env/errors.ts";
 import type { Address, ConnectOptions, Listener, Stream } from "#base/env/net.ts";
 import { pour } from "./pour.ts";
@@ -88,7 +89,8 @@ export function connectStream(to: ConnectOptions): Promise<Stream> {
   if (to.signal?.aborted === true)
     return Promise.reject(new CodedError("ABORTED", `connecting to ${where} was cancelled`));
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: to.host, port: to.port, noDelay: true });
+    const socket =
+      to.tls === undefined ? connect({ host: to.host, port: to.port, noDelay: true }) : connectSafely(to, to.tls);
     const stopWith = (code: string, message: string): void => {
       settle();
       socket.destroy();
@@ -107,9 +109,24 @@ export function connectStream(to: ConnectOptions): Promise<Stream> {
     const failed = (error: Error): void => stopWith(codeOf(error), `cannot connect to ${where}: ${codeOf(error)}`);
     to.signal?.addEventListener("abort", abort, { once: true });
     socket.once("error", failed);
-    socket.once("connect", () => {
+    socket.once(to.tls === undefined ? "connect" : "secureConnect", () => {
       settle();
       resolve(streamOf(socket));
     });
+  });
+}
+
+function connectSafely({ host, port }: ConnectOptions, tls: NonNullable<ConnectOptions["tls"]>): Socket {
+  const { ca, cert, key, serverName, verify = true, protocols } = tls;
+  return connectTls({
+    host,
+    port,
+    rejectUnauthorized: verify,
+    // RFC 6066 section 3: an address is no name of a server.
+    ...(serverName !== undefined ? { servername: serverName } : isIP(host) === 0 ? { servername: host } : {}),
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
   });
 }

@@ -6,6 +6,10 @@ export type CheckStatus = "passing" | "warning" | "critical";
 export const WeightsSchema = v.object({ Passing: v.nullish(v.number(), 1), Warning: v.nullish(v.number(), 1) });
 export const ServiceAddressSchema = v.object({ Address: text, Port: integer });
 
+/** Checks of the machine itself, by the names the configuration gives them. */
+export const NODE_CHECKS = ["cpu", "memory", "disk", "files", "temperature", "clock"] as const;
+export type NodeCheck = (typeof NODE_CHECKS)[number];
+
 /** A node in the catalog. https://developer.hashicorp.com/consul/api-docs/catalog */
 export const CatalogNodeSchema = v.object({
   ID: text,

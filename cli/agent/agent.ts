@@ -30,6 +30,8 @@ export interface Agent {
   readonly addresses: Addresses;
   /** Opens the files it writes to anew, after somebody moved them away. */
   reopenFiles(): void;
+  /** Reads again what files define besides the configuration: services and checks. Rejects with their mistakes. */
+  reload(): Promise<void>;
   /** Stops everything in reverse order. Idempotent. */
   stop(): Promise<void>;
 }
@@ -46,7 +48,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const apis = createAgentApis(composition, audit);
     lifecycle.add("blocking queries", () => apis.close());
     await serve(composition, apis, lifecycle);
-    return { addresses: composition.addresses, stop: () => lifecycle.stop(), reopenFiles: () => audit?.reopen() };
+    return {
+      addresses: composition.addresses,
+      stop: () => lifecycle.stop(),
+      reload: () => composition.discovery.agent.reload(),
+      reopenFiles: () => audit?.reopen(),
+    };
   } catch (error) {
     await lifecycle.stop();
     throw error;
@@ -140,6 +147,11 @@ function discoveryConfig(
     advertiseAddr: known.addresses.advertise,
     httpPort: ports.consul,
     dataDir: known.folder.discovery,
+    enableScriptChecks: discovery.enableScriptChecks,
+    enableLocalScriptChecks: discovery.enableLocalScriptChecks,
+    nodeChecks: discovery.nodeChecks,
+    nodeMeta: discovery.nodeMeta,
+    ...(discovery.definitions === "" ? {} : { definitions: discovery.definitions }),
     version,
     dns: {
       recursors: discovery.dns.recursors,

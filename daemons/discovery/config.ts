@@ -1,3 +1,5 @@
+import type { NodeCheck } from "#base/protocol/catalog.ts";
+
 /** What a node's discovery needs to know of itself. */
 export interface DiscoveryConfig {
   readonly nodeName: string;
@@ -21,6 +23,12 @@ export interface DiscoveryConfig {
   readonly server?: boolean;
   /** Default false: checks may not run programs. */
   readonly enableScriptChecks?: boolean;
+  /** The same for checks that files define. */
+  readonly enableLocalScriptChecks?: boolean;
+  /** A folder of files that define services and checks. */
+  readonly definitions?: string;
+  /** Checks of the machine itself. Default none. */
+  readonly nodeChecks?: readonly NodeCheck[];
   /** How long a change of nothing but a check's output may wait to be written. Default 5 minutes. */
   readonly checkUpdateIntervalMs?: number;
   /** Where registrations made over the API are kept; undefined: nowhere. */

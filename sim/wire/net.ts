@@ -6,6 +6,8 @@ import type {
   InterfaceAddress,
   Listener,
   Net,
+  PeerHandlers,
+  PeerSocket,
   Stream,
 } from "#base/env/net.ts";
 import type { Life } from "../machine/life.ts";
@@ -78,6 +80,14 @@ export class SimNet implements Net {
         return Promise.resolve();
       },
     };
+  }
+
+  async dial(to: Address, { onDatagram }: PeerHandlers): Promise<PeerSocket> {
+    const at = { host: this.#life.address, port: 0 };
+    const socket = await this.bind(at, (data, from) => {
+      if (from.host === to.host && from.port === to.port) onDatagram(data);
+    });
+    return { send: (data) => socket.send(data, to), close: () => socket.close() };
   }
 
   interfaces(): readonly InterfaceAddress[] {

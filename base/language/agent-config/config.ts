@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { NODE_CHECKS } from "#base/protocol/catalog.ts";
 import { integer, list, text, textMap, texts } from "#base/protocol/schema.ts";
 
 const on = v.nullish(v.boolean(), true);
@@ -246,6 +247,12 @@ const DiscoverySchema = settings({
   altDomain: text,
   encrypt: text,
   retryJoin: texts,
+  /** A folder of files with `service` and `check` blocks. */
+  definitions: text,
+  enableScriptChecks: off,
+  enableLocalScriptChecks: off,
+  nodeChecks: v.nullish(v.array(v.picklist(NODE_CHECKS)), () => []),
+  nodeMeta: textMap,
   dns: settings({
     nodeTtlMs: whole(0),
     /** By service name; `*` stands for all others. */

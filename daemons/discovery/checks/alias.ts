@@ -2,7 +2,7 @@ import type { View } from "#base/state/table.ts";
 import { catalogChecks } from "#base/state/tables.ts";
 import { checksOfInstance } from "../catalog/instances.ts";
 import type { LocalState } from "../local/local-state.ts";
-import type { ProbeResult } from "./run-probe.ts";
+import type { ProbeResult } from "./probe.ts";
 import { worstStatus } from "./threshold.ts";
 
 /** Keeps alias checks at the worst status of what they stand for, as soon as that changes. Returns what ends it. */

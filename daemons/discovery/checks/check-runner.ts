@@ -2,7 +2,8 @@ import type { Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 import type { CheckStatus } from "#base/protocol/catalog.ts";
 import type { CheckSpec } from "./check-spec.ts";
-import { runProbe, type ActiveProbe, type ProbeResult } from "./run-probe.ts";
+import type { ProbeResult } from "./probe.ts";
+import { runProbe, type ActiveProbe } from "./run-probe.ts";
 import { observe, type CheckProgress } from "./threshold.ts";
 
 /** The first pause of a check that never passed yet: a task that just started is probed often, ever less so. */
@@ -64,7 +65,13 @@ export class CheckRunner {
       case "fixed":
         return;
       case "tcp":
+      case "udp":
       case "http":
+      case "h2ping":
+      case "grpc":
+      case "docker":
+      case "os-service":
+      case "node":
       case "script": {
         // Spread, so that the checks of a restarted agent do not all run in one instant.
         const first = this.#options.eager ? 0 : this.#env.random.float() * intervalMs;
@@ -107,7 +114,7 @@ export class CheckRunner {
 
   #pauseMs(probe: ActiveProbe): number {
     const { intervalMs } = this.#options.spec;
-    if (this.#progress.status === "passing" || probe.kind === "script") this.#eagerMs = 0;
+    if (this.#progress.status === "passing" || probe.kind === "script" || probe.kind === "docker") this.#eagerMs = 0;
     if (this.#eagerMs === 0 || this.#eagerMs >= intervalMs) return intervalMs;
     const pauseMs = this.#eagerMs;
     this.#eagerMs *= 2;

@@ -1,26 +1,9 @@
 import { fail, succeed, type Failure, type Result } from "#base/env/errors.ts";
 import { parseDuration } from "#base/language/duration.ts";
 import type { AgentCheckDefinition, CheckStatus } from "#base/protocol/catalog.ts";
+import { invalidCheck, readProbe } from "./read-probe.ts";
+import type { Probe } from "./probe.ts";
 import type { Thresholds } from "./threshold.ts";
-
-/** How a check finds out. */
-export type Probe =
-  | { readonly kind: "ttl"; readonly ttlMs: number }
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | {
-      readonly kind: "http";
-      readonly url: string;
-      readonly method: string;
-      readonly headers: Readonly<Record<string, string>>;
-      readonly body: string;
-      readonly followRedirects: boolean;
-      readonly verifyTls: boolean;
-      readonly serverName: string;
-    }
-  | { readonly kind: "script"; readonly argv: readonly string[] }
-  | { readonly kind: "alias"; readonly node: string; readonly serviceId: string }
-  /** Stays as it is until it is removed: maintenance mode. */
-  | { readonly kind: "fixed" };
 
 /** A check as it runs: everything read, defaults filled in. */
 export interface CheckSpec {
@@ -43,9 +26,7 @@ export const MIN_INTERVAL_MS = 1000;
 const MIN_DEREGISTER_AFTER_MS = 60_000;
 const HTTP_TIMEOUT_MS = 10_000;
 const SCRIPT_TIMEOUT_MS = 30_000;
-/** Kinds other agents know and this one does not run: refused rather than passed over. */
-const NOT_RUN = ["UDP", "GRPC", "H2PING", "DockerContainerID", "OSService"] as const;
-
+const RUNS_PROGRAMS: readonly Probe["kind"][] = ["script", "docker"];
 export interface CheckRules {
   readonly enableScriptChecks: boolean;
   readonly nodeName: string;
@@ -56,11 +37,11 @@ export function readCheckSpec(definition: AgentCheckDefinition, rules: CheckRule
   const durations = readDurations(definition);
   if (!durations.ok) return durations;
   const { intervalMs, timeoutMs, ttlMs, deregisterAfterMs } = durations.value;
-  const probe = readProbe(definition, ttlMs, rules);
+  const probe = readProbe(definition, { ttlMs, ...rules });
   if (!probe.ok) return probe;
   const { kind } = probe.value;
   if (kind !== "ttl" && kind !== "alias" && intervalMs <= 0) {
-    return invalid(
+    return invalidCheck(
       definition,
       "Interval must be above 0 for checks that the agent runs",
       'add an interval such as "10s"',
@@ -72,7 +53,7 @@ export function readCheckSpec(definition: AgentCheckDefinition, rules: CheckRule
   return succeed({
     probe: probe.value,
     intervalMs: Math.max(intervalMs, MIN_INTERVAL_MS),
-    timeoutMs: timeoutMs > 0 ? timeoutMs : kind === "script" ? SCRIPT_TIMEOUT_MS : HTTP_TIMEOUT_MS,
+    timeoutMs: timeoutMs > 0 ? timeoutMs : RUNS_PROGRAMS.includes(kind) ? SCRIPT_TIMEOUT_MS : HTTP_TIMEOUT_MS,
     thresholds: {
       successBeforePassing: definition.SuccessBeforePassing,
       failuresBeforeCritical: critical,
@@ -118,76 +99,4 @@ function readDurations(definition: AgentCheckDefinition): Result<Durations> {
     deregisterAfterMs: read("DeregisterCriticalServiceAfter", definition.DeregisterCriticalServiceAfter),
   };
   return problems[0] === undefined ? succeed(value) : { ok: false, error: problems[0] };
-}
-
-function readProbe(definition: AgentCheckDefinition, ttlMs: number, rules: CheckRules): Result<Probe> {
-  const unsupported = NOT_RUN.find((field) => definition[field] !== "");
-  if (unsupported !== undefined) {
-    return invalid(
-      definition,
-      `${unsupported} checks are not run by this agent`,
-      "use TCP, HTTP, TTL, ScriptArgs or an alias",
-    );
-  }
-  const argv = definition.ScriptArgs.length > 0 ? definition.ScriptArgs : definition.Args;
-  const named = [
-    ttlMs > 0 && "TTL",
-    definition.TCP !== "" && "TCP",
-    definition.HTTP !== "" && "HTTP",
-    argv.length > 0 && "ScriptArgs",
-    (definition.AliasService !== "" || definition.AliasNode !== "") && "AliasService",
-  ].filter((field) => field !== false);
-  if (named.length !== 1) {
-    const found = named.length === 0 ? "none" : named.join(", ");
-    return invalid(
-      definition,
-      `exactly one of TTL, TCP, HTTP, ScriptArgs, AliasNode/AliasService is wanted, found ${found}`,
-    );
-  }
-  if (ttlMs > 0) return succeed({ kind: "ttl", ttlMs });
-  if (definition.TCP !== "") return readTcp(definition);
-  if (definition.HTTP !== "") return readHttp(definition);
-  if (argv.length > 0) return readScript(definition, argv, rules);
-  const node = definition.AliasNode === "" ? rules.nodeName : definition.AliasNode;
-  return succeed({ kind: "alias", node, serviceId: definition.AliasService });
-}
-
-function readScript(definition: AgentCheckDefinition, argv: readonly string[], rules: CheckRules): Result<Probe> {
-  if (rules.enableScriptChecks) return succeed({ kind: "script", argv });
-  return invalid(definition, "Scripts are disabled on this agent", "use a TCP, HTTP or TTL check");
-}
-
-function readTcp(definition: AgentCheckDefinition): Result<Probe> {
-  if (definition.TCPUseTLS)
-    return invalid(definition, "TCPUseTLS is not run by this agent", "use an HTTP check with an https:// URL");
-  const [, bracketed, plain, portText] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(definition.TCP) ?? [];
-  const port = Number(portText);
-  const host = bracketed ?? plain;
-  if (host === undefined || !(port >= 1 && port <= 65_535)) {
-    return invalid(definition, `TCP is ${JSON.stringify(definition.TCP)}, expected HOST:PORT`);
-  }
-  return succeed({ kind: "tcp", host: host === "" ? "127.0.0.1" : host, port });
-}
-
-function readHttp(definition: AgentCheckDefinition): Result<Probe> {
-  const url = URL.parse(definition.HTTP);
-  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    return invalid(definition, `HTTP is ${JSON.stringify(definition.HTTP)}, expected an http:// or https:// URL`);
-  }
-  const headers = Object.entries(definition.Header).map(([name, values]) => [name, values.join(", ")] as const);
-  return succeed({
-    kind: "http",
-    url: definition.HTTP,
-    method: definition.Method === "" ? "GET" : definition.Method.toUpperCase(),
-    headers: Object.fromEntries(headers),
-    body: definition.Body,
-    followRedirects: !definition.DisableRedirects,
-    verifyTls: !definition.TLSSkipVerify,
-    serverName: definition.TLSServerName,
-  });
-}
-
-function invalid(definition: AgentCheckDefinition, problem: string, hint?: string): Result<never> {
-  const id = definition.CheckID || definition.ID || definition.Name;
-  return fail("invalid_check", `Invalid check${id === "" ? "" : ` ${JSON.stringify(id)}`}: ${problem}`, hint);
 }

@@ -2,7 +2,7 @@ import { concatBytes, textOf } from "#base/env/bytes.ts";
 import type { Env } from "#base/env/env.ts";
 import type { HttpResponse } from "#base/env/http-client.ts";
 import type { CheckStatus } from "#base/protocol/catalog.ts";
-import type { Probe } from "./check-spec.ts";
+import type { Probe } from "./probe.ts";
 
 type HttpProbe = Extract<Probe, { kind: "http" }>;
 

@@ -1,23 +1,17 @@
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
-import type { CheckStatus } from "#base/protocol/catalog.ts";
-import type { Probe } from "./check-spec.ts";
+import type { Probe, ProbeLimits, ProbeResult } from "./probe.ts";
+import { readNodeHealth } from "./node-health.ts";
+import { probeH2 } from "./probe-h2.ts";
 import { probeHttp } from "./probe-http.ts";
-
-export interface ProbeResult {
-  readonly status: CheckStatus;
-  readonly output: string;
-}
-
-export interface ProbeLimits {
-  readonly timeoutMs: number;
-  readonly maxOutputBytes: number;
-  /** The check was removed: the result is not wanted any more. */
-  readonly signal: AbortSignal;
-}
+import { probeDocker, probeOsService, probeScript } from "./probe-program.ts";
+import { probeUdp } from "./probe-udp.ts";
 
 /** A probe that the agent carries out; never rejects. */
-export type ActiveProbe = Extract<Probe, { readonly kind: "tcp" | "http" | "script" }>;
+export type ActiveProbe = Extract<
+  Probe,
+  { readonly kind: "tcp" | "udp" | "http" | "h2ping" | "grpc" | "script" | "docker" | "os-service" | "node" }
+>;
 
 export async function runProbe(env: Env, probe: ActiveProbe, limits: ProbeLimits): Promise<ProbeResult> {
   try {
@@ -28,6 +22,17 @@ export async function runProbe(env: Env, probe: ActiveProbe, limits: ProbeLimits
         return await probeHttp(env, probe, limits);
       case "script":
         return await probeScript(env, probe, limits);
+      case "docker":
+        return await probeDocker(env, probe, limits);
+      case "os-service":
+        return await probeOsService(env, probe, limits);
+      case "udp":
+        return await probeUdp(env, probe, limits);
+      case "h2ping":
+      case "grpc":
+        return await probeH2(env, probe, limits);
+      case "node":
+        return await readNodeHealth(env, probe.check, probe.folder);
       default:
         return probe satisfies never;
     }
@@ -38,30 +43,16 @@ export async function runProbe(env: Env, probe: ActiveProbe, limits: ProbeLimits
 
 async function probeTcp(
   env: Env,
-  { host, port }: Extract<Probe, { kind: "tcp" }>,
+  { host, port, tls }: Extract<Probe, { kind: "tcp" }>,
   { timeoutMs, signal }: ProbeLimits,
 ): Promise<ProbeResult> {
   const to = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   try {
-    const stream = await env.net.connect({ host, port, timeoutMs, signal });
+    const stream = await env.net.connect({ host, port, timeoutMs, signal, ...(tls === undefined ? {} : { tls }) });
     stream.onClose(() => {});
     stream.destroy();
     return { status: "passing", output: `TCP connect ${to}: Success` };
   } catch (thrown) {
     return { status: "critical", output: `TCP connect ${to}: ${messageOf(thrown)}` };
   }
-}
-
-/** Exit code 0 passes, 1 warns, anything else is critical. */
-async function probeScript(
-  env: Env,
-  { argv }: Extract<Probe, { kind: "script" }>,
-  { timeoutMs, maxOutputBytes, signal }: ProbeLimits,
-): Promise<ProbeResult> {
-  const done = await env.exec.run(argv, { timeoutMs, maxOutputBytes, signal });
-  const output = `${done.stdout}${done.stderr}`;
-  if (done.timedOut)
-    return { status: "critical", output: `Timed out after ${timeoutMs} ms running the check\n${output}` };
-  if (done.signal === 0 && done.code === 0) return { status: "passing", output };
-  return { status: done.signal === 0 && done.code === 1 ? "warning" : "critical", output };
 }

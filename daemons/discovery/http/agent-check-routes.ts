@@ -8,7 +8,7 @@ import { AgentCheckDefinitionSchema, type CheckStatus } from "#base/protocol/cat
 import { text } from "#base/protocol/schema.ts";
 import { demandCheck, demandKnownCheck, ownNode } from "./consul-access.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
-import { API_KEYS, spelled } from "./key-spelling.ts";
+import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 
 const UpdateSchema = v.object({ Status: text, Output: text });
 

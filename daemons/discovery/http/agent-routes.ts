@@ -107,6 +107,7 @@ function lifeRoutes(deps: ConsulDeps): Route[] {
         if (surroundings.reload === undefined)
           throw new HttpError(501, "this agent has no configuration to read again");
         await surroundings.reload();
+        await agent.reload();
         return { kind: "empty", status: 200 };
       },
     }),
@@ -154,7 +155,8 @@ function self(deps: ConsulDeps) {
       NodeName: config.nodeName,
       DNSDomain: `${config.domain ?? "consul"}.`,
       DNSPort: config.dnsPort ?? -1,
-      EnableLocalScriptChecks: config.enableScriptChecks ?? false,
+      EnableRemoteScriptChecks: config.enableScriptChecks ?? false,
+      EnableLocalScriptChecks: config.enableLocalScriptChecks ?? config.enableScriptChecks ?? false,
       ACLsEnabled: false,
     },
     Coord: null,

@@ -9,7 +9,7 @@ import { AgentServiceDefinitionSchema } from "#base/protocol/catalog.ts";
 import { maintenanceId } from "../local/maintenance.ts";
 import { inBody, localService, serviceList } from "./consul-access.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
-import { API_KEYS, spelled } from "./key-spelling.ts";
+import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 import { agentServiceShape } from "./shapes.ts";
 
 /** https://developer.hashicorp.com/consul/api-docs/agent/service */

@@ -5,7 +5,7 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
 import { DeregistrationSchema, RegistrationSchema } from "../catalog/catalog-writer.ts";
 import { instancesOf } from "../catalog/instances.ts";
-import { API_KEYS, spelled } from "./key-spelling.ts";
+import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 import { inBody, nodeInPath, nodeList, serviceInPath, serviceNameList } from "./consul-access.ts";
 import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { nearFirst, nodeMetaFilter, selectInstances } from "./selection.ts";

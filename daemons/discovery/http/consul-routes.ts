@@ -44,6 +44,7 @@ export function explainConsul(thrown: unknown): HttpError | undefined {
 const STATUS: Readonly<Record<string, number>> = {
   invalid_service: 400,
   invalid_check: 400,
+  invalid_definition: 400,
   invalid_registration: 400,
   invalid_session: 400,
   invalid_query: 400,

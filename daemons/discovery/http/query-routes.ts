@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { demand, SOME, type Access } from "#base/http/access.ts";
+import { demand, type Access } from "#base/http/access.ts";
 import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
@@ -9,9 +9,10 @@ import { PreparedQuerySchema, type PreparedQuery } from "#base/protocol/prepared
 import type { Row } from "#base/state/table.ts";
 import { preparedQueries } from "#base/state/tables.ts";
 import { executeQuery } from "../queries/execute.ts";
+import { inBody } from "./consul-access.ts";
 import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { healthShape, preparedQueryShape } from "./shapes.ts";
-import { QUERY_KEYS, spelled } from "./key-spelling.ts";
+import { QUERY_KEYS, spelled } from "../catalog/key-spelling.ts";
 
 const Limits = v.object({
   near: queryText,
@@ -24,7 +25,6 @@ export function queryRoutes(deps: ConsulDeps): Route[] {
 }
 
 const body = jsonBody(spelled(PreparedQuerySchema, QUERY_KEYS));
-const filtered = { kind: "filtered" } as const;
 
 function listRoutes({ view, queries, config }: ConsulDeps): Route[] {
   return [
@@ -32,7 +32,7 @@ function listRoutes({ view, queries, config }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/query",
       summary: "Lists prepared queries",
-      access: { kind: "capability", resource: "query", capability: "read", of: () => SOME },
+      access: inBody("query", "read"),
       tables: [preparedQueries],
       handle({ rawQuery, access }) {
         ownDatacenter(config, rawQuery);
@@ -48,7 +48,7 @@ function listRoutes({ view, queries, config }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/query/:id",
       summary: "A prepared query, in a list",
-      access: filtered,
+      access: inBody("query", "read"),
       tables: [preparedQueries],
       handle({ params: { id }, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
@@ -72,7 +72,7 @@ function writeRoutes({ queries, config }: ConsulDeps): Route[] {
       method: "POST",
       path: "/v1/query",
       summary: "Keeps a query",
-      access: filtered,
+      access: inBody("query", "write"),
       body,
       target,
       async handle({ body: query, rawQuery, access }) {
@@ -85,7 +85,7 @@ function writeRoutes({ queries, config }: ConsulDeps): Route[] {
       method: "PUT",
       path: "/v1/query/:id",
       summary: "Changes a kept query",
-      access: filtered,
+      access: inBody("query", "write"),
       body,
       target,
       async handle({ params: { id }, body: query, rawQuery, access }) {
@@ -104,7 +104,7 @@ function writeRoutes({ queries, config }: ConsulDeps): Route[] {
       method: "DELETE",
       path: "/v1/query/:id",
       summary: "Forgets a query",
-      access: filtered,
+      access: inBody("query", "write"),
       async handle({ params: { id }, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
         const known = queries.get(id);
@@ -128,7 +128,7 @@ function useRoutes(deps: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/query/:id/execute",
       summary: "Carries a query out: healthy instances of its service",
-      access: filtered,
+      access: inBody("service", "read"),
       query: Limits,
       handle({ params: { id }, query, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
@@ -150,7 +150,7 @@ function useRoutes(deps: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/query/:id/explain",
       summary: "The query that answers to a name, filled in",
-      access: filtered,
+      access: inBody("query", "read"),
       handle({ params: { id }, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
         const query = resolve(id);

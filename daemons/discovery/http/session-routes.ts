@@ -9,7 +9,7 @@ import { text } from "#base/protocol/schema.ts";
 import { sessions as sessionTable } from "#base/state/tables.ts";
 import { inBody, sessionList, sessionRule } from "./consul-access.ts";
 import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
-import { API_KEYS, spelled } from "./key-spelling.ts";
+import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 import { sessionShape } from "./shapes.ts";
 
 const DEFAULT_LOCK_DELAY_NS = 15e9;

@@ -13,7 +13,7 @@ import type { CatalogOperation, CatalogVerb, KvOperation, TxnOperation, TxnResul
 import { CheckBodySchema, ServiceBodySchema, serviceRowOf } from "../catalog/catalog-writer.ts";
 import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { demandTree } from "./kv-routes.ts";
-import { API_KEYS, spelled } from "./key-spelling.ts";
+import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 import { checkShape, kvShape, nodeShape, serviceShape } from "./shapes.ts";
 
 /** Unsigned 64-bit integers come as bigint; what fits a double may come as that. */

@@ -7,7 +7,9 @@ import { catalogChecks } from "#base/state/tables.ts";
 import { followAliases } from "../checks/alias.ts";
 import type { DiscoveryConfig } from "../config.ts";
 import { CatalogSync, type WantedRows } from "./catalog-sync.ts";
+import { DefinitionFiles } from "./definition-files.ts";
 import { LocalState } from "./local-state.ts";
+import { nodeCheck } from "./node-checks.ts";
 import { RegistrationFiles } from "./registration-files.ts";
 import { createTaskServices, type TaskServices } from "./registry.ts";
 
@@ -20,6 +22,8 @@ export interface LocalAgent {
   readonly files: RegistrationFiles;
   readonly registry: TaskServices;
   start(): Promise<void>;
+  /** Reads the files of definitions again. Rejects with their mistakes. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,10 +38,13 @@ export function createAgent({ env, store, view, config }: AgentDeps): LocalAgent
   const { nodeName } = config;
   const remembered = (id: string): CatalogCheck | undefined =>
     view.table(catalogChecks).get(GLOBAL, `${nodeName}/${id}`)?.value;
-  const state = new LocalState(env, { enableScriptChecks: config.enableScriptChecks ?? false, nodeName }, remembered);
+  const { enableScriptChecks = false, enableLocalScriptChecks = false } = config;
+  const state = new LocalState(env, { enableScriptChecks, enableLocalScriptChecks, nodeName }, remembered);
   const checkUpdateIntervalMs = config.checkUpdateIntervalMs ?? CHECK_UPDATE_INTERVAL_MS;
   const sync = new CatalogSync({ env, store, view, wanted: wantedRows(state, config), checkUpdateIntervalMs });
   const files = new RegistrationFiles(env, config.dataDir);
+  const { definitions: folder } = config;
+  const definitions = folder === undefined ? undefined : new DefinitionFiles(env, folder);
   const stopAliases = followAliases(state, view);
   state.onChange(({ kind, id }) => sync.mark(kind, id));
   return {
@@ -47,7 +54,13 @@ export function createAgent({ env, store, view, config }: AgentDeps): LocalAgent
     registry: createTaskServices(state, sync),
     async start() {
       await files.restore(state);
+      for (const check of config.nodeChecks ?? []) state.addNodeCheck(nodeCheck(check, config.dataDir ?? "/"));
+      await definitions?.load(state);
       await sync.start();
+    },
+    async reload() {
+      await definitions?.load(state);
+      await sync.settled();
     },
     async stop() {
       stopAliases();

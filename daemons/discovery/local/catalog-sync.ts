@@ -138,7 +138,10 @@ export class CatalogSync {
     const id = key.slice(slash + 1);
     const rowId = `${wanted.node.Node}/${id}`;
     if (kind === "node") return difference(view, catalogNodes, { id: wanted.node.Node, wanted: wanted.node });
-    if (kind === "service") return difference(view, catalogServices, { id: rowId, wanted: wanted.service(id) });
+    if (kind === "service") {
+      const stored = view.table(catalogServices).get(GLOBAL, rowId)?.value;
+      return difference(view, catalogServices, { id: rowId, wanted: overridden(wanted.service(id), stored) });
+    }
     const check = wanted.check(id);
     if (this.#mayWait(id, check, view.table(catalogChecks).get(GLOBAL, rowId)?.value)) return [];
     return difference(view, catalogChecks, { id: rowId, wanted: check });
@@ -215,6 +218,15 @@ function difference<T>(
   if (row.wanted === undefined) return stored === undefined ? [] : [remove(table, GLOBAL, row.id)];
   if (stored !== undefined && same(stored.value, row.wanted)) return [];
   return [put(table, { namespace: GLOBAL, id: row.id }, row.wanted)];
+}
+
+/** Where a service allows it, tags that others wrote into the catalog stay. */
+function overridden(
+  wanted: CatalogService | undefined,
+  stored: CatalogService | undefined,
+): CatalogService | undefined {
+  const keeps = wanted?.EnableTagOverride === true && stored !== undefined && stored.Service === wanted.Service;
+  return keeps ? { ...wanted, Tags: stored.Tags } : wanted;
 }
 
 function same(a: unknown, b: unknown): boolean {

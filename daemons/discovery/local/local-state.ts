@@ -17,8 +17,8 @@ import { checkRow, readCheck, readService, type CheckRegistration } from "./regi
 export const MAX_LOCAL_SERVICES = 20_000;
 export const MAX_LOCAL_CHECKS = 50_000;
 
-/** Who asked for it: a task's is registered again by its runner after a restart, the others are kept in files. */
-export type Origin = "task" | "api";
+/** Who asked for it: a task's is registered again by its runner after a restart, one of a file is read again, what the API got is kept. */
+export type Origin = "task" | "api" | "file";
 
 export interface LocalService {
   readonly row: CatalogService;
@@ -45,10 +45,15 @@ export interface RegisterOptions {
   readonly replaceChecks?: boolean;
 }
 
+export interface AgentRules extends CheckRules {
+  /** Definitions of files may run programs, whatever holds for others. */
+  readonly enableLocalScriptChecks: boolean;
+}
+
 /** The services and checks registered with this node's agent: what the catalog says of the node is made to agree with it. */
 export class LocalState {
   readonly #env: Env;
-  readonly #rules: CheckRules;
+  readonly #rules: AgentRules;
   readonly #services = new Map<string, LocalService>();
   readonly #checks = new Map<string, LocalCheck>();
   readonly #checksOfService = new Map<string, Set<string>>();
@@ -57,7 +62,7 @@ export class LocalState {
   readonly #remembered: (checkId: string) => CatalogCheck | undefined;
 
   /** `remembered`: how the catalog last knew a check, so that a restarted agent does not make healthy services vanish. */
-  constructor(env: Env, rules: CheckRules, remembered: (checkId: string) => CatalogCheck | undefined) {
+  constructor(env: Env, rules: AgentRules, remembered: (checkId: string) => CatalogCheck | undefined) {
     this.#env = env;
     this.#rules = rules;
     this.#remembered = remembered;
@@ -84,7 +89,7 @@ export class LocalState {
   }
 
   registerService(definition: AgentServiceDefinition, options: RegisterOptions): Result<void> {
-    const read = readService(definition, this.#rules);
+    const read = readService(definition, this.#rulesFor(options.origin));
     if (!read.ok) return read;
     const { row, checks } = read.value;
     const grows = !this.#services.has(row.ID);
@@ -113,7 +118,7 @@ export class LocalState {
     if (definition.Name === "" && definition.CheckID === "" && definition.ID === "") {
       return fail("invalid_check", "Missing check name", "give the check a Name");
     }
-    const read = readCheck(definition, { id: definition.Name, name: definition.Name }, this.#rules);
+    const read = readCheck(definition, { id: definition.Name, name: definition.Name }, this.#rulesFor(origin));
     if (!read.ok) return read;
     if (definition.ServiceID !== "" && !this.#services.has(definition.ServiceID)) {
       return fail("unknown_service", `ServiceID ${JSON.stringify(definition.ServiceID)} does not exist`);
@@ -121,6 +126,11 @@ export class LocalState {
     if (this.#checks.size >= MAX_LOCAL_CHECKS) return full("checks", MAX_LOCAL_CHECKS);
     this.#addCheck(read.value, definition.ServiceID, origin);
     return succeed(undefined);
+  }
+
+  /** A check that is part of the agent itself. */
+  addNodeCheck(registration: CheckRegistration): void {
+    this.#addCheck(registration, "", "file");
   }
 
   deregisterCheck(id: string): boolean {
@@ -185,6 +195,11 @@ export class LocalState {
     runner.start();
     this.#changed("check", id);
     this.#tellStatus(serviceId);
+  }
+
+  #rulesFor(origin: Origin): CheckRules {
+    const { enableScriptChecks, enableLocalScriptChecks, nodeName } = this.#rules;
+    return { enableScriptChecks: enableScriptChecks || (origin === "file" && enableLocalScriptChecks), nodeName };
   }
 
   #knownBefore(id: string, serviceId: string): CatalogCheck | undefined {

@@ -1,4 +1,4 @@
-import { durationMs, flag, text } from "#base/language/hcl/decode/readers.ts";
+import { durationMs, flag, text, textMap } from "#base/language/hcl/decode/readers.ts";
 import { freeBlock, nestedBlock, to, type BlockTable } from "#base/language/hcl/decode/table.ts";
 import { count, durationsMs, oneOrMore, port } from "../readers.ts";
 
@@ -23,6 +23,11 @@ export const discovery: BlockTable = {
     domain: to("domain", text),
     alt_domain: to("altDomain", text),
     encrypt: to("encrypt", text),
+    definitions: to("definitions", text),
+    enable_script_checks: to("enableScriptChecks", flag),
+    enable_local_script_checks: to("enableLocalScriptChecks", flag),
+    node_checks: to("nodeChecks", oneOrMore),
+    node_meta: to("nodeMeta", textMap),
     retry_join: to("retryJoin", oneOrMore),
   },
   blocks: { dns: nestedBlock("dns", dns) },

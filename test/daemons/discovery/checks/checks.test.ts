@@ -1,14 +1,19 @@
+import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
+import { createServer as createH2, type ServerHttp2Stream } from "node:http2";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer as createTcpServer } from "node:net";
 import test from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
-import { AgentCheckDefinitionSchema, type CheckStatus } from "#base/protocol/catalog.ts";
+import { AgentCheckDefinitionSchema, NODE_CHECKS, type CheckStatus } from "#base/protocol/catalog.ts";
 import { readCheckSpec } from "#daemons/discovery/checks/check-spec.ts";
+import { readNodeHealth } from "#daemons/discovery/checks/node-health.ts";
 import { runProbe } from "#daemons/discovery/checks/run-probe.ts";
 import { observe, worstStatus, type Thresholds } from "#daemons/discovery/checks/threshold.ts";
 import { createEnv } from "#base/platform/create-env.ts";
-import { call, service, startNode, until } from "../node.ts";
+import { call, service, startNode, until, type Owner } from "../node.ts";
 
 const statuses = fc.constantFrom<CheckStatus>("passing", "warning", "critical");
 const counts = fc.integer({ min: 0, max: 4 });
@@ -188,4 +193,106 @@ test("what does not change is not written, and output alone can wait", async (t)
   t.is(long.status, 200);
   const kept: string = (await call(`${url}/v1/health/checks/web`)).json[0].Output;
   t.true(Buffer.byteLength(kept) <= 4096 && kept.endsWith("more)"));
+});
+
+/** Runs the probe a definition asks for once. */
+async function probeOnce(t: Owner, definition: object, timeoutMs = 5000) {
+  const env = createEnv({ logLevel: "error" });
+  t.teardown(() => env.close());
+  const read = v.parse(AgentCheckDefinitionSchema, { Interval: "1s", ...definition });
+  const spec = readCheckSpec(read, { enableScriptChecks: true, nodeName: "n" });
+  if (!spec.ok) throw new Error(spec.error.message);
+  const { probe } = spec.value;
+  if (probe.kind === "ttl" || probe.kind === "alias" || probe.kind === "fixed") throw new Error(probe.kind);
+  return runProbe(env, probe, { timeoutMs, maxOutputBytes: 4096, signal: new AbortController().signal });
+}
+
+test("HTTP/2 pings and gRPC health, against a real HTTP/2 server", async (t) => {
+  const server = createH2();
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
+    const parts: Buffer[] = [];
+    stream.on("data", (part: Buffer) => parts.push(part));
+    stream.on("end", () => {
+      const service = Buffer.concat(parts).subarray(7).toString();
+      if (headers[":path"] !== "/grpc.health.v1.Health/Check" || service === "unknown")
+        return stream.respond({ ":status": 200, "grpc-status": "5" }, { endStream: true });
+      stream.respond({ ":status": 200, "content-type": "application/grpc" });
+      stream.end(Buffer.from([0, 0, 0, 0, 2, 8, service === "sick" ? 2 : 1]));
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.teardown(() => server.close());
+  const { port } = server.address() as { port: number };
+  const at = `127.0.0.1:${port}`;
+  t.like(await probeOnce(t, { H2PING: at, H2PingUseTLS: false }), { status: "passing" });
+  t.like(await probeOnce(t, { GRPC: at }), { status: "passing" });
+  t.like(await probeOnce(t, { GRPC: `${at}/well` }), { status: "passing" });
+  t.regex((await probeOnce(t, { GRPC: `${at}/sick` })).output, /NOT_SERVING/);
+  t.regex((await probeOnce(t, { GRPC: `${at}/unknown` })).output, /no health service/);
+  t.is((await probeOnce(t, { H2PING: at })).status, "critical", "it speaks no TLS");
+});
+
+test("a server of something else is no HTTP/2 server, and one that says nothing is waited for only so long", async (t) => {
+  const plain = createServer((_request, response) => response.end("no"));
+  plain.listen(0, "127.0.0.1");
+  await once(plain, "listening");
+  t.teardown(() => plain.close());
+  const at = `127.0.0.1:${(plain.address() as { port: number }).port}`;
+  t.is((await probeOnce(t, { H2PING: at, H2PingUseTLS: false })).status, "critical");
+  const mute = createTcpServer(() => undefined);
+  mute.listen(0, "127.0.0.1");
+  await once(mute, "listening");
+  t.teardown(() => mute.close());
+  const silent = `127.0.0.1:${(mute.address() as { port: number }).port}`;
+  t.regex((await probeOnce(t, { GRPC: silent }, 100)).output, /no answer within 100 ms/);
+});
+
+test("UDP: silence and answers are fine, a refusal is not", async (t) => {
+  const socket = createSocket("udp4");
+  socket.on("message", (_data, from) => socket.send("hi", from.port, from.address));
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const UDP = `127.0.0.1:${socket.address().port}`;
+  t.regex((await probeOnce(t, { UDP })).output, /answered/);
+  socket.removeAllListeners("message");
+  t.regex((await probeOnce(t, { UDP }, 100)).output, /nobody refused/);
+  socket.close();
+  await once(socket, "close");
+  t.like(await probeOnce(t, { UDP }), { status: "critical" });
+});
+
+test("scripts that print without end, hang or leave children behind cost no more than their limits", async (t) => {
+  const run = (script: string, timeoutMs?: number) => probeOnce(t, { ScriptArgs: ["sh", "-c", script] }, timeoutMs);
+  const large = await run("head -c 100000000 /dev/zero | tr '\\0' x; exit 1");
+  t.is(large.status, "warning");
+  t.true(large.output.length <= 8192);
+  const isGone = async (pid: string) =>
+    (await readFile(`/proc/${pid.trim()}/stat`, "utf8").catch(() => " Z ")).includes(" Z ");
+  const hung = await run("sleep 300 & echo $!; wait", 300);
+  t.regex(hung.output, /Timed out/);
+  const [, hungPid = ""] = hung.output.split("\n");
+  await until(() => isGone(hungPid), "the child of a script out of time to be killed");
+  const left = await run("sleep 300 >/dev/null 2>&1 & echo $!");
+  t.is(left.status, "passing");
+  await until(() => isGone(left.output), "the child a script left behind to be killed");
+});
+
+test("checks of the machine itself say something of every figure", async (t) => {
+  const { url } = await startNode(t, { nodeChecks: NODE_CHECKS });
+  const own = async () =>
+    (await call(`${url}/v1/health/node/node-a`)).json.filter((one: { CheckID: string }) =>
+      one.CheckID.startsWith("node-"),
+    );
+  t.deepEqual((await own()).map((one: { CheckID: string }) => one.CheckID).toSorted(), [
+    "node-clock",
+    "node-cpu",
+    "node-disk",
+    "node-files",
+    "node-memory",
+    "node-temperature",
+  ]);
+  const env = createEnv({ logLevel: "error" });
+  t.teardown(() => env.close());
+  for (const check of NODE_CHECKS) t.not((await readNodeHealth(env, check, "/")).output, "", check);
 });

@@ -194,7 +194,7 @@ test("bad registrations say what is wrong", async (t) => {
     [{ Name: "x", Check: { HTTP: "ftp://x", Interval: "1s" } }, /http/],
     [{ Name: "x", Check: { TTL: "soon" } }, /soon/],
     [{ Name: "x", Check: { ScriptArgs: ["true"], Interval: "1s" } }, /Scripts are disabled on this agent/],
-    [{ Name: "x", Check: { GRPC: "x:1", Interval: "1s" } }, /GRPC/],
+    [{ Name: "x", Check: { GRPC: "x", Interval: "1s" } }, /GRPC/],
     [{ Name: "x", Check: { TTL: "1s", TCP: "a:1" } }, /TTL, TCP/],
   ] as const) {
     const answer = await register(body);

@@ -1,4 +1,8 @@
+import { writeFile } from "node:fs/promises";
 import test from "ava";
+import fc from "fast-check";
+import { CodedError } from "#base/env/errors.ts";
+import { readDefinitions } from "#daemons/discovery/local/definition-text.ts";
 import { put, remove } from "#base/state/codec.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { StoreError, type Store } from "#base/state/store.ts";
@@ -11,7 +15,7 @@ import { LockDelays } from "#daemons/discovery/kv/lock-delays.ts";
 import { Sessions } from "#daemons/discovery/kv/sessions.ts";
 import { World } from "#sim/world.ts";
 import type { Machine } from "#sim/machine/node.ts";
-import { service } from "../node.ts";
+import { call, service, startNode, tempFolder } from "../node.ts";
 
 const MINUTE = 60_000;
 
@@ -161,4 +165,75 @@ test("a session lives twice its TTL, and as long as it is renewed", async (t) =>
   await world.advance(2000);
   t.false(isThere());
   keeper.stop();
+});
+
+test("files define services and checks, and are read again", async (t) => {
+  const folder = await tempFolder(t);
+  await writeFile(
+    `${folder}/web.hcl`,
+    `service {
+  name = "web"
+  port = 8080
+  enable_tag_override = true
+  weights { passing = 5 warning = 1 }
+  check { args = ["true"] interval = "10s" status = "passing" }
+  check { id = "beat" ttl = "1h" status = "passing" }
+}
+check { id = "node-ttl" name = "node" ttl = "1h" status = "passing" }
+`,
+  );
+  await writeFile(`${folder}/more.json`, JSON.stringify({ services: [{ id: "db-1", name: "db" }] }));
+  await writeFile(`${folder}/readme.txt`, "not read");
+  const { discovery, url } = await startNode(t, { definitions: folder, enableLocalScriptChecks: true });
+  const ids = async (path: string) => Object.keys((await call(`${url}/v1/agent/${path}`)).json).toSorted();
+  t.deepEqual(await ids("services"), ["db-1", "web"]);
+  t.deepEqual(await ids("checks"), ["beat", "node-ttl", "service:web:1"]);
+  t.like((await call(`${url}/v1/catalog/service/web`)).json[0], { ServicePort: 8080, ServiceWeights: { Passing: 5 } });
+  const tagged = { Node: "node-a", SkipNodeUpdate: true };
+  const Service = { ID: "web", Service: "web", Port: 8080, Tags: ["from-outside"], EnableTagOverride: true };
+  await call(`${url}/v1/catalog/register`, "PUT", { ...tagged, Service });
+  await discovery.agent.reload();
+  t.deepEqual((await call(`${url}/v1/catalog/service/web`)).json[0].ServiceTags, ["from-outside"]);
+  const script = { Name: "x", Args: ["true"], Interval: "10s" };
+  t.is((await call(`${url}/v1/agent/check/register`, "PUT", script)).status, 400, "only files may run programs");
+  await writeFile(`${folder}/more.json`, "{ services: }");
+  await t.throwsAsync(discovery.agent.reload(), { message: /more\.json/ });
+  t.deepEqual(await ids("services"), ["db-1", "web"]);
+  await writeFile(`${folder}/more.json`, JSON.stringify({ service: { name: "cache" } }));
+  await discovery.agent.reload();
+  t.deepEqual(await ids("services"), ["cache", "web"]);
+});
+
+test("any text of definitions is read or refused", (t) => {
+  const word = fc.constantFrom(
+    "service",
+    "check",
+    "{",
+    "}",
+    "=",
+    "[",
+    "]",
+    '"a"',
+    "1",
+    "true",
+    "\n",
+    "name",
+    "ttl",
+    ",",
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(word).map((words) => words.join(" ")),
+      ),
+      (text) => {
+        try {
+          t.true(Array.isArray(readDefinitions({ name: "x.hcl", text }).services));
+        } catch (thrown) {
+          t.true(thrown instanceof CodedError);
+        }
+      },
+    ),
+  );
 });
