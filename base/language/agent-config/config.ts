@@ -161,11 +161,14 @@ const ClientSchema = settings({
   }),
   artifact: settings({
     httpReadTimeoutMs: whole(30 * MINUTE),
-    httpMaxSize: word("100GB"),
+    httpMaxBytes: whole(100e9),
     gitTimeoutMs: whole(30 * MINUTE),
     disableFilesystemIsolation: off,
-    decompressionSizeLimit: word("100GB"),
-    decompressionFileCountLimit: whole(4096),
+    /** Unpacked, in all; 0: any. */
+    decompressionBytes: whole(100e9),
+    decompressionFiles: whole(4096),
+    /** Where `file:` sources may be. */
+    localFolders: texts,
   }),
 });
 

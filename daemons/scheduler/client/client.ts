@@ -198,6 +198,7 @@ export class SchedulerClient {
   #runnerDeps(state: ClientState): AllocRunnerDeps {
     const { env, registry, config, link, templates } = this.#deps;
     this.#shared ??= {
+      artifacts: config.client.artifact,
       templates: templates === undefined ? undefined : { access: templates, settings: config.client.template },
       env,
       signIdentities: link.signIdentities,

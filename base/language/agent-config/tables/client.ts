@@ -1,6 +1,6 @@
 import { durationMs, flag, number, text, textMap, texts } from "#base/language/hcl/decode/readers.ts";
 import { freeBlock, nestedBlock, to, type BlockTable } from "#base/language/hcl/decode/table.ts";
-import { count, oneOrMore, percent, port, portRanges } from "../readers.ts";
+import { bytes, count, oneOrMore, percent, port, portRanges } from "../readers.ts";
 import { serverJoin } from "./server.ts";
 
 const hostVolume: BlockTable = {
@@ -62,11 +62,12 @@ const artifact: BlockTable = {
   name: "artifact",
   attributes: {
     http_read_timeout: to("httpReadTimeoutMs", durationMs),
-    http_max_size: to("httpMaxSize", text),
+    http_max_size: to("httpMaxBytes", bytes),
     git_timeout: to("gitTimeoutMs", durationMs),
     disable_filesystem_isolation: to("disableFilesystemIsolation", flag),
-    decompression_size_limit: to("decompressionSizeLimit", text),
-    decompression_file_count_limit: to("decompressionFileCountLimit", count),
+    decompression_size_limit: to("decompressionBytes", bytes),
+    decompression_file_count_limit: to("decompressionFiles", count),
+    local_folders: to("localFolders", texts),
   },
   blocks: {},
 };

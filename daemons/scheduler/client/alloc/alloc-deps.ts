@@ -4,6 +4,7 @@ import type { AllocReport } from "#base/protocol/alloc.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Driver } from "#drivers/driver.ts";
 import type { ServerLink } from "../../link.ts";
+import type { ArtifactLimits } from "../artifacts/limits.ts";
 import type { LogRotation } from "../logs/log-rotation.ts";
 import type { ServiceRegistry } from "../service-registry.ts";
 import type { TaskRecord } from "../task/task-record.ts";
@@ -20,6 +21,7 @@ export interface AllocRunnerDeps {
   readonly region: string;
   readonly maxKillTimeoutMs: number;
   readonly signIdentities: ServerLink["signIdentities"];
+  readonly artifacts: ArtifactLimits;
   /** Undefined: jobs with templates are refused. */
   readonly templates:
     | { readonly access: TemplateAccess; readonly settings: AgentConfig["client"]["template"] }

@@ -7,7 +7,7 @@ import type { ClientAlloc } from "../../link.ts";
 import { completePolicy } from "../task/restart-policy.ts";
 import type { TaskRecord } from "../task/task-record.ts";
 import type { TaskContext } from "../task/task-machine.ts";
-import type { Happening } from "../task/task-event.ts";
+import { downloadingArtifacts, type Happening } from "../task/task-event.ts";
 import type { StartWatch, TaskRunner, TaskSurroundings } from "../task/task-runner.ts";
 import { HostedTemplates } from "../templates/hosted-templates.ts";
 import { allocDirOf, taskFolders } from "./alloc-dir.ts";
@@ -87,8 +87,12 @@ class HostedTask implements TaskSurroundings {
     { signal }: Pick<StartWatch, "signal">,
   ): Promise<Result<Omit<TaskStart, "signal" | "onEvent">, StartFailure>> {
     const scope = startScope(this.#host, this.#task());
-    if (scope !== undefined)
-      return prepareStart(this.env, attempt, { ...scope, render: (what) => this.#render(what, signal) });
+    if (scope !== undefined) {
+      const onFetch = (): void =>
+        this.#host.runner(this.#initial.Name)?.send({ kind: "note", happening: downloadingArtifacts });
+      const artifacts = { limits: this.#host.deps.artifacts, signal, onFetch };
+      return prepareStart(this.env, attempt, { ...scope, artifacts, render: (what) => this.#render(what, signal) });
+    }
     const message = `the job has no group ${JSON.stringify(this.#host.current().alloc.TaskGroup)}`;
     return { ok: false, error: { code: "SETUP", message, recoverable: false } };
   }

@@ -3,6 +3,7 @@ import type { Env } from "#base/env/env.ts";
 import { succeed } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
 import type { Driver, StartFailure, TaskMount, TaskStart } from "#drivers/driver.ts";
+import { fetchArtifacts, type ArtifactsOfTask } from "../artifacts/fetch-artifacts.ts";
 import { buildTaskDir } from "./alloc-dir.ts";
 import type { AllocDir } from "./alloc-dir.ts";
 import type { RenderScope } from "../templates/hosted-templates.ts";
@@ -28,7 +29,10 @@ type Prepared = Omit<TaskStart, "signal" | "onEvent">;
 export async function prepareStart(
   env: Env,
   attempt: string,
-  scope: StartScope & { readonly render: RenderTemplates },
+  scope: StartScope & {
+    readonly render: RenderTemplates;
+    readonly artifacts: Pick<ArtifactsOfTask, "limits" | "signal" | "onFetch">;
+  },
 ): Promise<Result<Prepared, StartFailure>> {
   const { alloc, job, group, task, driver } = scope;
   const missing = unsupported(scope);
@@ -43,6 +47,15 @@ export async function prepareStart(
   if (problem !== undefined) return refuse("SETUP", problem);
   const own = { ...environment.env, ...identities.value };
   const whole = { env: own, lookup: environment.lookup };
+  const fetched = await fetchArtifacts(env, {
+    task,
+    taskDir,
+    allocRoot: scope.dir.root,
+    lookup: environment.lookup,
+    owner: ownerOf(interpolate(task.User, environment.lookup)),
+    ...scope.artifacts,
+  });
+  if (!fetched.ok) return fetched;
   const rendered = await scope.render({ scope, allocRoot: scope.dir.root, paths, environment: whole });
   if (!rendered.ok) return rendered;
   const mounts = mountsOf(scope);
@@ -88,13 +101,17 @@ const NO_RESOURCES = {
   Devices: [],
 };
 
+/** As chown(1) takes it: a name brings its login group, a number comes alone. */
+function ownerOf(user: string): string | undefined {
+  if (user === "") return undefined;
+  return /^\d+$/.test(user) ? user : `${user}:`;
+}
+
 function refuse(code: string, message: string): { readonly ok: false; readonly error: StartFailure } {
   return { ok: false, error: { code, message, recoverable: false } };
 }
 
 function unsupported({ task, group, driver }: StartScope): string | undefined {
-  if (task.Artifacts.length > 0)
-    return "artifact blocks are not supported by this client yet; put the file into the image or a host volume";
   if (task.Vault !== null) return "vault blocks are not supported by this client yet";
   const mode = group.Networks[0]?.Mode ?? "";
   const known: readonly string[] = ["", "host", ...driver.capabilities.networkModes];

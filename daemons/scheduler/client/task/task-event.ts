@@ -28,6 +28,10 @@ export const buildingDirectory: Happening = {
   DisplayMessage: "Building Task Directory",
   Message: "Building Task Directory",
 };
+export const downloadingArtifacts: Happening = {
+  Type: "Downloading Artifacts",
+  DisplayMessage: "Client is downloading artifacts",
+};
 export const started: Happening = { Type: "Started", DisplayMessage: "Task started by client" };
 export const killed: Happening = { Type: "Killed", DisplayMessage: "Task successfully killed" };
 export const leaderDead: Happening = { Type: "Leader Task Dead", DisplayMessage: "Leader Task in Group dead" };
@@ -96,6 +100,7 @@ const SETUP_TYPES: Readonly<Record<string, string>> = {
   VALIDATION: "Failed Validation",
   SETUP: "Setup Failure",
   UNSUPPORTED: "Setup Failure",
+  ARTIFACT: "Failed Artifact Download",
 };
 
 export function restarting(delayMs: number, reason: string): Happening {
