@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Env } from "#base/env/env.ts";
 import type { Dependency } from "#base/client/templates/dependencies/dependency.ts";
-import type { Source } from "#base/client/templates/engine/source.ts";
-import { createTemplateSource } from "#base/client/templates/sources/template-source.ts";
+import { mapSource, type Source } from "#base/client/templates/engine/source.ts";
+import type { BlockingOptions } from "#base/client/templates/sources/blocking.ts";
+import { createAnswerSource, type Answer } from "#base/client/templates/sources/template-source.ts";
 import { HttpApi } from "#base/client/templates/sources/http-api.ts";
 import { VaultApi } from "#base/client/templates/sources/vault/vault-api.ts";
 import { VaultToken } from "#base/client/templates/sources/vault/vault-token.ts";
@@ -21,7 +22,10 @@ export interface SourcesConfig {
 
 export interface ToolSources {
   readonly source: Source<Dependency, GoValue>;
-  readonly consul: HttpApi;
+  /** The same with the bodies of the answers. */
+  readonly answers: Source<Dependency, Answer<GoValue>>;
+  /** How Consul is asked. */
+  readonly consul: BlockingOptions;
   /** The namespace of Nomad variables whose path names none. */
   readonly namespace: string;
   /** For the environment of programs: where the servers are. */
@@ -40,18 +44,24 @@ export function toolSources(config: SourcesConfig, env: Env, variables: Variable
     maxStaleMs: config.maxStaleMs,
     waitMs: config.blockQueryWaitMs,
   };
-  const consulApi = apiOf("consul", consul, env);
+  const asking: BlockingOptions = {
+    ...common,
+    api: apiOf("consul", consul, env),
+    product: "consul",
+    retry: config.consul.retry,
+  };
   const query = nomad.namespace === "" ? {} : { query: { namespace: nomad.namespace } };
-  const source = createTemplateSource({
+  const answers = createAnswerSource({
     env,
-    consul: { ...common, api: consulApi, product: "consul", retry: config.consul.retry },
+    consul: asking,
     nomad: { ...common, api: apiOf("nomad", nomad, env), product: "nomad", retry: config.nomad.retry, ...query },
     vault: { api: vault.api, token: vault.token, retry: config.vault.retry, leases: vault.leases },
     resolve: (path) => resolve(path),
   });
   return {
-    source,
-    consul: consulApi,
+    source: mapSource(answers, ({ value }) => value),
+    answers,
+    consul: asking,
     namespace: nomad.namespace,
     exported: { ...consul.exported, ...nomad.exported, ...vault.exported },
     stop: () => vault.token.stop(),

@@ -12,6 +12,7 @@ import { definedEntries } from "../command/environment.ts";
 import { SIGNALS } from "./config/readers.ts";
 import type { ExecConfig, TemplateToolConfig } from "./config/schema.ts";
 import { EXIT } from "./exit-codes.ts";
+import { deduplication, type Deduplication } from "./dedup.ts";
 import { toolEnv } from "./logging.ts";
 import { toolSources } from "./sources.ts";
 import { buildTemplate, type BuiltTemplate } from "./template-of.ts";
@@ -42,7 +43,9 @@ export async function startTemplates(config: TemplateToolConfig, options: StartO
     dry: options.dry,
     signal: stopping.signal,
   };
-  const templates = await Promise.all(config.templates.map((template) => buildTemplate(template, building)));
+  const built = await Promise.all(config.templates.map((template) => buildTemplate(template, building)));
+  const dedup = deduplication(config, env, sources);
+  const templates = dedup === undefined ? built : built.map((each) => deduplicated(each, dedup));
   const running = { config, options, env, pool, templates, environment };
   const { session, program, ended } = runSession(running);
   const removePid = config.parseOnly ? (): void => {} : writePid(config.pidFile);
@@ -58,11 +61,16 @@ export async function startTemplates(config: TemplateToolConfig, options: StartO
     stop: async () => {
       stopping.abort();
       await Promise.all([session.stop(), program?.stop()]);
+      await dedup?.stop();
       await Promise.all([pool.stop(), sources.stop()]);
       removePid();
       env.close();
     },
   };
+}
+
+function deduplicated(built: BuiltTemplate, dedup: Deduplication): BuiltTemplate {
+  return { ...built, template: { ...built.template, pool: dedup.poolFor(built.text, built.delimiters) } };
 }
 
 interface SessionParts {

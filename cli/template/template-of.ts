@@ -27,6 +27,9 @@ export interface Building {
 }
 
 export interface BuiltTemplate {
+  readonly text: string;
+  /** Empty: `{{` and `}}`. */
+  readonly delimiters: readonly [string, string];
   readonly template: SessionTemplate<Dependency, GoValue>;
   /** `NAME=text` when the text is for the program's environment. */
   readonly variable: () => readonly string[];
@@ -39,11 +42,13 @@ export async function buildTemplate(template: TemplateConfig, building: Building
   const name = `${shown} => ${template.destination === "" ? "(nowhere)" : template.destination}`;
   if (template.destination === "" && template.environmentVariable === "" && !dry)
     throw new CodedError("template", `the template ${shown} has no destination`, "give it one, or try it with -dry");
+  const leftDelim = template.leftDelimiter === "" ? config.defaultDelimiters.left : template.leftDelimiter;
+  const rightDelim = template.rightDelimiter === "" ? config.defaultDelimiters.right : template.rightDelimiter;
   const compiled = compileTemplate({
     name: shown,
     text,
-    leftDelim: template.leftDelimiter === "" ? config.defaultDelimiters.left : template.leftDelimiter,
-    rightDelim: template.rightDelimiter === "" ? config.defaultDelimiters.right : template.rightDelimiter,
+    leftDelim,
+    rightDelim,
     errorOnMissingKey: template.errorOnMissingKey,
     denylist: template.functionDenylist,
     destination: template.destination,
@@ -62,6 +67,8 @@ export async function buildTemplate(template: TemplateConfig, building: Building
   const destination = await destinationOf(template, env);
   let newest: string | undefined;
   return {
+    text,
+    delimiters: [leftDelim, rightDelim],
     variable: () =>
       template.environmentVariable === "" || newest === undefined ? [] : [`${template.environmentVariable}=${newest}`],
     template: {

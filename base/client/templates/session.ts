@@ -14,6 +14,8 @@ export interface SessionTemplate<D, V> {
   readonly write: (text: string) => Promise<Result<{ readonly changed: boolean }>>;
   /** Runs after a change; undefined: nothing does. Equal keys run once for all templates that changed together. */
   readonly command: { readonly key: string; readonly run: () => Promise<string | undefined> } | undefined;
+  /** What follows the data of this one alone; default: that of the session. */
+  readonly pool?: WatchPool<D, V>;
   /** An error in the template ends the session. */
   readonly errorFatal: boolean;
 }
@@ -70,7 +72,7 @@ export class TemplateSession<D, V> {
     let complaint = "";
     return new TemplateUnit<D, V>({
       clock,
-      pool,
+      pool: template.pool ?? pool,
       wait: once ? undefined : template.wait,
       render: template.render,
       deliver: (text) => this.#deliver(template, text),

@@ -136,7 +136,13 @@ export const TemplateToolSchema = settings({
   once: off,
   parseOnly: off,
   templateErrorFatal: on,
-  deduplicate: settings({ enabled: unsaid, prefix: v.nullish(v.string()), maxStaleMs: maybe }),
+  deduplicate: settings({
+    enabled: unsaid,
+    prefix: v.nullish(v.string()),
+    maxStaleMs: maybe,
+    blockQueryWaitMs: maybe,
+    ttlMs: maybe,
+  }),
   defaultDelimiters: settings({ left: text, right: text }),
   templates: list(TemplateSchema),
 });

@@ -212,6 +212,7 @@ export const consulTemplate: BlockTable = {
         prefix: to("prefix", text),
         max_stale: to("maxStaleMs", durationMs),
         block_query_wait: to("blockQueryWaitMs", durationMs),
+        ttl: to("ttlMs", durationMs),
       },
       blocks: {},
     }),

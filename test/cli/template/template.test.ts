@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
+import http, { createServer } from "node:http";
+import * as v from "valibot";
 import test, { type ExecutionContext } from "ava";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { parseGoFlags } from "#cli/template/config/go-flags.ts";
@@ -144,6 +146,102 @@ exec {
   t.is(await ended, 12, said.err);
   t.regex(await log(), /end\n$/);
   t.is(await read(join(folder, "pid")), "");
+});
+
+/** Passes everything on to a server, and keeps what was asked. */
+async function watched(t: ExecutionContext, target: string) {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    const { method, headers } = request;
+    const onward = http.request(`${target}${request.url}`, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    response.on("close", () => onward.destroy());
+    request.pipe(onward);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no address");
+  return { url: `http://127.0.0.1:${address.port}`, asked };
+}
+
+test("of several instances one asks, the others read what it shares, and the next takes over", async (t) => {
+  const folder = await folderOf(t);
+  const { environment } = await startCluster(t);
+  const put = (key: string, value: string) => lares(environment, ["kv", "put", key, value]);
+  await put("app/color", "red");
+  const source = join(folder, "in.ctmpl");
+  await writeFile(source, '{{ key "app/color" }} {{ keyOrDefault "app/none" "-" }} {{ file "' + folder + '/own" }}');
+  await writeFile(join(folder, "own"), "mine");
+  const target = environment["CONSUL_HTTP_ADDR"] ?? "";
+  const instance = async (name: string) => {
+    const { url, asked } = await watched(t, target);
+    const at = join(folder, name);
+    const words = ["template", "-dedup", "-consul-addr", url, "-log-level=info", "-template", `${source}:${at}`];
+    return { at, asked, ...tool(t, environment, words) };
+  };
+  const askedItself = (asked: readonly string[]): boolean => asked.some((line) => line.includes("/v1/kv/app/"));
+  const one = await instance("one");
+  await until(async () => (await read(one.at)) === "red - mine", `the first renders: ${one.said.err}`);
+  const two = await instance("two");
+  await until(async () => (await read(two.at)) === "red - mine", `the second renders: ${two.said.err}`);
+  t.true(askedItself(one.asked));
+  t.false(askedItself(two.asked), "it reads what the first shares");
+  await put("app/color", "blue");
+  await until(async () => (await read(two.at)) === "blue - mine", "a change reaches the second");
+  await until(async () => (await read(one.at)) === "blue - mine", "and the first");
+  t.false(askedItself(two.asked));
+  // Killed, it leaves its session; that ends as if its time were over.
+  one.child.kill("SIGKILL");
+  await one.ended;
+  const sessions = v.parse(
+    v.array(v.object({ ID: v.string() })),
+    await (await fetch(`${target}/v1/session/list`)).json(),
+  );
+  for (const { ID } of sessions) await fetch(`${target}/v1/session/destroy/${ID}`, { method: "PUT" });
+  await until(() => askedItself(two.asked), `the second takes over: ${two.said.err}`);
+  await put("app/color", "green");
+  await until(async () => (await read(two.at)) === "green - mine", "it goes on");
+  const three = await instance("three");
+  await until(async () => (await read(three.at)) === "green - mine", `a third: ${three.said.err}`);
+  t.false(askedItself(three.asked));
+  two.child.kill("SIGTERM");
+  t.is(await two.ended, 12);
+  await until(() => askedItself(three.asked), "who leaves gives its lock back at once");
+  await put("app/color", "white");
+  await until(async () => (await read(three.at)) === "white - mine", "it goes on");
+});
+
+test("de-duplication: what only one machine asks for is asked by it, wrong data is refused and survived", async (t) => {
+  const folder = await folderOf(t);
+  const { environment } = await startCluster(t);
+  const put = (key: string, value: string) => lares(environment, ["kv", "put", key, value]);
+  await put("by/a", "of a");
+  await put("by/b", "of b");
+  const source = join(folder, "in.ctmpl");
+  await writeFile(source, '{{ key (printf "by/%s" (env "WHO")) }}');
+  const instance = (who: string) => {
+    const at = join(folder, who);
+    return { at, ...tool(t, { ...environment, WHO: who }, ["template", "-dedup", "-template", `${source}:${at}`]) };
+  };
+  const a = instance("a");
+  await until(async () => (await read(a.at)) === "of a", `the leader's: ${a.said.err}`);
+  const b = instance("b");
+  await until(async () => (await read(b.at)) === "of b", `the other's own: ${b.said.err}`);
+  const listed = await fetch(`${environment["CONSUL_HTTP_ADDR"]}/v1/kv/consul-template/dedup/?keys`);
+  const data = v.parse(v.array(v.string()), await listed.json()).find((key) => key.endsWith("/data")) ?? "";
+  t.regex(data, /^consul-template\/dedup\/lares-[0-9a-f]{32}\/data$/);
+  await put(data, "nonsense");
+  await until(() => /cannot read what another instance shares/.test(b.said.err), "what is no data is complained of");
+  await put("by/b", "newer");
+  await until(async () => (await read(b.at)) === "newer", `its own question goes on: ${b.said.err}`);
 });
 
 function load(files: Readonly<Record<string, string>>, words: readonly string[] = []) {

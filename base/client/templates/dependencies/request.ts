@@ -103,6 +103,7 @@ function given(value: string): string | undefined {
 }
 
 /** Keys keep their slashes; everything else is encoded. */
-function keyPath(key: string): string {
+/** Of a key in Consul's key-value store. */
+export function keyPath(key: string): string {
   return `/v1/kv/${key.split("/").map(segment).join("/")}`;
 }

@@ -10,3 +10,11 @@ export interface Sink<V> {
 export interface Source<D, V> {
   follow(dependency: D, sink: Sink<V>, signal: AbortSignal): Promise<void>;
 }
+
+/** The same source with every answer made into something else. */
+export function mapSource<D, A, B>(source: Source<D, A>, map: (value: A) => B): Source<D, B> {
+  return {
+    follow: (dependency, sink, signal) =>
+      source.follow(dependency, { ...sink, value: (value) => sink.value(map(value)) }, signal),
+  };
+}

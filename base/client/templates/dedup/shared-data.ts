@@ -1,0 +1,44 @@
+import { deflateSync, inflateSync } from "node:zlib";
+import * as v from "valibot";
+import { textOf, utf8 } from "#base/env/bytes.ts";
+
+/** The answers of one template, as one instance had them. */
+export interface SharedData {
+  /** There is an answer to everything the template asked for. */
+  readonly complete: boolean;
+  /** There are more answers than a key can hold: every instance asks. */
+  readonly tooLarge: boolean;
+  /** Bodies by the keys of dependencies; null: nothing is there. */
+  readonly answers: Readonly<Record<string, string | null>>;
+}
+
+/** Consul's own limit of a value (https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#kv_max_value_size). */
+const MAX_BYTES = 512 * 1024;
+const MAX_INFLATED_BYTES = 256 * 1024 * 1024;
+
+const SharedSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    complete: v.boolean(),
+    tooLarge: v.nullish(v.boolean(), false),
+    answers: v.record(v.string(), v.nullable(v.string())),
+  }),
+);
+const PairSchema = v.pipe(v.string(), v.parseJson(), v.array(v.object({ Value: v.nullish(v.string(), "") })));
+
+export const NOTHING_SHARED: SharedData = { complete: true, tooLarge: true, answers: {} };
+
+export function packShared(data: SharedData): Uint8Array {
+  const packed = deflateSync(utf8(JSON.stringify(data)));
+  if (packed.length <= MAX_BYTES) return packed;
+  return deflateSync(utf8(JSON.stringify(NOTHING_SHARED)));
+}
+
+/** Reads Consul's answer for the key. Undefined: it holds nothing yet. Throws when it holds something else. */
+export function unpackShared(body: string): SharedData | undefined {
+  const value = v.parse(PairSchema, body)[0]?.Value ?? "";
+  if (value === "") return undefined;
+  const inflated = inflateSync(Buffer.from(value, "base64"), { maxOutputLength: MAX_INFLATED_BYTES });
+  return v.parse(SharedSchema, textOf(inflated));
+}
