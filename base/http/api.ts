@@ -8,7 +8,7 @@ import { tokenOf } from "./dialect.ts";
 import { BodyTooLarge, type Exchange, type ExchangeRequest, type ExchangeResponse } from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
 import { openApi } from "./openapi.ts";
-import { listKeys, parseQuery } from "./query.ts";
+import { ParsedQueries } from "./parsed-queries.ts";
 import { renderError } from "./render.ts";
 import { renderReply, type Answering } from "./reply.ts";
 import { route, type Method, type Route, type RouteRequest } from "./route.ts";
@@ -22,17 +22,18 @@ const MAX_BODY_BYTES = 1024 * 1024;
 export function createApi(options: ApiOptions): Exchange {
   const rows = [...options.routes, ...documentRoutes(options)];
   const router = new Router(rows);
-  const lists = new Map(rows.map((row) => [row, row.query === undefined ? undefined : listKeys(row.query)]));
+  const queries = new Map(rows.map((row) => [row, row.query === undefined ? undefined : new ParsedQueries(row.query)]));
   const serving: Serving = {
     options,
     router,
     shared: new SharedReads(),
-    listsOf: (row) => lists.get(row) ?? new Set(),
+    queriesOf: (row) => queries.get(row),
   };
+  const given = options.responseHeaders ?? {};
+  const extra = Object.keys(given).length === 0 ? undefined : given;
   return async (request) => {
     const startMs = options.env.clock.monotonicMs();
     const response = await answer(serving, request).catch((thrown: unknown) => failed(serving, request, thrown));
-    const extra = options.responseHeaders;
     logAnswer(options, request, { status: response.status, startMs });
     return extra === undefined ? response : { ...response, headers: { ...extra, ...response.headers } };
   };
@@ -54,7 +55,7 @@ interface Serving {
   readonly options: ApiOptions;
   readonly router: Router;
   readonly shared: SharedReads;
-  listsOf(row: Route): ReadonlySet<string>;
+  queriesOf(row: Route): ParsedQueries | undefined;
 }
 
 async function answer(serving: Serving, exchange: ExchangeRequest): Promise<ExchangeResponse> {
@@ -104,7 +105,7 @@ async function checkAccess({ serving: { options }, row, request }: Call): Promis
 }
 
 async function readInput({ serving, exchange, row, request }: Call): Promise<void> {
-  request.query = row.query === undefined ? {} : parseQuery(row.query, serving.listsOf(row), request.rawQuery);
+  request.query = serving.queriesOf(row)?.of(request.queryText, request.rawQuery) ?? {};
   request.body = row.body === undefined ? undefined : await readBody(row, row.body, exchange);
   request.isRead = true;
 }
@@ -136,6 +137,7 @@ class Request implements RouteRequest {
   readonly path: string;
   readonly params: Readonly<Record<string, string>>;
   readonly rawQuery: ReadonlyMap<string, readonly string[]>;
+  readonly queryText: string;
   readonly token: string;
   access: Access = noAccess;
   isRead = false;
@@ -156,6 +158,7 @@ class Request implements RouteRequest {
     this.method = known.method;
     this.path = known.target.path;
     this.rawQuery = known.target.query;
+    this.queryText = known.target.queryText;
     this.params = known.params;
     this.token = known.token;
   }

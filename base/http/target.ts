@@ -6,6 +6,8 @@ export interface Target {
   /** Between the slashes, undecoded; `/v1/kv/` ends in an empty one. */
   readonly segments: readonly string[];
   readonly query: ReadonlyMap<string, readonly string[]>;
+  /** The same as it came, without the question mark. */
+  readonly queryText: string;
 }
 
 export const MAX_SEGMENTS = 256;
@@ -22,7 +24,9 @@ export function parseTarget(url: string): Target {
   const path = mark < 0 ? whole : whole.slice(0, mark);
   const segments = path.split("/", MAX_SEGMENTS + 2).slice(1);
   if (segments.length > MAX_SEGMENTS) throw new HttpError(414, `the path has more than ${MAX_SEGMENTS} segments`);
-  return { path, segments, query: mark < 0 ? NO_QUERY : parseQueryText(whole.slice(mark + 1)) };
+  if (mark < 0) return { path, segments, query: NO_QUERY, queryText: "" };
+  const queryText = whole.slice(mark + 1);
+  return { path, segments, query: parseQueryText(queryText), queryText };
 }
 
 /** Percent-decodes a path segment; a plus stays a plus. Throws an {@link HttpError} 400. */

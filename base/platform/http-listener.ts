@@ -82,7 +82,7 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
   const serve = (message: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void => {
     const incoming = new IncomingExchange({ message, response, limits, awaitsContinue });
     live.add(incoming);
-    void answer(incoming, { response, options, limits }).finally(() => live.delete(incoming));
+    void answer(incoming, { response, options, limits, live });
   };
   server.on("request", (message, response) => serve(message, response, false));
   // A client that asks first is told to go on when somebody reads the body, and spared the upload when nobody will.
@@ -140,15 +140,18 @@ interface Answering {
   readonly response: ServerResponse;
   readonly options: HttpListenerOptions;
   readonly limits: HttpLimits;
+  readonly live: Set<IncomingExchange>;
 }
 
-async function answer(incoming: IncomingExchange, { response, options, limits }: Answering): Promise<void> {
+async function answer(incoming: IncomingExchange, { response, options, limits, live }: Answering): Promise<void> {
   try {
     incoming.refuseDeclaredSize();
     const made = await options.exchange(incoming);
     await sendResponse(made, { incoming, response, limits });
   } catch (thrown) {
     await answerFailure(thrown, { incoming, response, limits, log: options.log });
+  } finally {
+    live.delete(incoming);
   }
 }
 

@@ -43,7 +43,10 @@ export async function sendResponse(made: ExchangeResponse, sending: Sending): Pr
 
 function outgoing(headers: ExchangeResponse["headers"]): OutgoingHttpHeaders {
   const plain: OutgoingHttpHeaders = {};
-  for (const [name, value] of Object.entries(headers)) plain[name] = typeof value === "string" ? value : [...value];
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) plain[name] = typeof value === "string" ? value : [...value];
+  }
   return plain;
 }
 

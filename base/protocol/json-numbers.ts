@@ -12,8 +12,10 @@ declare global {
 const INTEGER = /^-?\d{1,20}$/;
 
 /** An integer in decimal, written to JSON digit by digit: for unsigned 64-bit values, which a double cannot hold. */
-export function jsonInteger(value: string | bigint): object {
+export function jsonInteger(value: string | bigint): object | number {
   const text = String(value);
+  // A text that holds a raw number is several times slower to write than one that holds none.
+  if (text.length < 16 && INTEGER.test(text)) return Number(text);
   return JSON.rawJSON(INTEGER.test(text) ? BigInt(text).toString() : "0");
 }
 
