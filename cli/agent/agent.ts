@@ -91,15 +91,14 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
   lifecycle.add("the tasks' API sockets", () => taskApi.stop());
   const templates = new AgentTemplates({
     env,
-    config,
-    tokenOf: async ({ allocId, taskName }) => {
-      const signed = await server.link.signIdentities?.({
-        nodeId: identity.nodeId,
-        allocId,
-        task: taskName,
-        names: ["default"],
-      });
-      return signed?.[0]?.token ?? "";
+    settings: config.client.template,
+    aclEnabled: config.acl.enabled,
+    sign: async ({ allocId, taskName }) => {
+      const names = ["default"];
+      const signed = await server.link.signIdentities?.({ nodeId: identity.nodeId, allocId, task: taskName, names });
+      const [own] = signed ?? [];
+      if (own === undefined) throw new Error("this agent signs no identities");
+      return own;
     },
   });
   lifecycle.add("the tasks' templates", () => templates.stop());

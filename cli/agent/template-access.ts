@@ -1,6 +1,8 @@
 import type { Env } from "#base/env/env.ts";
 import type { HttpClient } from "#base/env/http-client.ts";
-import type { Dependency } from "#base/client/templates/dependencies/dependency.ts";
+import { dependencyKey, type Dependency } from "#base/client/templates/dependencies/dependency.ts";
+import { poolSource } from "#base/client/templates/engine/pool-source.ts";
+import type { Source } from "#base/client/templates/engine/source.ts";
 import { WatchPool } from "#base/client/templates/engine/watch-pool.ts";
 import { HttpApi } from "#base/client/templates/sources/http-api.ts";
 import { createTemplateSource } from "#base/client/templates/sources/template-source.ts";
@@ -8,20 +10,39 @@ import type { Exchange } from "#base/http/exchange.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { GoValue } from "#base/language/go-template/value.ts";
 import { createTemplateHost } from "#base/platform/template-host.ts";
-import type { TemplateAccess, TemplateReader } from "#daemons/scheduler/client/templates/template-access.ts";
+import type {
+  SharedPool,
+  TemplateAccess,
+  TemplateReader,
+} from "#daemons/scheduler/client/templates/template-access.ts";
+import type { SignedIdentity } from "#daemons/scheduler/link.ts";
 import { exchangeHttp } from "./exchange-http.ts";
+import { ReaderToken } from "./reader-token.ts";
 
 export interface AgentTemplatesOptions {
   readonly env: Env;
-  readonly config: AgentConfig;
-  /** The token of a task's own identity; empty: none is needed. */
-  readonly tokenOf: (reader: TemplateReader) => Promise<string>;
+  readonly settings: AgentConfig["client"]["template"];
+  /** Whether what a task may read depends on who it is. */
+  readonly aclEnabled: boolean;
+  /** Signs a task's own identity. Rejects when it is over. */
+  readonly sign: (reader: TemplateReader) => Promise<SignedIdentity>;
 }
 
-/** Templates of this node's tasks: they ask this agent's own APIs, each task with what its identity may read. */
+interface Shared {
+  readonly pool: WatchPool<Dependency, GoValue>;
+  readonly token: ReaderToken;
+}
+
+/**
+ * Templates of this node's tasks: they ask this agent's own APIs, each with what its task's identity may read. Without
+ * access control everything but a namespace's own services is followed once for the whole node. With it, those share
+ * whose rights are the same: policies are bound to namespace, job, group and task, and to nothing else of an identity.
+ */
 export class AgentTemplates implements TemplateAccess {
   readonly #options: AgentTemplatesOptions;
-  readonly #pools = new Map<string, WatchPool<Dependency, GoValue>>();
+  readonly #pools = new Map<string, Shared>();
+  readonly #ending = new Set<Promise<void>>();
+  #common: WatchPool<Dependency, GoValue> | undefined;
   #http: HttpClient | undefined;
 
   constructor(options: AgentTemplatesOptions) {
@@ -33,15 +54,25 @@ export class AgentTemplates implements TemplateAccess {
     this.#http = exchangeHttp(exchange);
   }
 
-  /** Without access control everybody may read the same; with it, a task reads what its identity may. */
-  pool = async (reader: TemplateReader): Promise<WatchPool<Dependency, GoValue>> => {
-    const token = this.#options.config.acl.enabled ? await this.#options.tokenOf(reader) : "";
-    const key = token === "" ? reader.namespace : `${reader.allocId}/${reader.taskName}`;
-    const known = this.#pools.get(key);
-    if (known !== undefined) return known;
-    const made = this.#make(reader, token);
-    this.#pools.set(key, made);
-    return made;
+  /** How many groups of readers there are, and how many things they follow, each counted once per group. */
+  get size(): { readonly groups: number; readonly watches: number } {
+    const watches = [...this.#pools.values()].reduce((sum, { pool }) => sum + pool.size, 0);
+    return { groups: this.#pools.size, watches };
+  }
+
+  join = (reader: TemplateReader): SharedPool => {
+    const { env, aclEnabled, sign } = this.#options;
+    const { namespace, jobId, group, taskName } = reader;
+    const key = JSON.stringify(aclEnabled ? [namespace, jobId, group, taskName] : [namespace]);
+    let shared = this.#pools.get(key);
+    if (shared === undefined) {
+      const token = new ReaderToken({ clock: env.clock, sign });
+      shared = { token, pool: this.#pool(this.#sourceFor(namespace, token)) };
+      this.#pools.set(key, shared);
+    }
+    const { pool, token } = shared;
+    token.readers.add(reader);
+    return { pool, leave: () => this.#leave(key, reader) };
   };
 
   host: TemplateAccess["host"] = ({ environment, sandbox, folder }) => {
@@ -51,32 +82,67 @@ export class AgentTemplates implements TemplateAccess {
   };
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
+    for (const { pool } of this.#pools.values()) this.#end(pool);
+    this.#pools.clear();
+    if (this.#common !== undefined) this.#end(this.#common);
+    this.#common = undefined;
+    await Promise.all(this.#ending);
   }
 
-  #make({ namespace }: TemplateReader, token: string): WatchPool<Dependency, GoValue> {
-    const { env, config } = this.#options;
-    const { template } = config.client;
+  #leave(key: string, reader: TemplateReader): void {
+    const shared = this.#pools.get(key);
+    if (shared?.token.readers.delete(reader) !== true || shared.token.readers.size > 0) return;
+    this.#pools.delete(key);
+    this.#end(shared.pool);
+  }
+
+  #end(pool: WatchPool<Dependency, GoValue>): void {
+    const ending = pool.stop().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  #pool(source: Source<Dependency, GoValue>): WatchPool<Dependency, GoValue> {
+    return new WatchPool<Dependency, GoValue>({ source, log: this.#options.env.log.child("templates") });
+  }
+
+  #sourceFor(namespace: string, token: ReaderToken): Source<Dependency, GoValue> {
+    if (this.#options.aclEnabled) return this.#source(namespace, () => token.current());
+    const own = this.#source(namespace, undefined);
+    this.#common ??= this.#pool(this.#source("", undefined));
+    const common = poolSource(this.#common, dependencyKey);
+    return {
+      follow: (dependency, sink, signal) => (isOfNamespace(dependency) ? own : common).follow(dependency, sink, signal),
+    };
+  }
+
+  #source(namespace: string, token: (() => Promise<string>) | undefined): Source<Dependency, GoValue> {
+    const { env, settings } = this.#options;
     const http: HttpClient = {
       request: (request) => (this.#http ?? env.http).request(request),
       upgrade: (request) => (this.#http ?? env.http).upgrade(request),
     };
     const address = { origin: "http://agent.internal", socketPath: undefined };
-    const api = (name: "consul" | "nomad"): HttpApi =>
-      new HttpApi({ http, address, name, headers: () => (token === "" ? {} : { [`x-${name}-token`]: token }) });
+    const api = (name: "consul" | "nomad"): HttpApi => {
+      const headers = token === undefined ? () => ({}) : async () => ({ [`x-${name}-token`]: await token() });
+      return new HttpApi({ http, address, name, headers });
+    };
     const common = {
       clock: env.clock,
       random: env.random,
-      maxStaleMs: template.maxStaleMs,
-      waitMs: template.blockQueryWaitMs,
+      maxStaleMs: settings.maxStaleMs,
+      waitMs: settings.blockQueryWaitMs,
     };
-    const source = createTemplateSource({
+    return createTemplateSource({
       env,
-      consul: { ...common, api: api("consul"), product: "consul", retry: template.consulRetry },
-      nomad: { ...common, api: api("nomad"), product: "nomad", retry: template.nomadRetry, query: { namespace } },
+      consul: { ...common, api: api("consul"), product: "consul", retry: settings.consulRetry },
+      nomad: { ...common, api: api("nomad"), product: "nomad", retry: settings.nomadRetry, query: { namespace } },
       vault: undefined,
       resolve: (path) => path,
     });
-    return new WatchPool<Dependency, GoValue>({ source, log: env.log.child("templates") });
   }
+}
+
+/** Its request names no namespace: what it means is the asker's. */
+function isOfNamespace({ kind }: Dependency): boolean {
+  return kind === "nomad.services" || kind === "nomad.service";
 }

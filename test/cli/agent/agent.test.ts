@@ -5,6 +5,8 @@ import { join } from "node:path";
 import test from "ava";
 import * as v from "valibot";
 import { testAgent, until } from "#test/scenario/agent.ts";
+import { turns } from "#test/base/client/templates/hand-clock.ts";
+import { follow, KEY, pair, reader, SERVICES, sharedTemplates } from "./shared-templates.ts";
 
 const root = mkdtempSync(join(tmpdir(), "lares-agent-config-"));
 test.after.always(() => rmSync(root, { recursive: true, force: true }));
@@ -78,4 +80,68 @@ test("the scheduler starts as the file says, and stays as it was set afterwards"
   await agent.stop();
   await agent.start();
   t.is((await read())["SchedulerAlgorithm"], "binpack");
+});
+
+test("all templates of a node ask once for the same; what nobody asks for any more is followed no more", async (t) => {
+  const { templates, asked, close } = sharedTemplates({ acl: false });
+  t.teardown(close);
+  const [one, two] = [reader("1"), reader("2", { namespace: "other", jobId: "api" })];
+  const [here, there] = [templates.join(one), templates.join(two)];
+  const follows = [here, there].flatMap((shared) => [follow(shared, KEY), follow(shared, SERVICES)]);
+  await turns();
+  const ofKey = asked.filter(({ url }) => url.includes("/v1/kv/a") && !url.includes("index="));
+  t.is(ofKey.length, 1, "one request for two namespaces");
+  const ofServices = asked.filter(({ url }) => url.includes("/v1/services"));
+  const namespaces = ofServices.map(({ url }) => /namespace=(\w+)/.exec(url)?.[1] ?? "");
+  t.deepEqual(new Set(namespaces), new Set(["default", "other"]));
+  t.is(ofServices.length, 2);
+  t.deepEqual([follows[0]?.told, follows[2]?.told], [['"first"'], ['"first"']]);
+  const late = follow(templates.join(reader("3", { namespace: "third" })), KEY);
+  await turns();
+  t.deepEqual(late.told, ['"first"'], "what is known is told to a newcomer");
+  t.is(asked.filter(({ url }) => url.includes("/v1/kv/a") && !url.includes("index=")).length, 1);
+  for (const each of [...follows, late]) each.stop();
+  here.leave();
+  there.leave();
+  there.leave();
+  await turns();
+  t.deepEqual(templates.size, { groups: 1, watches: 0 });
+});
+
+test("with access control those share whose rights are equal, with the token of one who lives, renewed in time", async (t) => {
+  const { templates, asked, clock, over, close } = sharedTemplates({ acl: true, ttlMs: 3_600_000 });
+  t.teardown(close);
+  const [first, second, other] = [reader("1"), reader("2"), reader("3", { taskName: "sidecar" })];
+  const shared = [first, second, other].map((each) => templates.join(each));
+  const told = shared.map((each) => follow(each, KEY).told);
+  const turn = async (): Promise<void> => {
+    await turns();
+    clock.advance(200);
+    await turns();
+  };
+  await turn();
+  t.deepEqual(told, [['"first"'], ['"first"'], ['"first"']]);
+  const firstAsked = asked.filter(({ url }) => !url.includes("index="));
+  t.deepEqual(
+    firstAsked.map(({ token }) => token),
+    ["1#1", "3#2"],
+    "another task asks for itself",
+  );
+  const waiting = () => asked.filter(({ token, url }) => url.includes("index=") && !token.startsWith("3"));
+  t.is(waiting().length, 1);
+  clock.advance(1_900_000);
+  waiting().at(-1)?.answer(pair("second"));
+  await turn();
+  t.is(waiting().at(-1)?.token, "1#3", "half of its life is over");
+  t.deepEqual(told[1], ['"first"', '"second"']);
+  over.add("1");
+  shared[0]?.leave();
+  waiting().at(-1)?.answer(pair("third"));
+  await turn();
+  t.is(waiting().at(-1)?.token, "2#4", "the one who asked before is gone");
+  t.deepEqual(told[1]?.at(-1), '"third"');
+  shared[1]?.leave();
+  await turns();
+  t.true(waiting().at(-1)?.isOver);
+  t.is(templates.size.groups, 1);
 });

@@ -7,8 +7,8 @@ export interface HttpApiOptions {
   readonly http: HttpClient;
   readonly address: ApiAddress;
   readonly tls?: TlsOptions | undefined;
-  /** Sent with every request: tokens, namespaces, basic authentication. Asked each time, for tokens change. */
-  readonly headers: () => Readonly<Record<string, string>>;
+  /** Sent with every request: tokens, namespaces, basic authentication. Asked each time, for tokens change. A rejection is a failed request. */
+  readonly headers: () => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
   /** What people call the server in messages. */
   readonly name: string;
 }
@@ -63,13 +63,13 @@ export class HttpApi {
     }
   }
 
-  #once(url: string, { method = "GET", body, signal, timeoutMs }: ApiRequest): Promise<HttpResponse> {
+  async #once(url: string, { method = "GET", body, signal, timeoutMs }: ApiRequest): Promise<HttpResponse> {
     const { http, address, tls, headers } = this.#options;
     return http.request({
       url,
       method,
       headers: {
-        ...headers(),
+        ...(await headers()),
         "accept-encoding": "identity",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },

@@ -13,6 +13,7 @@ import { HostedTemplates } from "../templates/hosted-templates.ts";
 import { allocDirOf, taskFolders } from "./alloc-dir.ts";
 import type { AllocRunnerDeps } from "./alloc-deps.ts";
 import { groupOf, killTimeoutMs, restartsOnSuccess } from "./group-tasks.ts";
+import { keptVariables } from "./kept-identities.ts";
 import { missingDriver } from "./missing-driver.ts";
 import { keepIdentities, shownIdentities, type Renewal } from "./task-identity.ts";
 import { takenPorts } from "./taken-ports.ts";
@@ -166,13 +167,19 @@ class HostedTask implements TaskSurroundings {
   #followAgain(): void {
     const scope = startScope(this.#host, this.#task());
     if (scope === undefined || scope.task.Templates.length === 0 || this.#templates !== undefined) return;
-    const paths = taskFolders(scope.dir, scope.task.Name);
-    const what = { scope, allocRoot: scope.dir.root, paths, environment: environmentOf(scope, paths), resumed: true };
     const warn = (error: string): void => this.env.log.warn("cannot follow a task's templates", { error });
-    this.#render(what, new AbortController().signal).then(
+    this.#renderAgain(scope).then(
       (rendered) => rendered.ok || warn(rendered.error.message),
       (thrown: unknown) => warn(messageOf(thrown)),
     );
+  }
+
+  async #renderAgain(scope: StartScope): ReturnType<HostedTemplates["render"]> {
+    const paths = taskFolders(scope.dir, scope.task.Name);
+    const { env, lookup } = environmentOf(scope, paths);
+    const environment = { env: { ...env, ...(await keptVariables(this.env.disk, paths.taskDir)) }, lookup };
+    const what = { scope, allocRoot: scope.dir.root, paths, environment, resumed: true };
+    return this.#render(what, new AbortController().signal);
   }
 
   #task(): Task {

@@ -9,6 +9,7 @@ import type { AllocDir } from "./alloc-dir.ts";
 import type { RenderScope } from "../templates/hosted-templates.ts";
 import type { ServerLink } from "../../link.ts";
 import { interpolate, interpolateMap } from "./interpolate.ts";
+import { keepVariables } from "./kept-identities.ts";
 import { placeIdentities } from "./task-identity.ts";
 import { buildEnvironment } from "./task-environment.ts";
 import type { TaskEnvironment, TaskScope } from "./task-environment.ts";
@@ -43,6 +44,8 @@ export async function prepareStart(
   const sign = scope.signIdentities;
   const identities = await placeIdentities({ env, sign, nodeId: scope.node.ID, allocId: alloc.ID, task, taskDir });
   if (!identities.ok) return identities;
+  if (task.Templates.length > 0 && Object.keys(identities.value).length > 0)
+    await keepVariables(env.disk, taskDir, identities.value);
   const problem = await writePayload(env, scope, paths.localDir);
   if (problem !== undefined) return refuse("SETUP", problem);
   const own = { ...environment.env, ...identities.value };

@@ -12,7 +12,7 @@ import type { TaskRunner } from "../task/task-runner.ts";
 import { planChange } from "./change.ts";
 import { TaskTemplates } from "./task-templates.ts";
 import * as events from "./template-events.ts";
-import type { TemplateAccess } from "./template-access.ts";
+import type { TemplateAccess, TemplateReader } from "./template-access.ts";
 import { readBlock, type TemplateBlock } from "./template-block.ts";
 
 export interface HostedTemplatesOptions {
@@ -40,6 +40,7 @@ export class HostedTemplates {
   readonly #options: HostedTemplatesOptions;
   readonly #over = new AbortController();
   #templates: TaskTemplates | undefined;
+  #leave: (() => void) | undefined;
 
   constructor(options: HostedTemplatesOptions) {
     this.#options = options;
@@ -58,11 +59,11 @@ export class HostedTemplates {
     if (running !== undefined) return succeed(running.variables());
     const blocks = await this.#blocks(what);
     if (!blocks.ok) return refuse(blocks.error.message);
-    const { alloc, job, task } = what.scope;
-    const reader = { namespace: alloc.Namespace, jobId: job.ID, allocId: alloc.ID, taskName: task.Name };
+    if (this.#over.signal.aborted) return refuse("stopped before its templates were rendered");
+    const shared = this.#options.access.join(readerOf(what.scope));
     const templates = new TaskTemplates({
       env: this.#options.env,
-      pool: await this.#options.access.pool(reader),
+      pool: shared.pool,
       blocks: blocks.value,
       wait: (template) => waitOf(template, this.#options.settings),
       note: (happening) => this.#options.runner()?.send({ kind: "note", happening }),
@@ -70,9 +71,10 @@ export class HostedTemplates {
       onChange: (changed) => void this.#act(changed, what.environment),
     });
     this.#templates = templates;
+    this.#leave = shared.leave;
     const done = await templates.start(signal);
     if (!done.ok) {
-      this.#templates = undefined;
+      await this.#end();
       return refuse(done.error.message);
     }
     return succeed(templates.variables());
@@ -80,8 +82,15 @@ export class HostedTemplates {
 
   async stop(): Promise<void> {
     this.#over.abort();
-    await this.#templates?.stop();
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    const [templates, leave] = [this.#templates, this.#leave];
     this.#templates = undefined;
+    this.#leave = undefined;
+    await templates?.stop();
+    leave?.();
   }
 
   async #blocks({ scope, allocRoot, paths, environment }: RenderScope): Promise<Result<readonly TemplateBlock[]>> {
@@ -172,6 +181,11 @@ interface ScriptTarget {
   readonly task: TaskRunner;
   readonly handle: TaskHandle;
   readonly environment: TaskEnvironment;
+}
+
+function readerOf({ alloc, job, group, task }: RenderScope["scope"]): TemplateReader {
+  const jobId = job.ParentID === "" ? job.ID : job.ParentID;
+  return { namespace: alloc.Namespace, jobId, group: group.Name, allocId: alloc.ID, taskName: task.Name };
 }
 
 function refuse(message: string): { readonly ok: false; readonly error: StartFailure } {

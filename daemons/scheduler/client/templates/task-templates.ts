@@ -37,7 +37,8 @@ export class TaskTemplates {
   readonly #pending = new Map<TemplateBlock, readonly string[]>();
   readonly #first = Promise.withResolvers<Result<void>>();
   readonly #changed = new Set<Template>();
-  #complaint = "";
+  /** The last one of each, so that it is said once. */
+  readonly #complaints = new Map<TemplateBlock, string>();
   #missing: Timer | undefined;
   #all = false;
   #stopped = false;
@@ -109,7 +110,7 @@ export class TaskTemplates {
       this.#failed(block, written.error.message, false);
       return false;
     }
-    this.#complaint = "";
+    this.#complaints.delete(block);
     this.#variables.set(block, variables.value);
     const wasThere = this.#rendered.has(block);
     this.#rendered.add(block);
@@ -136,10 +137,11 @@ export class TaskTemplates {
   }
 
   /** A task that runs is not touched by it; one that waits for its first rendering fails when that can never be. */
-  #failed({ template }: TemplateBlock, message: string, isFinal: boolean): void {
+  #failed(block: TemplateBlock, message: string, isFinal: boolean): void {
     if (this.#stopped) return;
-    if (message !== this.#complaint) this.#options.note(events.failed(template.DestPath, message));
-    this.#complaint = message;
+    const { template } = block;
+    if (message !== this.#complaints.get(block)) this.#options.note(events.failed(template.DestPath, message));
+    this.#complaints.set(block, message);
     if (isFinal) this.#first.resolve(fail("SETUP", `Template failed: ${template.DestPath}: ${message}`));
   }
 }

@@ -6,15 +6,23 @@ import type { GoValue } from "#base/language/go-template/value.ts";
 /** Whose templates are rendered: what it may read follows from it. */
 export interface TemplateReader {
   readonly namespace: string;
+  /** Of a dispatched or periodic job: its parent's, whose rights it has. */
   readonly jobId: string;
+  readonly group: string;
   readonly allocId: string;
   readonly taskName: string;
+}
+
+/** A reader's part in a pool; the pool ends with its last reader. */
+export interface SharedPool {
+  readonly pool: WatchPool<Dependency, GoValue>;
+  readonly leave: () => void;
 }
 
 /** How the templates of tasks reach the cluster and this machine; handed in by the agent. */
 export interface TemplateAccess {
   /** Readers that may read the same share a pool. */
-  readonly pool: (reader: TemplateReader) => Promise<WatchPool<Dependency, GoValue>>;
+  readonly join: (reader: TemplateReader) => SharedPool;
   /** What functions see of the machine. `sandbox` empty: `file` may read anything. */
   readonly host: (options: {
     readonly environment: Readonly<Record<string, string>>;
