@@ -11,6 +11,7 @@ const VariablesSchema = v.record(v.string(), v.string());
  * again renders its templates with what the task really has, not with new ones that would change every file.
  */
 export async function keepVariables(disk: Disk, taskDir: string, variables: Readonly<Record<string, string>>) {
+  if (Object.keys(variables).length === 0) return;
   await disk.makeDir(join(taskDir, "private"), { mode: OWNER_ONLY.folder, durable: false });
   await disk.replace(placeIn(taskDir), JSON.stringify(variables), { mode: OWNER_ONLY.file });
 }

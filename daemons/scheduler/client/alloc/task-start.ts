@@ -41,11 +41,8 @@ export async function prepareStart(
   const paths = await buildTaskDir(env.disk, scope.dir, task.Name);
   const environment = environmentOf(scope, paths);
   const { taskDir } = paths;
-  const sign = scope.signIdentities;
-  const identities = await placeIdentities({ env, sign, nodeId: scope.node.ID, allocId: alloc.ID, task, taskDir });
+  const identities = await identify(env, scope, taskDir);
   if (!identities.ok) return identities;
-  if (task.Templates.length > 0 && Object.keys(identities.value).length > 0)
-    await keepVariables(env.disk, taskDir, identities.value);
   const problem = await writePayload(env, scope, paths.localDir);
   if (problem !== undefined) return refuse("SETUP", problem);
   const own = { ...environment.env, ...identities.value };
@@ -88,6 +85,16 @@ export async function prepareStart(
     mounts: mounts.value,
     killTimeoutMs: scope.killTimeoutMs,
   });
+}
+
+async function identify(
+  env: Env,
+  { signIdentities: sign, node, alloc, task }: StartScope,
+  taskDir: string,
+): ReturnType<typeof placeIdentities> {
+  const placed = await placeIdentities({ env, sign, nodeId: node.ID, allocId: alloc.ID, task, taskDir });
+  if (placed.ok && task.Templates.length > 0) await keepVariables(env.disk, taskDir, placed.value);
+  return placed;
 }
 
 /** The environment as the task will see it: paths inside its own root where the driver gives it one. */
