@@ -19,11 +19,19 @@ export function shapeList(
   value: unknown,
   request: { readonly query: ReadonlyMap<string, readonly string[]>; readonly compile: CompileFilter | undefined },
 ): Shaped {
-  const expression = request.query.get("filter")?.[0] ?? "";
-  const kept =
-    expression === "" || row.filter === undefined ? value : keep(value, predicateOf(expression, request.compile));
+  const matches = row.filter === undefined ? undefined : filterOf(request.query, request.compile);
+  const kept = matches === undefined ? value : keep(value, matches);
   if (row.pageKey === undefined || !Array.isArray(kept)) return { value: kept, nextToken: undefined };
   return pageOf(kept, row.pageKey, request.query);
+}
+
+/** What `filter=` says of an item; undefined where it says nothing. Throws an {@link HttpError} 400. */
+export function filterOf(
+  query: ReadonlyMap<string, readonly string[]>,
+  compile: CompileFilter | undefined,
+): ((item: unknown) => boolean) | undefined {
+  const expression = query.get("filter")?.[0] ?? "";
+  return expression === "" ? undefined : predicateOf(expression, compile);
 }
 
 function predicateOf(expression: string, compile: CompileFilter | undefined): (item: unknown) => boolean {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "#base/env/clock.ts";
 import type { ExchangeResponse } from "./exchange.ts";
 import { acceptsGzip, gzip, GZIP_FROM_BYTES } from "./gzip.ts";
@@ -11,6 +12,11 @@ export interface RenderOptions {
   /** The request's `Accept-Encoding`. */
   readonly accepts: string | undefined;
   readonly clock: Clock;
+}
+
+/** Sixteen hex digits that differ when what would be sent does. */
+export function contentHash(value: unknown): string {
+  return createHash("sha256").update(jsonText(value, false)).digest("hex").slice(0, 16);
 }
 
 /** JSON, indented by four spaces and ended by a newline when `pretty`. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { utf8 } from "#base/env/bytes.ts";
 import { visibleItems } from "./access.ts";
 import type { ApiOptions } from "./api-options.ts";
@@ -8,7 +7,7 @@ import type { ExchangeResponse } from "./exchange.ts";
 import { acceptsGzip } from "./gzip.ts";
 import { HttpError } from "./http-error.ts";
 import { shapeList } from "./list-shape.ts";
-import { jsonText, renderBody, type Headers } from "./render.ts";
+import { contentHash, jsonText, renderBody, type Headers } from "./render.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { LocalAnswer, LocalReply, Reply, Route, RouteRequest, StateAnswer } from "./route.ts";
 
@@ -104,9 +103,8 @@ async function answerLocal(reply: LocalReply, answering: Answering): Promise<Exc
   return renderValue(answer.value, { ...answering, status: 200, headers });
 }
 
-/** Sixteen hex digits of what would be sent. */
 function hashOf(answer: LocalAnswer): string {
-  return createHash("sha256").update(jsonText(answer.value, false)).digest("hex").slice(0, 16);
+  return answer.hash ?? contentHash(answer.value);
 }
 
 function freshnessHeaders({ api }: Answering, mode: string): Headers {

@@ -119,6 +119,8 @@ export interface LocalAnswer {
   readonly value: unknown;
   readonly missing?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What a query with `hash` compares. Default: sixteen hex digits of a hash of what would be sent. */
+  readonly hash?: string;
   /** An unsigned 64-bit number in decimal that need not rise: a query blocks while it equals the one it sent. */
   readonly index?: string;
 }

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
@@ -15,15 +15,17 @@ const MINUTES = 60_000;
 /** A client program: the words that run it. */
 export type Client = readonly string[];
 
-/** HashiCorp's Go client and Prometheus's service discovery, in one program. */
-export async function goClient(): Promise<Client> {
+/** HashiCorp's Go client and Prometheus's service discovery, in one program; `of` is its folder in `go/`. */
+export async function goClient(of: "." | "./consul"): Promise<Client> {
   const folder = mkdtempSync(join(tmpdir(), "lares-go-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const program = join(folder, "clients");
-  await run("go", ["build", "-o", program, "."], { cwd: join(here, "go"), timeout: 10 * MINUTES });
+  await run("go", ["build", "-o", program, of], { cwd: join(here, "go"), timeout: 10 * MINUTES });
   return [program];
 }
 
-export async function pythonClient(): Promise<Client> {
+/** `program` is a file of `python/`. */
+export async function pythonClient(program: string): Promise<Client> {
   const wanted = join(here, "python/requirements.txt");
   const name = createHash("sha256").update(readFileSync(wanted)).digest("hex").slice(0, 12);
   const folder = join(cache, `python-${name}`);
@@ -32,7 +34,7 @@ export async function pythonClient(): Promise<Client> {
     await run(join(folder, "bin/pip"), ["install", "--quiet", "--requirement", wanted], { timeout: 5 * MINUTES });
     writeFileSync(join(folder, "whole"), "");
   }
-  return [join(folder, "bin/python"), join(here, "python/nomad_client.py")];
+  return [join(folder, "bin/python"), join(here, "python", program)];
 }
 
 /** HashiCorp's Java SDK; its archives come from Maven's central repository and are checked. */

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { demand, type Access } from "#base/http/access.ts";
 import { jsonBody } from "#base/http/body.ts";
+import { contentHash } from "#base/http/render.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryText } from "#base/http/query.ts";
 import { route, type LocalReply, type Route } from "#base/http/route.ts";
@@ -47,8 +48,11 @@ function readRoutes(deps: ConsulDeps): Route[] {
       handle: ({ params: { id } }) =>
         local(() => {
           const row = services.get(id)?.row;
-          const missing = `unknown service ID: ${id}`;
-          return { value: row === undefined ? undefined : agentServiceShape(row, config.datacenter), missing };
+          if (row === undefined) return { value: undefined, missing: `unknown service ID: ${id}` };
+          const shape = agentServiceShape(row, config.datacenter);
+          // Watches wait by the hash in the body, other clients by the header's.
+          const hash = contentHash(shape);
+          return { value: { ...shape, ContentHash: hash }, hash };
         }),
     }),
   ];

@@ -1,6 +1,8 @@
 import { demand, type Access } from "#base/http/access.ts";
 import { jsonBody } from "#base/http/body.ts";
+import { filterOf } from "#base/http/list-shape.ts";
 import { route, type Route } from "#base/http/route.ts";
+import { compileFilter } from "#base/language/filter/compile.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
 import { DeregistrationSchema, RegistrationSchema } from "../catalog/catalog-writer.ts";
@@ -89,7 +91,8 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
       tables: [catalogServices, catalogNodes],
       handle({ rawQuery }) {
         ownDatacenter(config, rawQuery);
-        return { kind: "state", read: () => serviceNames({ view }, rawQuery) };
+        const matches = filterOf(rawQuery, compileFilter);
+        return { kind: "state", read: () => serviceNames({ view }, { query: rawQuery, matches }) };
       },
     }),
     route({
@@ -111,31 +114,40 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
   ];
 }
 
-function serviceNames({ view }: Pick<ConsulDeps, "view">, query: ReadonlyMap<string, readonly string[]>) {
+type Matches = ((item: unknown) => boolean) | undefined;
+
+/** A filter looks at instances, as those of one service are listed. */
+function serviceNames(
+  { view }: Pick<ConsulDeps, "view">,
+  { query, matches }: { readonly query: ReadonlyMap<string, readonly string[]>; readonly matches: Matches },
+) {
   const hasMeta = nodeMetaFilter(query);
   const services = view.table(catalogServices);
   const nodes = view.table(catalogNodes);
-  const byMeta = query.has("node-meta");
+  const byNode = query.has("node-meta") || matches !== undefined;
   const tags = new Map<string, Set<string>>();
-  for (const { value } of services.list(GLOBAL)) {
-    const node = byMeta ? nodes.get(GLOBAL, value.Node)?.value : undefined;
-    if (byMeta && (node === undefined || !hasMeta(node))) continue;
+  for (const service of services.list(GLOBAL)) {
+    const { value } = service;
+    const node = byNode ? nodes.get(GLOBAL, value.Node) : undefined;
+    if (byNode && (node === undefined || !hasMeta(node.value))) continue;
+    if (node !== undefined && matches?.(catalogServiceShape({ node, service })) === false) continue;
     const known = tags.get(value.Service);
     if (known === undefined) tags.set(value.Service, new Set(value.Tags));
     else for (const tag of value.Tags) known.add(tag);
   }
-  const index = byMeta ? Math.max(services.lastIndex, nodes.lastIndex) : services.lastIndex;
+  const index = byNode ? Math.max(services.lastIndex, nodes.lastIndex) : services.lastIndex;
   return { index, value: Object.fromEntries([...tags].map(([name, own]) => [name, [...own]])) };
 }
 
 function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
   const tables = [catalogNodes, catalogServices, catalogChecks];
   const rule = nodeInPath;
-  const servicesOn = (node: string, access: Access) =>
+  const servicesOn = (node: string, access: Access, matches: Matches) =>
     [...view.table(catalogServices).by("node", node)]
       .filter(({ value }) => access.isManagement || access.allows("service", "read", value.Service))
       .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-      .map(serviceShape);
+      .map(serviceShape)
+      .filter((service) => matches === undefined || matches(service));
   return [
     route({
       method: "GET",
@@ -145,9 +157,12 @@ function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
       tables,
       handle({ params: { node }, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
+        const matches = filterOf(rawQuery, compileFilter);
         const read = () => {
           const row = view.table(catalogNodes).get(GLOBAL, node);
-          const services = Object.fromEntries(servicesOn(node, access).map((service) => [service.ID, service]));
+          const services = Object.fromEntries(
+            servicesOn(node, access, matches).map((service) => [service.ID, service]),
+          );
           const value = row === undefined ? null : { Node: nodeShape(row), Services: services };
           return { index: changes.ofNode(node), value };
         };
@@ -162,11 +177,12 @@ function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
       tables,
       handle({ params: { node }, rawQuery, access }) {
         ownDatacenter(config, rawQuery);
+        const matches = filterOf(rawQuery, compileFilter);
         const read = () => {
           const row = view.table(catalogNodes).get(GLOBAL, node);
           const value = {
             Node: row === undefined ? null : nodeShape(row),
-            Services: row === undefined ? null : servicesOn(node, access),
+            Services: row === undefined ? null : servicesOn(node, access, matches),
           };
           return { index: changes.ofNode(node), value };
         };

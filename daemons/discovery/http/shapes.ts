@@ -26,7 +26,7 @@ export function checkShape(row: Row<CatalogCheck>) {
 }
 
 /** As `/v1/catalog/service/:service` has it: node and service in one object. */
-export function catalogServiceShape({ node, service }: Instance) {
+export function catalogServiceShape({ node, service }: Pick<Instance, "node" | "service">) {
   const { ID, Node, Address, Datacenter, TaggedAddresses, Meta } = node.value;
   return {
     ID,

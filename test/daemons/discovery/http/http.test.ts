@@ -146,6 +146,8 @@ test("services and checks of the agent, over the API", async (t) => {
   const services = await call(`${url}/v1/agent/services`);
   t.like(services.json.web, { ID: "web", Service: "web", Tags: ["v1", "urlprefix-/"], Meta: { some_key: "kept" } });
   t.truthy(services.headers.get("x-consul-contenthash"));
+  const web = await call(`${url}/v1/agent/service/web`);
+  t.is(web.json.ContentHash, web.headers.get("x-consul-contenthash"), "watches wait by the one in the body");
   const health = await call(`${url}/v1/health/service/web?passing&tag=v1&tag=urlprefix-/`);
   t.like(health.json[0], { Node: { Node: "node-a", Address: "127.0.0.1" }, Service: { ID: "web", Port: 80 } });
   t.deepEqual(
@@ -154,6 +156,8 @@ test("services and checks of the agent, over the API", async (t) => {
   );
   t.deepEqual((await call(`${url}/v1/health/service/web?tag=v2`)).json, []);
   t.deepEqual((await call(`${url}/v1/catalog/services`)).json, { consul: [], web: ["v1", "urlprefix-/"] });
+  const some = encodeURIComponent('"v1" in ServiceTags and ServicePort != 0');
+  t.deepEqual((await call(`${url}/v1/catalog/services?filter=${some}`)).json, { web: ["v1", "urlprefix-/"] });
   t.like((await call(`${url}/v1/catalog/service/web`)).json[0], {
     ServiceName: "web",
     ServicePort: 80,

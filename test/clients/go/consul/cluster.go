@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hashicorp/consul/api"
+)
+
+func queryChecks(c *api.Client) []check {
+	queries := c.PreparedQuery()
+	return []check{{"prepared queries", func() error {
+		definition := &api.PreparedQueryDefinition{
+			Name:    "find-web",
+			Service: api.ServiceQuery{Service: "web", OnlyPassing: true, Tags: []string{"blue", "!green"}},
+			DNS:     api.QueryDNSOptions{TTL: "10s"},
+		}
+		id, _, err := queries.Create(definition, nil)
+		if err != nil {
+			return err
+		}
+		read, _, err := queries.Get(id, nil)
+		if err != nil || len(read) != 1 || read[0].Name != "find-web" || read[0].DNS.TTL != "10s" {
+			return fmt.Errorf("read %+v: %v", read, err)
+		}
+		answer, _, err := queries.Execute("find-web", nil)
+		if err != nil || answer.Service != "web" || len(answer.Nodes) != 1 || answer.Datacenter != "dc1" {
+			return fmt.Errorf("found %+v: %v", answer, err)
+		}
+		definition.ID = id
+		definition.Service.Tags = []string{"green"}
+		if _, err = queries.Update(definition, nil); err != nil {
+			return err
+		}
+		if answer, _, err = queries.Execute(id, nil); err != nil || len(answer.Nodes) != 0 {
+			return fmt.Errorf("found %+v: %v", answer, err)
+		}
+		if all, _, err := queries.List(nil); err != nil || len(all) != 1 {
+			return fmt.Errorf("listed %v: %v", all, err)
+		}
+		if _, err = queries.Delete(id, nil); err != nil {
+			return err
+		}
+		_, _, err = queries.Execute(id, nil)
+		var status api.StatusError
+		return want(errors.As(err, &status) && status.Code == 404, "after deletion: %v", err)
+	}}}
+}
+
+func clusterChecks(c *api.Client) []check {
+	return []check{
+		{"status", func() error {
+			leader, err := c.Status().Leader()
+			if err != nil {
+				return err
+			}
+			peers, err := c.Status().Peers()
+			return want(err == nil && leader != "" && len(peers) == 1, "%s of %v: %v", leader, peers, err)
+		}},
+		{"coordinates", func() error {
+			if _, _, err := c.Coordinate().Nodes(nil); err != nil {
+				return err
+			}
+			_, err := c.Coordinate().Datacenters()
+			return err
+		}},
+		{"snapshot", func() error {
+			pair := &api.KVPair{Key: "snap/kept", Value: []byte("yes")}
+			if _, err := c.KV().Put(pair, nil); err != nil {
+				return err
+			}
+			saved, _, err := c.Snapshot().Save(nil)
+			if err != nil {
+				return err
+			}
+			whole, err := io.ReadAll(saved)
+			if err = first(err, saved.Close()); err != nil {
+				return err
+			}
+			if _, err = c.KV().Delete("snap/kept", nil); err != nil {
+				return err
+			}
+			if err = c.Snapshot().Restore(nil, bytes.NewReader(whole)); err != nil {
+				return err
+			}
+			return until("the key is back", func() (bool, error) {
+				back, _, err := c.KV().Get("snap/kept", nil)
+				return back != nil, err
+			})
+		}},
+	}
+}
