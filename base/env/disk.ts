@@ -42,7 +42,15 @@ export interface Disk {
   setOwner(path: string, uid: number, gid: number): Promise<void>;
   /** Bytes free for us, and in all, on the file system that holds `path`. */
   space(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
+  /**
+   * The same files, for work below `root` where others may put links at any time. What is read or looked at is where it
+   * was found to be, inside of `root` (else `EXDEV`); what is written goes through no link at all (else `ELOOP`, with the
+   * link as its path).
+   */
+  confine(root: string): ConfinedDisk;
 }
+
+export type ConfinedDisk = Pick<Disk, "read" | "stat" | "replace" | "makeDir">;
 
 export interface FileOptions {
   readonly mode?: number;

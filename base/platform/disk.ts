@@ -1,10 +1,12 @@
-import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
 import { DiskError } from "#base/env/disk.ts";
 import type { AppendFile, Disk, FileOptions, FileStat, FolderOptions } from "#base/env/disk.ts";
 import type { Random } from "#base/env/random.ts";
 import { openAppendFile } from "./append-file.ts";
+import { confineDisk } from "./confined-disk.ts";
+import { replaceFile, syncFolder } from "./replace-file.ts";
+import { statOf } from "./file-stat.ts";
 import { codeOf } from "./system-error.ts";
 
 const FILE_MODE = 0o644;
@@ -15,7 +17,8 @@ export function createSystemDisk(random: Random): Disk {
   return {
     read: (path) => absentOr(() => fs.readFile(path), { action: "read", path }),
     readAt: (path, offset, length) => absentOr(() => readAt(path, offset, length), { action: "read", path }),
-    replace: (path, data, options) => replace({ path, data, options: options ?? {}, random }),
+    replace: (path, data, options) =>
+      named({ action: "write", path }, () => replaceFile({ path, data, options: options ?? {}, random })),
     openAppend: (path, options) => openAppend(path, options ?? {}),
     truncate: (path, size) => named({ action: "truncate", path }, () => truncate(path, size)),
     stat: (path) => absentOr(() => stat(path), { action: "stat", path }),
@@ -28,6 +31,7 @@ export function createSystemDisk(random: Random): Disk {
     // A task's folder may hold links the task made: the link is changed, never what it points at.
     setOwner: (path, uid, gid) => named({ action: "set the owner of", path }, () => fs.lchown(path, uid, gid)),
     space: (path) => named({ action: "measure", path }, () => space(path)),
+    confine: (root) => confineDisk(root, random),
   };
 }
 
@@ -71,39 +75,6 @@ async function readAt(path: string, offset: number, length: number): Promise<Uin
   }
 }
 
-interface Replacement {
-  readonly path: string;
-  readonly data: Uint8Array | string;
-  readonly options: FileOptions;
-  readonly random: Random;
-}
-
-async function replace(request: Replacement): Promise<void> {
-  const { path, data, options, random } = request;
-  const neighbour = `${path}.${random.uuid().slice(0, 8)}.new`;
-  await named({ action: "write", path }, async () => {
-    try {
-      const file = await fs.open(neighbour, "wx", options.mode ?? FILE_MODE);
-      try {
-        // The mode given to open is cut by the umask.
-        await file.chmod(options.mode ?? FILE_MODE);
-        if (options.uid !== undefined || options.gid !== undefined) {
-          await file.chown(options.uid ?? -1, options.gid ?? -1);
-        }
-        await file.writeFile(data);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await fs.rename(neighbour, path);
-    } catch (thrown) {
-      await fs.rm(neighbour, { force: true });
-      throw thrown;
-    }
-    await syncFolder(dirname(path));
-  });
-}
-
 function openAppend(path: string, options: FileOptions): Promise<AppendFile> {
   return named({ action: "open", path }, async () => {
     const existed = (await stat(path).catch(() => undefined)) !== undefined;
@@ -136,15 +107,7 @@ async function truncate(path: string, size: number): Promise<void> {
 }
 
 async function stat(path: string): Promise<FileStat> {
-  const found = await fs.lstat(path);
-  return {
-    kind: found.isFile() ? "file" : found.isDirectory() ? "directory" : found.isSymbolicLink() ? "symlink" : "other",
-    size: found.size,
-    mode: found.mode & 0o7777,
-    modifiedMs: found.mtimeMs,
-    uid: found.uid,
-    gid: found.gid,
-  };
+  return statOf(await fs.lstat(path));
 }
 
 async function makeDir(path: string, options: FolderOptions): Promise<void> {
@@ -172,13 +135,4 @@ async function rename(from: string, to: string): Promise<void> {
 async function space(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
   const found = await fs.statfs(path);
   return { freeBytes: found.bavail * found.bsize, totalBytes: found.blocks * found.bsize };
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await fs.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

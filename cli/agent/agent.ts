@@ -1,3 +1,5 @@
+import { join, resolve } from "node:path";
+import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { AccessPolicy } from "#base/http/access.ts";
 import { loadIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
 import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
@@ -92,6 +94,7 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
   const templates = new AgentTemplates({
     env,
     settings: config.client.template,
+    allocsRoot: allocsFolder(config, folder.root),
     aclEnabled: config.acl.enabled,
     sign: async ({ allocId, taskName }) => {
       const names = ["default"];
@@ -104,6 +107,10 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
   lifecycle.add("the tasks' templates", () => templates.stop());
   const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi, templates };
   return { ...known, client: config.client.enabled ? createClient(known) : undefined };
+}
+
+function allocsFolder({ client }: AgentConfig, root: string): string {
+  return client.allocDir === "" ? join(root, "alloc") : resolve(client.allocDir);
 }
 
 function createClient({

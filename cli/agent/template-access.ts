@@ -10,6 +10,7 @@ import type { Exchange } from "#base/http/exchange.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { GoValue } from "#base/language/go-template/value.ts";
 import { createTemplateHost } from "#base/platform/template-host.ts";
+import { allocFiles } from "#daemons/scheduler/client/templates/alloc-files.ts";
 import type {
   SharedPool,
   TemplateAccess,
@@ -22,6 +23,8 @@ import { ReaderToken } from "./reader-token.ts";
 export interface AgentTemplatesOptions {
   readonly env: Env;
   readonly settings: AgentConfig["client"]["template"];
+  /** Where the folders of allocations are; none of their tasks may have `file` read outside of its own. */
+  readonly allocsRoot: string;
   /** Whether what a task may read depends on who it is. */
   readonly aclEnabled: boolean;
   /** Signs a task's own identity. Rejects when it is over. */
@@ -116,7 +119,7 @@ export class AgentTemplates implements TemplateAccess {
   }
 
   #source(namespace: string, token: (() => Promise<string>) | undefined): Source<Dependency, GoValue> {
-    const { env, settings } = this.#options;
+    const { env, settings, allocsRoot } = this.#options;
     const http: HttpClient = {
       request: (request) => (this.#http ?? env.http).request(request),
       upgrade: (request) => (this.#http ?? env.http).upgrade(request),
@@ -138,6 +141,7 @@ export class AgentTemplates implements TemplateAccess {
       nomad: { ...common, api: api("nomad"), product: "nomad", retry: settings.nomadRetry, query: { namespace } },
       vault: undefined,
       resolve: (path) => path,
+      ...(settings.disableFileSandbox ? {} : { files: allocFiles(env.disk, allocsRoot) }),
     });
   }
 }

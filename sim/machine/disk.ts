@@ -1,9 +1,10 @@
 import { dirname, normalize } from "node:path/posix";
 import { utf8 } from "#base/env/bytes.ts";
 import { DiskError } from "#base/env/disk.ts";
-import type { AppendFile, Disk, FileOptions, FileStat } from "#base/env/disk.ts";
+import type { AppendFile, ConfinedDisk, Disk, FileOptions, FileStat } from "#base/env/disk.ts";
 import type { Prng } from "../prng.ts";
 import { SimAppendFile } from "./append-file.ts";
+import { confineTo } from "./confined.ts";
 import type { Entry, FileEntry, SimFiles } from "./files.ts";
 import type { Life } from "./life.ts";
 
@@ -149,6 +150,12 @@ export class SimDisk implements Disk {
       const totalBytes = this.#files.capacityBytes;
       return { freeBytes: Math.max(0, totalBytes - this.#files.usedBytes), totalBytes };
     });
+  }
+
+  /** Nobody else is at work here between a look and a write. */
+  confine(root: string): ConfinedDisk {
+    const isLink = (path: string): boolean => this.#files.entries.get(path)?.kind === "symlink";
+    return confineTo(root, { disk: this, isLink });
   }
 
   get #files(): SimFiles {

@@ -118,6 +118,7 @@ function change(disk: Disk, changed: Partial<Disk>): Disk {
     setMode: (path, mode) => disk.setMode(path, mode),
     setOwner: (path, uid, gid) => disk.setOwner(path, uid, gid),
     space: (path) => disk.space(path),
+    confine: (root) => disk.confine(root),
     ...changed,
   };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,6 +70,56 @@ test("a failed replace names action, path and code, and leaves nothing", async (
     instanceOf: DiskError,
   });
   t.is(missing.code, "ENOENT");
+});
+
+test("a confined disk writes through no link and reads nothing outside, not even while links are swapped in", async (t) => {
+  const root = join(t.context.folder, "root");
+  const outside = join(t.context.folder, "outside");
+  for (const folder of [join(root, "a/b"), outside]) mkdirSync(folder, { recursive: true });
+  writeFileSync(join(outside, "secret"), "secret");
+  const disk = env.disk.confine(root);
+  await disk.makeDir(join(root, "a/b/c/d"), { mode: 0o750 });
+  t.is((await disk.stat(join(root, "a/b/c/d")))?.mode, 0o750);
+  await disk.replace(join(root, "a/b/file"), "one", { mode: 0o640 });
+  symlinkSync("file", join(root, "a/b/inner"));
+  t.is(textOf((await disk.read(join(root, "a/b/inner")))!), "one", "a link that stays inside");
+  symlinkSync(outside, join(root, "a/out"));
+  symlinkSync(join(outside, "secret"), join(root, "a/b/sly"));
+  const refused = async (work: Promise<unknown>): Promise<string> => {
+    const error = await t.throwsAsync(work, { instanceOf: DiskError });
+    return `${error.code} ${error.path.slice(root.length)}`;
+  };
+  t.is(await refused(disk.replace(join(root, "a/out/x"), "x")), "ELOOP /a/out");
+  t.is(await refused(disk.makeDir(join(root, "a/out/new"))), "ELOOP /a/out");
+  t.is(await refused(disk.read(join(root, "a/b/sly"))), "EXDEV /a/b/sly");
+  t.is(await refused(disk.stat(join(root, "a/out/secret"))), "EXDEV /a/out/secret");
+  t.is(await refused(disk.replace(join(outside, "x"), "x")), "EXDEV " + join(outside, "x").slice(root.length));
+  t.is((await disk.stat(join(root, "a/b/sly")))?.kind, "symlink");
+  t.is(await disk.read(join(root, "a/none")), undefined);
+  await disk.replace(join(root, "a/b/sly"), "mine");
+  t.is(readFileSync(join(outside, "secret"), "utf8"), "secret");
+  // A folder that turns into a link and back as fast as it goes.
+  const [real, hidden, link] = [join(root, "a/b"), join(root, "a/hidden"), join(root, "a/link")];
+  symlinkSync(outside, link);
+  let swaps = 0;
+  const swapping = async (): Promise<void> => {
+    for (; swaps < 300; swaps++) {
+      renameSync(real, hidden);
+      renameSync(link, real);
+      await new Promise((resolve) => setImmediate(resolve));
+      renameSync(real, link);
+      renameSync(hidden, real);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const swapped = swapping();
+  while (swaps < 300) {
+    await disk.replace(join(real, "file"), "two").catch(() => {});
+    const read = await disk.read(join(real, "secret")).catch(() => undefined);
+    t.is(read, undefined);
+  }
+  await swapped;
+  t.deepEqual(readdirSync(outside), ["secret"]);
 });
 
 test("appends land in the order of the calls and count", async (t) => {

@@ -37,6 +37,7 @@ export function sharedTemplates({ acl, ttlMs = 0 }: { readonly acl: boolean; rea
   const templates = new AgentTemplates({
     env: { ...real, clock },
     settings: template,
+    allocsRoot: "/nowhere",
     aclEnabled: acl,
     sign: (reader) => {
       if (over.has(reader.allocId)) return Promise.reject(new Error("allocation is terminal"));

@@ -28,7 +28,8 @@ export async function writeDestination(
     return await write(disk, destination, text);
   } catch (thrown) {
     if (!(thrown instanceof DiskError)) throw thrown;
-    return fail("destination", `cannot write ${destination.path}: ${reason(thrown)}`, hintFor(thrown.code));
+    const { code } = thrown;
+    return fail("destination", `cannot write ${destination.path}: ${reason(thrown)}`, hintFor(code));
   }
 }
 
@@ -37,16 +38,12 @@ async function write(
   destination: Destination,
   text: string,
 ): Promise<Result<{ readonly changed: boolean }>> {
-  const { path, backup, createDirs } = destination;
+  const { path, backup, createDirs, within } = destination;
   const folder = dirname(path);
-  const link = await linkOnTheWay(disk, folder, destination.within);
-  if (link !== undefined)
-    return fail(
-      "destination",
-      `cannot write ${path}: ${link} is a link, which is not followed here`,
-      "remove the link",
-    );
-  const [before, around] = [await disk.stat(path), await disk.stat(folder)];
+  // Whoever may change what is in there cannot make a link of any part of the way while this writes.
+  const files = within === undefined ? disk : disk.confine(within);
+  if (within !== undefined && createDirs) await files.makeDir(folder);
+  const [before, around] = [await files.stat(path), await files.stat(folder)];
   if (before?.kind === "directory")
     return fail("destination", `cannot write ${path}: it is a directory`, "name the file inside it");
   if (around === undefined) {
@@ -56,30 +53,19 @@ async function write(
         `cannot write ${path}: there is no folder ${folder}`,
         "create it, or set create_dest_dirs",
       );
-    await disk.makeDir(folder);
+    await files.makeDir(folder);
   }
   const data = utf8(text);
   // A link in the file's own place is replaced, never read.
-  const old = before === undefined || before.kind === "symlink" ? undefined : await disk.read(path);
+  const old = before === undefined || before.kind === "symlink" ? undefined : await files.read(path);
   if (before !== undefined && old !== undefined && equals(old, data) && keepsMode(before.mode, destination))
     return succeed({ changed: false });
   if (backup && before !== undefined && old !== undefined)
-    await disk.replace(`${path}.bak`, old, { mode: before.mode, ...ownerOf(before) });
+    await files.replace(`${path}.bak`, old, { mode: before.mode, ...ownerOf(before) });
   const mode = destination.perms ?? (before?.kind === "file" ? before.mode : 0o644);
   const owner = owners(destination, before?.kind === "file" ? before : undefined);
-  await disk.replace(path, data, { mode, ...owner });
+  await files.replace(path, data, { mode, ...owner });
   return succeed({ changed: true });
-}
-
-/** The first link among a folder and those above it, up to the one that holds them all. */
-async function linkOnTheWay(disk: Disk, folder: string, within: string | undefined): Promise<string | undefined> {
-  if (within === undefined || !folder.startsWith(`${within}/`)) return undefined;
-  let path = within;
-  for (const part of folder.slice(within.length + 1).split("/")) {
-    path = `${path}/${part}`;
-    if ((await disk.stat(path))?.kind === "symlink") return path;
-  }
-  return undefined;
 }
 
 /** A file with the right text and the wrong mode is written again, too. */
@@ -107,7 +93,10 @@ function equals(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function reason(error: DiskError): string {
-  return error.code === "ENOSPC" ? "the disk is full (ENOSPC)" : `${error.message} (${error.code})`;
+  if (error.code === "ENOSPC") return "the disk is full (ENOSPC)";
+  if (error.code === "ELOOP") return `${error.path} is a link, which is not followed here`;
+  if (error.code === "EXDEV") return "a link on its way leads out of the folder it has to be in";
+  return `${error.message} (${error.code})`;
 }
 
 function hintFor(code: string): string | undefined {
@@ -117,6 +106,9 @@ function hintFor(code: string): string | undefined {
     case "EACCES":
     case "EPERM":
       return "the user this runs as may not write there";
+    case "ELOOP":
+    case "EXDEV":
+      return "remove the link";
     case "EROFS":
       return "the file system is read-only";
     default:

@@ -4,9 +4,11 @@ import { DiskError, type Disk } from "#base/env/disk.ts";
 import type { FileDependency } from "../dependencies/dependency.ts";
 import type { Source } from "../engine/source.ts";
 
+type Files = Pick<Disk, "read" | "stat">;
+
 export interface FileSourceOptions<V> {
   readonly clock: Clock;
-  readonly disk: Disk;
+  readonly disk: Files;
   /** Where a path of a template is: absolute. */
   readonly resolve: (path: string) => string;
   readonly value: (bytes: Uint8Array) => V;
@@ -43,11 +45,12 @@ export function createFileSource<V>({ clock, disk, resolve, value }: FileSourceO
   };
 }
 
-async function lookAt(disk: Disk, path: string): Promise<{ readonly mark: string } | string> {
+async function lookAt(disk: Files, path: string): Promise<{ readonly mark: string } | string> {
   try {
     const stat = await disk.stat(path);
     if (stat === undefined) return `there is no file ${path}`;
     if (stat.kind === "directory") return `${path} is a directory`;
+    if (stat.kind === "other") return `${path} is no file that can be read to its end`;
     if (stat.size > MAX_FILE_BYTES) return `${path} is larger than ${MAX_FILE_BYTES / 2 ** 20} MiB`;
     // A link's own time says nothing about what it points at.
     return { mark: stat.kind === "symlink" ? await contentMark(disk, path) : `${stat.modifiedMs} ${stat.size}` };
@@ -57,7 +60,7 @@ async function lookAt(disk: Disk, path: string): Promise<{ readonly mark: string
   }
 }
 
-async function contentMark(disk: Disk, path: string): Promise<string> {
+async function contentMark(disk: Files, path: string): Promise<string> {
   const bytes = await disk.read(path);
   return bytes === undefined ? "gone" : Buffer.from(bytes).toString("base64");
 }

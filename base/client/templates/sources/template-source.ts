@@ -1,3 +1,4 @@
+import type { Disk } from "#base/env/disk.ts";
 import type { Env } from "#base/env/env.ts";
 import { textOfBytes } from "#base/language/go-template/functions/text/go-bytes.ts";
 import type { GoValue } from "#base/language/go-template/value.ts";
@@ -22,6 +23,8 @@ export interface TemplateSourceOptions {
   readonly vault: Pick<VaultSourceOptions<GoValue>, "api" | "token" | "retry" | "leases"> | undefined;
   /** Where a path of a template is: absolute. */
   readonly resolve: (path: string) => string;
+  /** What `file` reads; default all files. */
+  readonly files?: Pick<Disk, "read" | "stat">;
 }
 
 /** A value and what it was read from, where that is a body of Consul or Nomad. */
@@ -38,7 +41,7 @@ export function createTemplateSource(options: TemplateSourceOptions): Source<Dep
 
 /** The same with the bodies the values were read from. */
 export function createAnswerSource(options: TemplateSourceOptions): Source<Dependency, Answer<GoValue>> {
-  const { consul, nomad, env, resolve } = options;
+  const { consul, nomad, env, resolve, files } = options;
   const { clock, disk } = env;
   const read = (dependency: ConsulDependency | NomadDependency, body: string | undefined): Answer<GoValue> => ({
     value: readShared(dependency, body),
@@ -48,7 +51,12 @@ export function createAnswerSource(options: TemplateSourceOptions): Source<Depen
   const consulSource = createConsulSource<Answer<GoValue>>({ ...consul, read, isNothing });
   const nomadSource = createNomadSource<Answer<GoValue>>({ ...nomad, read, isNothing });
   const bare = (value: GoValue): Answer<GoValue> => ({ value, body: undefined });
-  const fileSource = createFileSource({ clock, disk, resolve, value: (bytes) => bare(textOfBytes(bytes)) });
+  const fileSource = createFileSource({
+    clock,
+    disk: files ?? disk,
+    resolve,
+    value: (bytes) => bare(textOfBytes(bytes)),
+  });
   const vaultSource = vaultSourceOf(options);
   return {
     async follow(dependency, sink, signal) {

@@ -66,7 +66,8 @@ async function sourceOf({ EmbeddedTmpl, SourcePath }: Template, around: BlockSur
   const path = placeOf(SourcePath, "source", around);
   if (!path.ok) return path;
   try {
-    const bytes = await around.disk.read(path.value);
+    const disk = around.sandboxed ? around.disk.confine(around.allocRoot) : around.disk;
+    const bytes = await disk.read(path.value);
     return bytes === undefined
       ? fail("template_source", `the template source ${JSON.stringify(SourcePath)} does not exist`)
       : succeed(textOf(bytes));
