@@ -80,7 +80,7 @@ async function walk<T>(to: string, { root, action, path, make, use }: Walk<T>): 
   let folder: fs.FileHandle | undefined;
   try {
     folder = await fs.open(root, O_PATH | constants.O_DIRECTORY);
-    for (const part of path
+    for (const part of to
       .slice(root.length + 1)
       .split("/")
       .filter(Boolean)) {
