@@ -93,7 +93,11 @@ export class Life implements EventOwner {
     const due = this.#postponed;
     this.#postponed = [];
     for (const event of due) {
-      if (!event.cancelled) this.schedule(0, event.label, event.fire);
+      if (event.cancelled) continue;
+      // Something else that was due may still cancel it.
+      this.schedule(0, event.label, () => {
+        if (!event.cancelled) event.fire();
+      });
     }
   }
 

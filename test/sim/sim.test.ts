@@ -29,6 +29,8 @@ const KEPT_SEEDS: Readonly<Record<string, readonly number[]>> = {
   scheduler: [34, 48, 133],
   // A power cut took the client's memory of an end that the servers had acted on.
   "control-path": [1102, 1431],
+  // A session that held the data and not the lock; a change while the first file was written; a cancelled timer of a paused node.
+  templates: [137, 206, 878],
   // A failure of long ago came back beside what had taken its place.
   lifecycle: [29],
 };

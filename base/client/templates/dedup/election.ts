@@ -12,8 +12,8 @@ export interface ElectionOptions {
   readonly session: LockSession;
   /** The key whose holder leads. */
   readonly lock: string;
-  /** Called for every change, and once at the beginning. */
-  readonly onRole: (leads: boolean) => void;
+  /** The session that holds the lock, empty: none; whether it is ours. Called for every change, and once at the beginning. */
+  readonly onHolder: (holder: string, isOurs: boolean) => void;
   /** Consul cannot be asked; `retryMs` undefined: nobody tries any more. */
   readonly onFailure: (message: string, retryMs: number | undefined) => void;
 }
@@ -34,7 +34,7 @@ const HolderSchema = v.pipe(
  * until the signal aborts. Whoever the key names leads: what the server says counts, not what was asked of it.
  */
 export async function takePart(options: ElectionOptions, signal: AbortSignal): Promise<void> {
-  const { blocking, lock, session, onRole, onFailure } = options;
+  const { blocking, lock, session, onHolder, onFailure } = options;
   let holder: string | undefined;
   let contending: Promise<void> = Promise.resolve();
   const unheld = (): boolean => holder === "" && !signal.aborted;
@@ -51,7 +51,7 @@ export async function takePart(options: ElectionOptions, signal: AbortSignal): P
         value: (newest) => {
           holder = newest;
           if (newest === "") contending = contending.then(() => contend(options, unheld, signal));
-          else onRole(newest === session.current);
+          else onHolder(newest, newest === session.current);
         },
         failed: onFailure,
       },
@@ -62,7 +62,7 @@ export async function takePart(options: ElectionOptions, signal: AbortSignal): P
 }
 
 async function contend(options: ElectionOptions, unheld: () => boolean, signal: AbortSignal): Promise<void> {
-  const { session, lock, log, onRole } = options;
+  const { session, lock, log, onHolder } = options;
   const { api, clock } = options.blocking;
   while (unheld()) {
     const held = await session.ensure();
@@ -84,7 +84,7 @@ async function contend(options: ElectionOptions, unheld: () => boolean, signal: 
       if (answer.ok && answer.value.status >= 400 && /session/i.test(answer.value.text)) session.lost(id);
     } else log.warn("cannot take part in de-duplication", { lock, error: held.error.message });
     // Nobody leads as long as nobody can have the lock.
-    if (unheld()) onRole(false);
+    if (unheld()) onHolder("", false);
     await sleep(clock, AGAIN_MS, signal);
   }
 }

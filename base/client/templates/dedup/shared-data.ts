@@ -4,6 +4,8 @@ import { textOf, utf8 } from "#base/env/bytes.ts";
 
 /** The answers of one template, as one instance had them. */
 export interface SharedData {
+  /** The session of whoever wrote it. */
+  readonly leader: string;
   /** There is an answer to everything the template asked for. */
   readonly complete: boolean;
   /** There are more answers than a key can hold: every instance asks. */
@@ -12,14 +14,15 @@ export interface SharedData {
   readonly answers: Readonly<Record<string, string | null>>;
 }
 
-/** Consul's own limit of a value (https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/general#kv_max_value_size). */
-const MAX_BYTES = 512 * 1024;
+/** Consul takes transactions of 512 KiB (`limits { txn_max_req_len }`), the value in base64 and the rest included. */
+const MAX_BYTES = 380 * 1024;
 const MAX_INFLATED_BYTES = 256 * 1024 * 1024;
 
 const SharedSchema = v.pipe(
   v.string(),
   v.parseJson(),
   v.object({
+    leader: v.string(),
     complete: v.boolean(),
     tooLarge: v.nullish(v.boolean(), false),
     answers: v.record(v.string(), v.nullable(v.string())),
@@ -27,12 +30,15 @@ const SharedSchema = v.pipe(
 );
 const PairSchema = v.pipe(v.string(), v.parseJson(), v.array(v.object({ Value: v.nullish(v.string(), "") })));
 
-export const NOTHING_SHARED: SharedData = { complete: true, tooLarge: true, answers: {} };
+/** Every instance asks for itself. */
+export function nothingShared(leader: string): SharedData {
+  return { leader, complete: true, tooLarge: true, answers: {} };
+}
 
 export function packShared(data: SharedData): Uint8Array {
   const packed = deflateSync(utf8(JSON.stringify(data)));
   if (packed.length <= MAX_BYTES) return packed;
-  return deflateSync(utf8(JSON.stringify(NOTHING_SHARED)));
+  return deflateSync(utf8(JSON.stringify(nothingShared(data.leader))));
 }
 
 /** Reads Consul's answer for the key. Undefined: it holds nothing yet. Throws when it holds something else. */

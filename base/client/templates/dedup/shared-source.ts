@@ -1,16 +1,16 @@
 import type { Clock, Timer } from "#base/env/clock.ts";
-import { messageOf } from "#base/env/errors.ts";
+import { messageOf, type Result } from "#base/env/errors.ts";
 import type { Log } from "#base/env/log.ts";
 import { dependencyKey, type Dependency } from "../dependencies/dependency.ts";
 import { keyPath } from "../dependencies/request.ts";
 import type { Sink, Source } from "../engine/source.ts";
 import { followQuery, type BlockingOptions } from "../sources/blocking.ts";
-import { refusalOf } from "../sources/http-api.ts";
+import { refusalOf, type ApiAnswer } from "../sources/http-api.ts";
 import type { Answer } from "../sources/template-source.ts";
 import { takePart } from "./election.ts";
 import { Lane } from "./lane.ts";
 import type { LockSession } from "./lock-session.ts";
-import { NOTHING_SHARED, packShared, unpackShared, type SharedData } from "./shared-data.ts";
+import { nothingShared, packShared, unpackShared, type SharedData } from "./shared-data.ts";
 
 export interface SharedSourceOptions<V> {
   readonly clock: Clock;
@@ -39,7 +39,12 @@ export class SharedSource<V> implements Source<Dependency, V> {
   #running: Promise<unknown> = Promise.resolve();
   /** Undefined: it is not known yet. */
   #leads: boolean | undefined;
+  /** The session that holds the lock. */
+  #holder = "";
+  /** What that session shares. */
   #data: SharedData | undefined;
+  /** The newest that was read, whoever wrote it. */
+  #found: SharedData | undefined;
   #reading: AbortController | undefined;
   #timer: Timer | undefined;
   #written = "";
@@ -62,7 +67,7 @@ export class SharedSource<V> implements Source<Dependency, V> {
         log,
         session,
         lock: `${folder}lock`,
-        onRole: (leads) => this.#become(leads),
+        onHolder: (holder, isOurs) => this.#become(holder, isOurs),
         onFailure: (message, retryMs) => this.#failed(message, retryMs),
       },
       this.#stop.signal,
@@ -74,6 +79,8 @@ export class SharedSource<V> implements Source<Dependency, V> {
     this.#reading?.abort();
     this.#timer?.cancel();
     await this.#running;
+    const { signal } = new AbortController();
+    if (this.leads) await this.#whileLeading({ Verb: "delete" }, { leader: this.#holder, signal });
   }
 
   follow(dependency: Dependency, sink: Sink<V>, signal: AbortSignal): Promise<void> {
@@ -103,17 +110,27 @@ export class SharedSource<V> implements Source<Dependency, V> {
     });
   }
 
-  #become(leads: boolean): void {
+  #become(holder: string, leads: boolean): void {
     this.#failure = undefined;
-    if (this.#leads === leads || this.#stop.signal.aborted) return;
+    if ((this.#leads === leads && this.#holder === holder) || this.#stop.signal.aborted) return;
+    const isNew = this.#leads !== leads;
     this.#leads = leads;
-    const { log, folder } = this.#options;
-    log.info(leads ? "asks for all instances" : "reads what another instance asks for", { template: folder });
+    this.#holder = holder;
     this.#written = "";
-    this.#reading?.abort();
-    if (!leads) this.#readShared();
-    for (const lane of this.#lanes.values()) lane.update(leads, this.#data);
+    const { log, folder } = this.#options;
+    if (isNew) {
+      log.info(leads ? "asks for all instances" : "reads what another instance asks for", { template: folder });
+      this.#reading?.abort();
+      if (!leads) this.#readShared();
+    }
+    this.#update();
     this.#publishSoon();
+  }
+
+  /** What another leader than the present one left is as old as that one. */
+  #update(): void {
+    this.#data = this.#found?.leader === this.#holder ? this.#found : undefined;
+    for (const lane of this.#lanes.values()) lane.update(this.#leads, this.#data);
   }
 
   #failed(message: string, retryMs: number | undefined): void {
@@ -127,8 +144,8 @@ export class SharedSource<V> implements Source<Dependency, V> {
     const { blocking, folder } = this.#options;
     this.#reading = new AbortController();
     const value = (data: SharedData): void => {
-      this.#data = data;
-      for (const lane of this.#lanes.values()) lane.update(this.#leads, data);
+      this.#found = data;
+      this.#update();
     };
     const failed = (message: string, retryMs: number | undefined): void => this.#failed(message, retryMs);
     const following = followQuery<SharedData>(
@@ -149,7 +166,7 @@ export class SharedSource<V> implements Source<Dependency, V> {
     } catch (thrown) {
       const { log, folder } = this.#options;
       log.warn("cannot read what another instance shares", { key: `${folder}data`, error: messageOf(thrown) });
-      return NOTHING_SHARED;
+      return nothingShared(this.#holder);
     }
   }
 
@@ -169,7 +186,7 @@ export class SharedSource<V> implements Source<Dependency, V> {
         .flatMap(({ key, answer }) => (answer === undefined ? [] : [[key, answer.body ?? null] as const]))
         .toSorted(([a], [b]) => (a < b ? -1 : 1)),
     );
-    const data: SharedData = { complete, tooLarge: false, answers };
+    const data: SharedData = { leader: this.#holder, complete, tooLarge: false, answers };
     const text = JSON.stringify(data);
     const done = !this.leads || text === this.#written || (await this.#write(data));
     this.#timer = undefined;
@@ -179,19 +196,28 @@ export class SharedSource<V> implements Source<Dependency, V> {
     if (this.#dirty) this.#publishSoon();
   }
 
-  /** Held by the same session as the lock: who lost that cannot write, and what a leader left goes with it. */
   async #write(data: SharedData): Promise<boolean> {
-    const { blocking, session, folder, log } = this.#options;
-    const body = packShared(data);
+    const { log, folder } = this.#options;
+    const value = Buffer.from(packShared(data)).toString("base64");
     const { signal } = this.#stop;
-    const path = keyPath(`${folder}data`);
-    const query = { acquire: session.current };
-    const answer = await blocking.api.send({ method: "PUT", path, query, body, signal, timeoutMs: TIMEOUT_MS });
-    if (signal.aborted) return true;
-    if (answer.ok && answer.value.status === 200 && answer.value.text.trim() === "true") return true;
+    const answer = await this.#whileLeading({ Verb: "set", Value: value }, { leader: data.leader, signal });
+    if (signal.aborted || (answer.ok && answer.value.status === 200)) return true;
     const error = answer.ok ? refusalOf("consul", answer.value) : answer.error.message;
     log.warn("cannot share answers with other instances", { key: `${folder}data`, error });
     return false;
+  }
+
+  /** Changes what is shared, if the lock is still held: who lost it changes nothing. */
+  #whileLeading(
+    change: Readonly<Record<string, string>>,
+    { leader, signal }: { readonly leader: string; readonly signal: AbortSignal },
+  ): Promise<Result<ApiAnswer>> {
+    const { blocking, folder } = this.#options;
+    const body = [
+      { KV: { Verb: "check-session", Key: `${folder}lock`, Session: leader } },
+      { KV: { ...change, Key: `${folder}data` } },
+    ];
+    return blocking.api.send({ method: "PUT", path: "/v1/txn", body, signal, timeoutMs: TIMEOUT_MS });
   }
 }
 

@@ -43,6 +43,8 @@ export class TemplateUnit<D, V> implements Holder {
   readonly #options: TemplateUnitOptions<D, V>;
   readonly #quiet: Quiescence | undefined;
   #last: string | undefined;
+  /** There was a complete text, though it may not be delivered yet. */
+  #isComplete = false;
   #busy: Promise<void> | undefined;
   #again = false;
   #soon = false;
@@ -72,7 +74,7 @@ export class TemplateUnit<D, V> implements Holder {
 
   changed(): void {
     if (this.#stopped) return;
-    if (this.isRendered && this.#quiet !== undefined) return this.#quiet.changed();
+    if (this.#isComplete && this.#quiet !== undefined) return this.#quiet.changed();
     if (this.#soon) return;
     // Answers that arrive together make one pass.
     this.#soon = true;
@@ -130,6 +132,7 @@ export class TemplateUnit<D, V> implements Holder {
     pool.settle(this, pass.asked, { keep: pass.failure !== undefined });
     if (pass.failure !== undefined && pass.pending.length === 0) return listener.templateFailed?.(pass.failure);
     if (pass.pending.length > 0) return listener.settled?.(pass.pending);
+    this.#isComplete = true;
     if (pass.text !== this.#last) await this.#deliver(pass.text, deliver);
     if (!this.#stopped && pass.text === this.#last) listener.settled?.([]);
   }

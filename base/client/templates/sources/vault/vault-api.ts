@@ -59,7 +59,11 @@ export class VaultApi {
 /** A body by a schema, or what is wrong with it. */
 export function readBody<T>(text: string, schema: v.GenericSchema<unknown, T>): Result<T> {
   try {
-    const parsed = v.safeParse(schema, JSON.parse(text));
+    const body: unknown = JSON.parse(text);
+    // Schemas whose every field may be missing would take a list for an answer.
+    if (typeof body !== "object" || body === null || Array.isArray(body))
+      return fail("unexpected", "vault's answer is no JSON object");
+    const parsed = v.safeParse(schema, body);
     if (parsed.success) return succeed(parsed.output);
     const [issue] = parsed.issues;
     return fail(
