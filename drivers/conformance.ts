@@ -16,7 +16,7 @@ export interface DriverSubject {
     readonly fails: Readonly<Record<string, unknown>>;
     /** Prints `out` and `err` on a line each, and ends with code 0. */
     readonly prints: Readonly<Record<string, unknown>>;
-    /** Has to be killed. */
+    /** Prints a line when it is ready, and has to be killed. */
     readonly stubborn: Readonly<Record<string, unknown>>;
     /** Cannot be started, and never will. */
     readonly impossible: Readonly<Record<string, unknown>>;
@@ -105,8 +105,11 @@ async function stops(subject: DriverSubject): Promise<void> {
 
 async function kills(subject: DriverSubject): Promise<void> {
   const driver = subject.fresh();
-  const handle = await started(driver, await subject.prepare(subject.tasks.stubborn));
+  const task = await subject.prepare(subject.tasks.stubborn);
+  const handle = await started(driver, task);
   const exit = driver.wait(handle, never);
+  const { disk, clock } = subject.env;
+  while (((await disk.stat(task.paths.stdoutPath))?.size ?? 0) === 0) await sleep(clock, SWEEP_PAUSE_MS);
   await driver.stop(handle, { killSignal: "SIGTERM", killTimeoutMs: 100 });
   const end = await exit;
   same(end.kind === "exited" ? end.signal : end, 9);

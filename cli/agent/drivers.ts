@@ -6,6 +6,9 @@ import { selfCommand } from "#base/platform/embedded/self.ts";
 import { createDockerDriver } from "#drivers/docker/docker-driver.ts";
 import { checkDockerOptions, readDockerOptions } from "#drivers/docker/plugin-options.ts";
 import type { Driver } from "#drivers/driver.ts";
+import { createExecDriver } from "#drivers/exec/exec-driver.ts";
+import { checkExecOptions, readExecOptions } from "#drivers/exec/plugin-options.ts";
+import { createJavaDriver } from "#drivers/java/java-driver.ts";
 import { createLaresDriver } from "#drivers/lares/lares-driver.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { checkRawExecOptions, createRawExecDriver, readRawExecOptions } from "#drivers/raw-exec/raw-exec-driver.ts";
@@ -15,10 +18,13 @@ import type { TaskApi } from "./task-api.ts";
 /** The drivers of this node, as its configuration wants them. Throws when a plugin's options are wrong. */
 export function createDrivers(env: SystemEnv, config: AgentConfig, taskApi: TaskApi): readonly Driver[] {
   checkPlugins(config.plugins);
-  const { raw_exec: rawExec = {}, docker = {} } = config.plugins;
+  const { raw_exec: rawExec = {}, docker = {}, exec = {}, java = {} } = config.plugins;
+  const root = config.client.chrootEnv;
   return [
     createMockDriver(env),
     createRawExecDriver(env, readRawExecOptions(rawExec)),
+    createExecDriver(env, readExecOptions(exec, root)),
+    createJavaDriver(env, readExecOptions(java, root)),
     createDockerDriver(env, { options: readDockerOptions(docker), dockerHost: process.env["DOCKER_HOST"] ?? "" }),
     createLaresDriver(env, { selfCommand: selfCommand(), roles: ROLE_NAMES, taskApi }),
   ];
@@ -28,6 +34,8 @@ export function createDrivers(env: SystemEnv, config: AgentConfig, taskApi: Task
 const OPTION_CHECKS: Readonly<Record<string, (config: Readonly<Record<string, unknown>>) => readonly Failure[]>> = {
   docker: checkDockerOptions,
   raw_exec: checkRawExecOptions,
+  exec: checkExecOptions("exec"),
+  java: checkExecOptions("java"),
 };
 
 /** Throws with every mistake: a setting that is silently ignored is worse than an agent that does not start. */

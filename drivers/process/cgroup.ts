@@ -40,6 +40,13 @@ export async function removeOwnerCgroup(env: Env, base: string, allocsRoot: stri
   if (base !== "" && allocsRoot !== "") await removeCgroup(env, ownerFolder(base, allocsRoot));
 }
 
+/** Takes away this agent's folders in every controller of version 1, as far as nothing runs in them. */
+export async function removeOwnerInAll(env: Env, allocsRoot: string): Promise<void> {
+  if (allocsRoot === "" || (await cgroupBase(env)) === `${ROOT}/lares`) return;
+  const folders = (await env.disk.list(ROOT)).map((controller) => `${ROOT}/${controller}/lares`);
+  await env.exec.run(["rmdir", ...folders.flatMap((base) => [ownerFolder(base, allocsRoot), base])]);
+}
+
 /** Cgroups of this agent whose tasks are not in `keep`. */
 export async function strayCgroups(
   env: Env,
@@ -57,9 +64,15 @@ export async function strayCgroups(
 }
 
 function ownerFolder(base: string, allocsRoot: string): string {
-  return `${base}/${createHash("sha256").update(allocsRoot).digest("hex").slice(0, 12)}`;
+  return `${base}/${ownerName(allocsRoot)}`;
 }
 
-function cgroupName(taskId: string): string {
+/** Tells agents on one machine apart, by the folder of their allocations. */
+export function ownerName(allocsRoot: string): string {
+  return createHash("sha256").update(allocsRoot).digest("hex").slice(0, 12);
+}
+
+/** A task's id as one segment of a path. */
+export function cgroupName(taskId: string): string {
   return taskId.replaceAll(/[^A-Za-z0-9_.-]/g, ".");
 }

@@ -2,8 +2,10 @@ import type { Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 import { readProcStat } from "./proc.ts";
 
-/** A process that is not our child can only be looked at. One shared timer looks at all of them. */
+/** A process that is not our child can only be looked at. One shared timer looks at all of them; at a few more often. */
 const LOOK_EVERY_MS = 1000;
+const LOOK_AT_FEW_MS = 200;
+const FEW = 32;
 /** A pid may be a zombie nobody reaps, or used again: its start time is compared this often. */
 const COMPARE_EVERY = 5;
 
@@ -34,8 +36,9 @@ export function createExitWatch(env: Env): ExitWatch {
       const there = env.exec.kill(process.pid, 0);
       if (!there || (round % COMPARE_EVERY === 0 && !(await isAlive(env, process)))) gone();
     }
-    timer = watched.size === 0 ? undefined : env.clock.after(LOOK_EVERY_MS, () => void look());
+    timer = watched.size === 0 ? undefined : later();
   };
+  const later = (): Timer => env.clock.after(watched.size > FEW ? LOOK_EVERY_MS : LOOK_AT_FEW_MS, () => void look());
 
   return {
     ended: (process, signal) =>
@@ -52,7 +55,7 @@ export function createExitWatch(env: Env): ExitWatch {
         }
         signal.addEventListener("abort", abort, { once: true });
         watched.set(process, () => finish(true));
-        timer ??= env.clock.after(LOOK_EVERY_MS, () => void look());
+        timer ??= later();
       }),
     close() {
       timer?.cancel();

@@ -5,7 +5,6 @@ import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import test from "ava";
-import type { ExecutionContext } from "ava";
 import fc from "fast-check";
 import type { Env } from "#base/env/env.ts";
 import { createEnv } from "#base/platform/create-env.ts";
@@ -16,12 +15,14 @@ import { createDockerDriver } from "#drivers/docker/docker-driver.ts";
 import { createFrameReader } from "#drivers/docker/frames.ts";
 import { imageRef, parseImageName } from "#drivers/docker/image-name.ts";
 import { readDockerOptions } from "#drivers/docker/plugin-options.ts";
+import { createExecDriver } from "#drivers/exec/exec-driver.ts";
 import { createLaresDriver } from "#drivers/lares/lares-driver.ts";
 import type { Driver, TaskStart } from "#drivers/driver.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { parseProcStat } from "#drivers/process/proc.ts";
 import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
 import { makeTestImage } from "./test-image.ts";
+import { ranIn, taskIn } from "./task.ts";
 
 const env = createEnv({ logLevel: "error" });
 const root = mkdtempSync(`${tmpdir()}/lares-drivers-`);
@@ -50,51 +51,14 @@ test.after.always(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function taskOf(config: Readonly<Record<string, unknown>>, more: Partial<TaskStart> = {}): TaskStart {
-  const allocId = randomUUID();
-  const alloc = `${root}/allocs/${allocId}`;
-  for (const folder of ["alloc/logs", "t/local", "t/secrets", "t/tmp"])
-    mkdirSync(`${alloc}/${folder}`, { recursive: true });
-  return {
-    id: `${allocId}/t/${allocId.slice(0, 8)}`,
-    allocId,
-    allocName: "j.g[0]",
-    namespace: "default",
-    jobId: "j",
-    groupName: "g",
-    taskName: "t",
-    config,
-    env: { GREETING: "hello" },
-    user: "",
-    resources: {
-      Cpu: { CpuShares: 100, ReservedCores: [] },
-      Memory: { MemoryMB: 32, MemoryMaxMB: 0 },
-      Networks: [],
-      Devices: [],
-    },
-    ports: [],
-    networkMode: "",
-    paths: {
-      allocDir: `${alloc}/alloc`,
-      taskDir: `${alloc}/t`,
-      localDir: `${alloc}/t/local`,
-      secretsDir: `${alloc}/t/secrets`,
-      stdoutPath: `${alloc}/alloc/logs/t.stdout.0`,
-      stderrPath: `${alloc}/alloc/logs/t.stderr.0`,
-    },
-    mounts: [],
-    killTimeoutMs: 5000,
-    onEvent: () => {},
-    signal: new AbortController().signal,
-    ...more,
-  };
-}
+const taskOf = (config: Readonly<Record<string, unknown>>, more: Partial<TaskStart> = {}): TaskStart =>
+  taskIn(root, config, more);
 
 const scripts = {
   forever: "trap 'exit 0' TERM INT; while :; do sleep 300 & wait $!; done",
   fails: "exit 7",
   prints: "echo out; echo err >&2",
-  stubborn: "trap '' TERM INT; while :; do sleep 300; done",
+  stubborn: "trap '' TERM INT; echo ready; while :; do sleep 300; done",
 };
 const shell = (make: (script: string) => Readonly<Record<string, unknown>>) => ({
   forever: make(scripts.forever),
@@ -137,7 +101,7 @@ const kinds: Kind[] = [
       forever: { run_for: "10m" },
       fails: { run_for: "1ms", exit_code: 7 },
       prints: { stdout_string: "out\n", stderr_string: "err\n" },
-      stubborn: { run_for: "10m", kill_after: "5m" },
+      stubborn: { run_for: "10m", kill_after: "5m", stdout_string: "ready\n" },
       impossible: { start_error: "no" },
       misspelled: { config: { run_fro: "1s" }, meant: "run_for" },
     },
@@ -145,6 +109,15 @@ const kinds: Kind[] = [
   {
     name: "raw_exec",
     make: createRawExecDriver,
+    tasks: {
+      ...shell((script) => ({ command: "/bin/sh", args: ["-c", script] })),
+      impossible: { command: "/no/such/program" },
+      misspelled: { config: { comand: "x" }, meant: "command" },
+    },
+  },
+  {
+    name: "exec",
+    make: (each) => createExecDriver(each),
     tasks: {
       ...shell((script) => ({ command: "/bin/sh", args: ["-c", script] })),
       impossible: { command: "/no/such/program" },
@@ -204,15 +177,7 @@ function inRoot(task: TaskStart, own: string): TaskStart {
 }
 
 const nothing = new AbortController().signal;
-
-async function ran(t: ExecutionContext, driver: Driver, task: TaskStart): Promise<string> {
-  const started = await driver.start(task);
-  if (!started.ok) throw new Error(started.error.message);
-  await driver.wait(started.value, nothing);
-  await driver.destroy(started.value);
-  t.teardown(() => driver.close?.());
-  return readFileSync(task.paths.stdoutPath, "utf8");
-}
+const ran = ranIn;
 
 test("raw_exec: what a task leaves behind dies with it, and arguments arrive untouched", async (t) => {
   const driver = createRawExecDriver(env);

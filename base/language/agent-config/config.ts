@@ -113,6 +113,8 @@ const ClientSchema = settings({
   servers: texts,
   serverJoin: JoinSchema,
   meta: textMap,
+  /** What `exec` tasks see of the machine: path → path in their root. Empty: the usual. */
+  chrootEnv: textMap,
   /** Free options: `driver.allowlist`, `env.denylist` … */
   options: textMap,
   hostVolumes: list(HostVolumeConfigSchema),

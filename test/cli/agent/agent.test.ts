@@ -46,6 +46,7 @@ discovery {
   t.deepEqual([await ttlOf("web-1"), await ttlOf("db")], [30, 0]);
   const idsAt = async (url: string): Promise<string[]> =>
     v.parse(Ids, await (await fetch(url)).json()).map(({ ID }) => ID);
+  await until("the node is registered", async () => (await idsAt(`${agent.nomad}/v1/nodes`)).length === 1);
   t.deepEqual(await idsAt(`${agent.nomad}/v1/nodes`), await idsAt(`${agent.consul}/v1/catalog/nodes`));
 });
 

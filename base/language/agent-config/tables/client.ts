@@ -115,6 +115,7 @@ export const client: BlockTable = {
   blocks: {
     ...serverJoin,
     meta: freeBlock("meta", textMap),
+    chroot_env: freeBlock("chrootEnv", textMap),
     options: freeBlock("options", textMap),
     host_volume: nestedBlock("hostVolumes", hostVolume, { many: "list", label: "name" }),
     host_network: nestedBlock("hostNetworks", hostNetwork, { many: "list", label: "name" }),
@@ -123,7 +124,6 @@ export const client: BlockTable = {
     artifact: nestedBlock("artifact", artifact),
   },
   ignored: {
-    chroot_env: "tasks see the whole root file system read-only; remove the block",
     drain_on_shutdown: "drain the node first: lares node drain -self -enable",
     cgroup_parent: "remove it",
     cpu_disable_dmidecode: "remove it",

@@ -1,0 +1,23 @@
+import type { Env } from "#base/env/env.ts";
+import { succeed, type Result } from "#base/env/errors.ts";
+import type { StartFailure } from "../driver.ts";
+import { taskUser } from "../process/task-user.ts";
+import type { BundleUser } from "./bundle.ts";
+
+/** Whom a task runs as that names nobody. */
+const DEFAULT_USER = "nobody";
+const ROOT: BundleUser = { uid: 0, gid: 0, additionalGids: [] };
+
+/** By the machine's own users and groups, which the task's root shows, too. */
+export async function containerUser(env: Env, name: string): Promise<Result<BundleUser, StartFailure>> {
+  const wanted = name === "" ? DEFAULT_USER : name;
+  const known = await taskUser(env, wanted);
+  if (!known.ok) return known;
+  if (known.value === undefined) return succeed(ROOT);
+  const { uid, gid } = known.value;
+  const groups = await env.exec.run(["id", "-G", "--", wanted]);
+  const additionalGids = groups.stdout
+    .split(/\s+/)
+    .flatMap((id) => (/^\d+$/.test(id) && Number(id) !== gid ? [Number(id)] : []));
+  return succeed({ uid, gid, additionalGids });
+}
