@@ -64,7 +64,15 @@ export interface Net {
   /** Port 0 takes a free one. Rejects with the system's code (`EADDRINUSE`) and the address. */
   listen(at: Address, onStream: (stream: Stream) => void): Promise<Listener>;
   connect(to: ConnectOptions): Promise<Stream>;
-  bind(at: Address, onDatagram: (data: Uint8Array, from: Address) => void): Promise<DatagramSocket>;
+  /**
+   * `batched`: many datagrams are expected at once, and answered within the handler where that is possible. What the
+   * handler gets is then its own only until it returns.
+   */
+  bind(
+    at: Address,
+    onDatagram: (data: Uint8Array, from: Address) => void,
+    options?: { readonly batched?: boolean },
+  ): Promise<DatagramSocket>;
   /** A socket that speaks to one peer only, so that the peer's refusals are heard: `onRefused` gets the system's code. */
   dial(to: Address, handlers: PeerHandlers): Promise<PeerSocket>;
   /** Host interfaces' addresses, loopback included. */

@@ -2,6 +2,8 @@ import { createSocket } from "node:dgram";
 import { hostname, networkInterfaces } from "node:os";
 import { CodedError } from "#base/env/errors.ts";
 import type { Address, DatagramSocket, InterfaceAddress, Net, PeerHandlers, PeerSocket } from "#base/env/net.ts";
+import { ipv4Number, Peer } from "./datagram-batch.ts";
+import { openBatchedSocket } from "./datagram-fd.ts";
 import { addressOf, cannotListen, connectStream, listenStreams, plainHost } from "./streams.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -14,19 +16,32 @@ export const systemNet: Net = {
   hostname: () => hostname(),
 };
 
-function bindDatagrams(at: Address, onDatagram: (data: Uint8Array, from: Address) => void): Promise<DatagramSocket> {
+async function bindDatagrams(
+  at: Address,
+  onDatagram: (data: Uint8Array, from: Address) => void,
+  { batched = false }: { readonly batched?: boolean } = {},
+): Promise<DatagramSocket> {
+  const own = batched ? await openBatchedSocket(at) : undefined;
   const socket = createSocket(at.host.includes(":") ? "udp6" : "udp4");
   let open = true;
-  socket.on("message", (data, from) => onDatagram(data, { host: plainHost(from.address), port: from.port }));
+  if (own === undefined) {
+    socket.on("message", (data, from) => onDatagram(data, { host: plainHost(from.address), port: from.port }));
+  } else {
+    socket.on("message", (data, from) => {
+      const peer = new Peer(ipv4Number(from.address) ?? 0, from.port);
+      own.batch.run(() => onDatagram(data, peer), onDatagram);
+    });
+  }
   return new Promise((resolve, reject) => {
     socket.once("error", (error) => reject(cannotListen(error, at)));
-    socket.bind({ address: at.host, port: at.port }, () => {
+    socket.bind(own === undefined ? { address: at.host, port: at.port } : { fd: own.fd }, () => {
       // A peer's ICMP answer to something we sent; datagrams promise nothing.
       socket.on("error", () => {});
       resolve({
         address: addressOf(socket.address(), at),
         send(data, to) {
-          if (open) socket.send(data, to.port, to.host, () => {});
+          if (!open || (own !== undefined && to instanceof Peer && own.batch.queue(data, to))) return;
+          socket.send(data, to.port, to.host, () => {});
         },
         close: () => {
           if (!open) return Promise.resolve();

@@ -28,6 +28,14 @@ async function lares(): Promise<number> {
     });
     await store.txn({ then: [put(catalogNodes, { namespace: "_", id: Node }, node), ...services] });
   }
+  for (let i = 1; i <= 20; i++) {
+    const Node = `t${i}`;
+    const node = { ...base, ID: "", Node, Address: `10.1.0.${i}`, Datacenter: "dc1" };
+    const row = { ...base, Node, ID: "twenty", Service: "twenty", Kind: "", Tags: [], Address: "", Port: 80 };
+    const value = { ...row, Weights: { Passing: 1, Warning: 1 }, EnableTagOverride: false };
+    const service = put(catalogServices, { namespace: "_", id: `${Node}/twenty` }, value);
+    await store.txn({ then: [put(catalogNodes, { namespace: "_", id: Node }, node), service] });
+  }
   const view = await followView(store, discoveryTables);
   const config = { nodeName: "here", nodeId: "", datacenter: "dc1", advertiseAddr: "127.0.0.1" };
   const discovery = createDiscovery({ env, store, view, config: { ...config, bindAddr: "127.0.0.1", dnsPort: 0 } });

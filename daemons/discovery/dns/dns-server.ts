@@ -44,7 +44,9 @@ export class DnsServer {
       const tcp = await env.net.listen(at, (stream) => this.#serve(stream));
       try {
         const where = { host: at.host, port: tcp.address.port };
-        this.#udp = await env.net.bind(where, (data, from) => this.#onDatagram(data, from));
+        this.#udp = await env.net.bind(where, (data, from) => this.#onDatagram(data, from), {
+          batched: true,
+        });
         this.#tcp = tcp;
         return;
       } catch (thrown) {

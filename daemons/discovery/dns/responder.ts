@@ -2,6 +2,7 @@ import { HEADER_BYTES, opcodeOf, readHeader, readQuery, type Query } from "#base
 import { CLASS, FLAG, RCODE, TYPE } from "#base/protocol/dns/record.ts";
 import { MAX_MESSAGE_BYTES, MessageWriter } from "#base/protocol/dns/writer.ts";
 import type { DnsConfig } from "../config.ts";
+import { AnswerCache } from "./answer-cache.ts";
 import type { Zone, ZoneAnswer } from "./zone.ts";
 
 export type Transport = "udp" | "tcp";
@@ -24,15 +25,21 @@ export class Responder {
   readonly #zone: Zone;
   readonly #dns: DnsConfig;
   readonly #forwards: boolean;
+  readonly #cache: AnswerCache;
   readonly #writer = new MessageWriter();
 
   constructor(zone: Zone, dns: DnsConfig) {
     this.#zone = zone;
+    this.#cache = new AnswerCache(() => zone.version);
     this.#dns = dns;
     this.#forwards = (dns.recursors ?? []).length > 0;
   }
 
   respond(packet: Uint8Array, transport: Transport): Response {
+    if (transport === "udp") {
+      const known = this.#cache.find(packet);
+      if (known !== undefined) return { kind: "reply", bytes: known };
+    }
     const header = readHeader(packet);
     // Answering answers would let two servers shout at each other for ever.
     if (header === undefined || (header.flags & FLAG.QR) !== 0) return { kind: "drop" };
@@ -44,7 +51,13 @@ export class Responder {
     if (type === TYPE.AXFR || type === TYPE.IXFR || type === TYPE.OPT) return this.#error(packet, query, RCODE.REFUSED);
     if (klass !== CLASS.IN && klass !== CLASS.ANY) return this.#error(packet, query, RCODE.REFUSED);
     const answer = this.#zone.answer(query.question);
-    if (answer !== undefined) return { kind: "reply", bytes: this.#fit(packet, query, { answer, transport }) };
+    if (answer !== undefined) {
+      const bytes = this.#fit(packet, query, { answer, transport });
+      // The serial of an SOA is the time, and names that do not exist are without number.
+      const isLasting = answer.authority === undefined && type !== TYPE.SOA && type !== TYPE.ANY;
+      if (isLasting && transport === "udp") this.#cache.keep(packet, bytes, answer.answers.length);
+      return { kind: "reply", bytes };
+    }
     if (this.#forwards && (header.flags & FLAG.RD) !== 0) return { kind: "forward", query };
     return this.#error(packet, query, RCODE.REFUSED);
   }

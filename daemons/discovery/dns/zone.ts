@@ -7,7 +7,7 @@ import { labelsOf, lowerCase } from "#base/protocol/dns/name.ts";
 import { TYPE, type Question, type ResourceRecord } from "#base/protocol/dns/record.ts";
 import type { CatalogNode } from "#base/protocol/catalog.ts";
 import type { View } from "#base/state/table.ts";
-import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
+import { catalogChecks, catalogNodes, catalogServices, preparedQueries } from "#base/state/tables.ts";
 import { addressOf, instancesByDnsName, type Instance } from "../catalog/instances.ts";
 import type { DnsConfig } from "../config.ts";
 import { executeQuery } from "../queries/execute.ts";
@@ -51,14 +51,29 @@ export class Zone {
   /** By name in lower case; valid while the catalog is at {@link #keptAt}. */
   readonly #kept = new Map<string, readonly Instance[]>();
   #keptAt = 0;
+  readonly #tables: readonly { readonly lastIndex: number }[];
 
   constructor(deps: ZoneDeps) {
     this.#deps = deps;
+    const { view } = deps;
+    this.#tables = [
+      view.table(catalogServices),
+      view.table(catalogNodes),
+      view.table(catalogChecks),
+      view.table(preparedQueries),
+    ];
     this.#domains = [deps.domain, ...(deps.altDomain === undefined ? [] : [deps.altDomain])].map((domain) => {
       const labels = labelsOf(domain.toLowerCase());
       assert(labels !== undefined, `the domain ${domain} is no DNS name`);
       return labels;
     });
+  }
+
+  /** Rises with everything that answers are made of. */
+  get version(): number {
+    let newest = 0;
+    for (const table of this.#tables) newest = Math.max(newest, table.lastIndex);
+    return newest;
   }
 
   /** Undefined when the name is not ours to answer. Reverse names are ours only where we know the address. */
@@ -243,11 +258,7 @@ export class Zone {
   /** Joining services, nodes and checks is most of an answer's cost, and the catalog changes seldom. */
   #instances(service: string): readonly Instance[] {
     const { view } = this.#deps;
-    const at = Math.max(
-      view.table(catalogServices).lastIndex,
-      view.table(catalogNodes).lastIndex,
-      view.table(catalogChecks).lastIndex,
-    );
+    const at = this.version;
     if (at !== this.#keptAt || this.#kept.size >= MAX_KEPT_SERVICES) this.#kept.clear();
     this.#keptAt = at;
     const known = this.#kept.get(service);

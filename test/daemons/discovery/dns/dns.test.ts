@@ -360,3 +360,21 @@ async function manyInstances(count: number) {
   }
   return store;
 }
+
+test("a burst of questions is answered, each under its number, and a change is seen by the next one", async (t) => {
+  const { dnsPort, url } = await startZone(t);
+  const socket = createSocket("udp4");
+  t.teardown(() => socket.close());
+  const heard = new Map<number, number>();
+  socket.on("message", (message) => heard.set(message.readUInt16BE(0), message.readUInt16BE(6)));
+  const packets = Array.from({ length: 300 }, (_, id) => query("web.service.consul", TYPE.A, { id, edns: 1232 }));
+  await until(() => {
+    // A kernel may drop what comes too fast.
+    for (const [id, packet] of packets.entries()) if (!heard.has(id)) socket.send(packet, dnsPort, "127.0.0.1");
+    return new Promise((resolve) => setTimeout(() => resolve(heard.size === packets.length), 20));
+  }, "every question to be answered");
+  t.deepEqual([...new Set(heard.values())], [3]);
+  await call(`${url}/v1/catalog/deregister`, "PUT", { Node: "Node-0" });
+  const reply = await ask(dnsPort, query("web.service.consul", TYPE.A, { id: 7, edns: 1232 }));
+  t.is(reply?.readUInt16BE(6), 2);
+});
