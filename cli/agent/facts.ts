@@ -17,6 +17,7 @@ export function agentFacts({
   version,
   reload,
   client,
+  identity,
 }: Composition): AgentFacts {
   return {
     name: nodeName,
@@ -39,6 +40,9 @@ export function agentFacts({
       const { engine, revision, keys, bytes } = state.store.status();
       const memory = process.memoryUsage();
       return {
+        ...(client === undefined
+          ? {}
+          : { client: clientStats(client, identity.nodeId, `${addresses.advertise}:${config.ports.rpc}`) }),
         runtime: {
           version: process.version,
           arch: process.arch,
@@ -52,6 +56,12 @@ export function agentFacts({
       };
     },
   };
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/agent#query-self : by its node, programs find out where they are. */
+function clientStats(client: SchedulerClient, nodeId: string, server: string): Readonly<Record<string, string>> {
+  const running = [...client.runners().values()].filter((runner) => !runner.isTerminal());
+  return { node_id: nodeId, num_allocations: String(running.length), known_servers: server };
 }
 
 function gaugesOfClient({

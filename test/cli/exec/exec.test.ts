@@ -101,6 +101,12 @@ test.serial(
   },
 );
 
+test.serial("the node whose agent is asked is known by -self", async (t) => {
+  const self = await t.context.agent.lares("node", "status", "-self", "-json");
+  t.is(self.code, 0, self.stderr);
+  t.regex(JSON.parse(self.stdout).ID, /^[0-9a-f-]{36}$/);
+});
+
 test.serial("an action runs its command; a wrong name is told with the nearest", async (t) => {
   const { agent } = t.context;
   const greeted = await agent.lares("action", "-i=false", "-t=false", "-job=box", "greet");
