@@ -15,8 +15,8 @@ const MINUTES = 60_000;
 /** A client program: the words that run it. */
 export type Client = readonly string[];
 
-/** HashiCorp's Go client and Prometheus's service discovery, in one program; `of` is its folder in `go/`. */
-export async function goClient(of: "." | "./consul"): Promise<Client> {
+/** A program around HashiCorp's Go clients and Prometheus's service discovery; `of` is its folder in `go/`. */
+export async function goClient(of: "." | "./consul" | "./holder"): Promise<Client> {
   const folder = mkdtempSync(join(tmpdir(), "lares-go-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const program = join(folder, "clients");

@@ -80,14 +80,18 @@ export class Sessions {
     return row;
   }
 
-  /** Releases or deletes what it holds, in the same transaction. Fine when it is gone already. */
+  /**
+   * Releases or deletes what it holds, in the same transaction; those keys stay locked for its lock delay. Fine when it
+   * is gone already.
+   */
   async end(id: string): Promise<void> {
-    const { store, view } = this.#deps;
+    const { store, view, delays } = this.#deps;
     for (;;) {
       const row = this.get(id);
       if (row === undefined) return;
       const held = [...view.table(kv).by("session", id)].slice(0, KEYS_PER_TXN);
       const last = held.length < KEYS_PER_TXN;
+      for (const key of held) delays.delay(key.id, row.value.LockDelay / 1e6);
       const done = await store.txn({
         compare: [unchanged(sessions, row), ...held.map((key) => unchanged(kv, key))],
         then: [
@@ -101,13 +105,12 @@ export class Sessions {
     }
   }
 
-  /** Ends it because what it depends on failed: the keys it held stay locked for its lock delay. */
+  /** Ends it because what it depends on failed. */
   async #invalidate(id: string, reason: string): Promise<void> {
-    const { env, view, delays } = this.#deps;
+    const { env } = this.#deps;
     const row = this.get(id);
     if (row === undefined) return;
     env.log.info("a session is invalidated", { session: id, name: row.value.Name, reason });
-    for (const key of view.table(kv).by("session", id)) delays.delay(key.id, row.value.LockDelay / 1e6);
     try {
       await this.end(id);
     } catch (thrown) {

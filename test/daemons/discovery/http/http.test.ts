@@ -76,6 +76,9 @@ test("sessions lock keys, and losing one releases them", async (t) => {
   t.is((await call(`${url}/v1/kv/lock`)).json[0].Session, undefined);
   t.is((await call(`${url}/v1/kv/lock?acquire=${other}`, "PUT", "you")).json, true);
   t.like((await call(`${url}/v1/kv/lock`)).json[0], { LockIndex: 2, Session: other });
+  await call(`${url}/v1/session/destroy/${other}`, "PUT");
+  const third = (await call(`${url}/v1/session/create`, "PUT")).json.ID;
+  t.is((await call(`${url}/v1/kv/lock?acquire=${third}`, "PUT", "early")).json, false, "for 15 s nobody may");
   t.is((await call(`${url}/v1/session/renew/${id}`, "PUT")).status, 404);
   t.is((await call(`${url}/v1/session/create`, "PUT", { TTL: "1s" })).status, 400);
   t.is((await call(`${url}/v1/kv/lock?acquire=nobody`, "PUT", "")).status, 500);
