@@ -21,7 +21,10 @@ export function shareAlloc(alloc: Alloc, sharing: Sharing): void {
   metrics.ClassExhausted = sharing.last("classExhausted", metrics.ClassExhausted);
   metrics.DimensionExhausted = sharing.last("dimensionExhausted", metrics.DimensionExhausted);
   metrics.QuotaExhausted = sharing.last("quotaExhausted", metrics.QuotaExhausted);
-  for (const score of metrics.ScoreMetaData) score.NodeID = sharing.text(score.NodeID);
+  for (const score of metrics.ScoreMetaData) {
+    score.NodeID = sharing.text(score.NodeID);
+    score.Scores = sharing.last("scores", score.Scores);
+  }
 }
 
 /** What the reports of tasks that run well have in common: the words of their events. */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { fail, messageOf, succeed, type Result } from "#base/env/errors.ts";
 import { keyOf } from "#base/protocol/keys.ts";
-import type { Compare, Op } from "./store.ts";
+import type { Compare, Op, StoreRecord, Written } from "./store.ts";
 import type { Row, Table } from "./table.ts";
 
 /** What is stored: the value and the version of its shape. */
@@ -13,6 +13,11 @@ interface Envelope {
 /** `{"schema":<version>,"value":<the value as JSON>}`. */
 export function encodeRow<T>(table: Table<T>, value: T): string {
   return `${headOf(table)}${JSON.stringify(value)}}`;
+}
+
+/** The value of a record: as it was written where that was here and now, else as its text says. */
+export function readRow<T>(table: Table<T>, { value, written }: StoreRecord): Result<T> {
+  return written !== undefined && isOf(written, table) ? succeed(written.value) : decodeRow(table, value);
 }
 
 function headOf<T>(table: Table<T>): string {
@@ -72,9 +77,15 @@ function isCurrent<T>(envelope: Envelope, table: Table<T>): envelope is { schema
   return envelope.schema === table.schemaVersion;
 }
 
-/** Writes a row. */
+/** Only {@link put} makes them, from a table and a value of it. */
+function isOf<T>(written: Written, table: Table<T>): written is { table: Table<T>; value: T } {
+  return written.table === table;
+}
+
+/** Writes a row. Where the table hands values over, `value` must not be changed any more. */
 export function put<T>(table: Table<T>, at: { readonly namespace: string; readonly id: string }, value: T): Op {
-  return { op: "put", key: keyOf(table.name, at.namespace, at.id), value: encodeRow(table, value) };
+  const op = { op: "put", key: keyOf(table.name, at.namespace, at.id), value: encodeRow(table, value) } as const;
+  return table.handedOver === true ? { ...op, written: { table, value } } : op;
 }
 
 export function remove<T>(table: Table<T>, namespace: string, id: string): Op {

@@ -29,7 +29,7 @@ export class Sharing {
 }
 
 /** Whether two JSON values are equal; keys in the same order. Asked for every row, so it allocates next to nothing. */
-function isSame<T>(a: unknown, b: T): a is T {
+export function isSame<T>(a: unknown, b: T): a is T {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((each, at) => isSame(each, b[at]));

@@ -39,6 +39,18 @@ export interface StoreRecord {
   readonly modRevision: number;
   /** Writes since it was created, from 1. */
   readonly version: number;
+  /** What `value` says, where this process wrote it just now. */
+  readonly written?: Written;
+}
+
+/**
+ * The value a writer encoded, handed on to views of the same process, which then need not read the text again. Whoever
+ * writes gives the value away: nobody may change it, or anything in it, from then on.
+ */
+export interface Written {
+  /** The table's own definition; who finds another one reads the text. */
+  readonly table: object;
+  readonly value: unknown;
 }
 
 /** A missing key compares as version 0, revisions 0, value ''. */
@@ -52,7 +64,7 @@ export type Compare =
   | { readonly key: string; readonly target: "value"; readonly op: "=" | "!="; readonly operand: string };
 
 export type Op =
-  | { readonly op: "put"; readonly key: string; readonly value: string }
+  | { readonly op: "put"; readonly key: string; readonly value: string; readonly written?: Written }
   | { readonly op: "delete"; readonly key: string }
   | { readonly op: "deletePrefix"; readonly prefix: string }
   | { readonly op: "get"; readonly key: string };

@@ -11,6 +11,11 @@ export interface Table<T> {
   readonly indexes: Readonly<Record<string, IndexKeys<T>["keysOf"]>>;
   /** Makes parts that are alike one in memory, in place: for tables of millions of rows. */
   readonly share?: Shares<T>["share"];
+  /**
+   * Views of the process that writes take the value itself, not a copy read from the text: for tables written by the
+   * hundred thousand, whose writers make every value anew and change none. Default false.
+   */
+  readonly handedOver?: boolean;
   /** The id where the value holds it too: one text in memory then serves both. */
   readonly idIn?: Shares<T>["idIn"];
 }

@@ -139,6 +139,7 @@ export const allocs = defineTable<Alloc>({
     deployment: (alloc) => (alloc.DeploymentID === "" ? [] : [alloc.DeploymentID]),
   },
   share: shareAlloc,
+  handedOver: true,
   idIn: ({ ID }) => ID,
 });
 
@@ -149,6 +150,7 @@ export const allocReports = defineTable<AllocReport>({
   schema: AllocReportSchema,
   indexes: {},
   share: shareReport,
+  handedOver: true,
   idIn: ({ AllocID }) => AllocID,
 });
 

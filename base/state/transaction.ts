@@ -174,7 +174,7 @@ class Branch<F extends Found> {
   run(op: Op): OpResult {
     switch (op.op) {
       case "put":
-        return { op: "put", record: this.#put(op.key, op.value) };
+        return { op: "put", record: this.#put(op) };
       case "delete":
         return { op: "delete", deleted: this.#delete(op.key) ? 1 : 0 };
       case "deletePrefix": {
@@ -188,11 +188,12 @@ class Branch<F extends Found> {
     }
   }
 
-  #put(key: string, value: string): StoreRecord {
+  #put({ key, value, written }: Extract<Op, { op: "put" }>): StoreRecord {
     const previous = this.#keyspace.find(key);
     const createRevision = previous?.createRevision ?? this.#revision;
     const version = (previous?.version ?? 0) + 1;
-    const record = { key, value, createRevision, modRevision: this.#revision, version };
+    const numbers = { createRevision, modRevision: this.#revision, version };
+    const record = { key, value, ...numbers, ...(written === undefined ? {} : { written }) };
     if (this.#remembers) this.#written.set(key, record);
     this.writes.push({ key, record, previous });
     return record;

@@ -1,11 +1,12 @@
 import { assert } from "#base/env/assert.ts";
 import { silentLog, type Log } from "#base/env/log.ts";
 import { keyOf, partsOf, ROOT } from "#base/protocol/keys.ts";
-import { decodeRow } from "./codec.ts";
+import { readRow } from "./codec.ts";
 import { Sharing } from "./sharing.ts";
 import { stagedName } from "./staging.ts";
 import { StoreError, type Change, type RevisionChange, type Store, type StoreRecord, type Watch } from "./store.ts";
 import { TableRows } from "./table-rows.ts";
+import type { WrittenCheck } from "./written-check.ts";
 import type { Table, TableView, View, ViewChange, ViewRowChange } from "./table.ts";
 
 export interface FollowOptions {
@@ -17,6 +18,8 @@ export interface FollowOptions {
    * slices, one a turn. Default: at once, in the same turn.
    */
   readonly soon?: (run: () => void) => void;
+  /** Looks at every value that is handed over, and once more when the view closes. Default: nobody does. */
+  readonly check?: WrittenCheck;
 }
 
 /** Staged rows that listeners are told of in one turn. */
@@ -72,6 +75,7 @@ class FollowedView implements View {
   readonly #log: Log;
   readonly #onEnd: (reason: string) => void;
   readonly #soon: ((run: () => void) => void) | undefined;
+  readonly #check: WrittenCheck | undefined;
   readonly #stagedNames = new Set<string>();
   #settling = false;
   readonly #intakes = new Map<string, Intake>();
@@ -87,10 +91,11 @@ class FollowedView implements View {
     this.#log = options.log ?? silentLog;
     this.#onEnd = options.onEnd ?? (() => {});
     this.#soon = options.soon;
+    this.#check = options.check;
     for (const table of tables) {
       const rows = new TableRows(table);
       this.#views.set(table, rows);
-      this.#intakes.set(table.name, intakeOf(table, rows));
+      this.#intakes.set(table.name, intakeOf(table, rows, this.#check));
     }
   }
 
@@ -118,6 +123,7 @@ class FollowedView implements View {
   }
 
   close(): void {
+    if (!this.#closed) this.#check?.end();
     this.#closed = true;
     this.#watch?.cancel();
     this.#listeners.clear();
@@ -273,7 +279,7 @@ class FollowedView implements View {
   }
 }
 
-function intakeOf<T>(table: Table<T>, rows: TableRows<T>): Intake {
+function intakeOf<T>(table: Table<T>, rows: TableRows<T>, check: WrittenCheck | undefined): Intake {
   const sharing = new Sharing();
   const staged = new Map<string, TableRows<T>>();
   const under = (name: string): TableRows<T> => {
@@ -282,7 +288,8 @@ function intakeOf<T>(table: Table<T>, rows: TableRows<T>): Intake {
     return known;
   };
   const put = (into: TableRows<T>, record: StoreRecord, at: { namespace: string; id: string }): string | undefined => {
-    const read = decodeRow(table, record.value);
+    check?.take(record);
+    const read = readRow(table, record);
     if (!read.ok) return `${record.key}: ${read.error.message}`;
     table.share?.(read.value, sharing);
     const { createRevision: createIndex, modRevision: modifyIndex } = record;

@@ -4,6 +4,7 @@ import { openJournal } from "#base/state/memory/journal.ts";
 import { allocs, deployments, nodes } from "#base/state/tables.ts";
 import { keyOf, ROOT } from "#base/protocol/keys.ts";
 import { followView } from "#base/state/view.ts";
+import { WrittenCheck } from "#base/state/written-check.ts";
 import type { Store } from "#base/state/store.ts";
 import { clientStatus, isTerminal } from "#daemons/scheduler/server/alloc-state.ts";
 import { createSchedulerServer } from "#daemons/scheduler/server/server.ts";
@@ -112,7 +113,11 @@ class SchedulerRun {
     const { env } = machine;
     await env.disk.makeDir("/data");
     const store = new MemoryStore(await openJournal(env.disk, "/data/journal"));
-    const view = await followView(store, schedulerTables, { log: env.log, soon: (run) => env.clock.soon(run) });
+    const view = await followView(store, schedulerTables, {
+      log: env.log,
+      soon: (run) => env.clock.soon(run),
+      check: new WrittenCheck(),
+    });
     const server = createSchedulerServer({ env, store, view });
     server.start();
     view.onChange(({ rows }) => {

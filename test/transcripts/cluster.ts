@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { followView } from "#base/state/view.ts";
+import { WrittenCheck } from "#base/state/written-check.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import type { Alloc, AllocReport } from "#base/protocol/alloc.ts";
 import type { Node } from "#base/protocol/node.ts";
@@ -119,7 +120,7 @@ export class ScriptedCluster {
   }
 
   async #boot(): Promise<void> {
-    const view = await followView(this.#store, schedulerTables, { log: this.env.log });
+    const view = await followView(this.#store, schedulerTables, { log: this.env.log, check: new WrittenCheck() });
     this.#server = createSchedulerServer({ env: this.env, store: this.#store, view });
     this.#server.start();
   }

@@ -28,13 +28,9 @@ class Reader {
     switch (op.op) {
       case "put": {
         const createRevision = this.#next();
-        const record = {
-          key: op.key,
-          value: op.value,
-          createRevision,
-          modRevision: this.#packed.revision,
-          version: this.#next(),
-        };
+        const { key, value, written } = op;
+        const numbers = { createRevision, modRevision: this.#packed.revision, version: this.#next() };
+        const record = written === undefined ? { key, value, ...numbers } : { key, value, ...numbers, written };
         changes.push({ kind: "put", record });
         return { op: "put", record };
       }

@@ -116,10 +116,15 @@ export function unpackRecords({ texts, numbers }: PackedRecords): StoreRecord[] 
 function packBranch(ops: readonly Op[]): PackedBranch {
   const puts: string[] = [];
   for (const op of ops) {
-    if (op.op !== "put") return { ops };
+    if (op.op !== "put") return { ops: ops.map(withoutWritten) };
     puts.push(op.key, op.value);
   }
   return { puts };
+}
+
+/** The value itself stays on this side. */
+function withoutWritten(op: Op): Op {
+  return op.op === "put" ? { op: "put", key: op.key, value: op.value } : op;
 }
 
 function unpackBranch(branch: PackedBranch): readonly Op[] {

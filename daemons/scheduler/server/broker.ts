@@ -99,6 +99,21 @@ export class Broker {
     return delivery;
   }
 
+  /** The delivery waits for something else than its worker: its time does not run. */
+  suspend(evalId: string, token: number): void {
+    this.#setDeadline(evalId, token, Number.POSITIVE_INFINITY);
+  }
+
+  /** Its time begins now. */
+  resume(evalId: string, token: number, nowMs: number): void {
+    this.#setDeadline(evalId, token, nowMs + NACK_TIMEOUT_MS);
+  }
+
+  #setDeadline(evalId: string, token: number, deadlineMs: number): void {
+    const delivery = this.#inFlight.get(evalId);
+    if (delivery?.token === token) this.#inFlight.set(evalId, { ...delivery, deadlineMs });
+  }
+
   /** Done. False when the delivery had timed out: somebody else works on it now. */
   ack(evalId: string, token: number): boolean {
     const delivery = this.#take(evalId, token);
@@ -135,9 +150,9 @@ export class Broker {
 
   /** When {@link tick} has something to do next. */
   nextMs(): number | undefined {
-    const times = [...this.#inFlight.values()].map(({ deadlineMs }) => deadlineMs);
-    if (this.#delayed.top !== undefined) times.push(this.#delayed.top.dueMs);
-    return times.length === 0 ? undefined : Math.min(...times);
+    let first = this.#delayed.top?.dueMs ?? Number.POSITIVE_INFINITY;
+    for (const { deadlineMs } of this.#inFlight.values()) first = Math.min(first, deadlineMs);
+    return Number.isFinite(first) ? first : undefined;
   }
 
   /** Evaluations a newer one of the same job made needless, since the last call. */
@@ -200,7 +215,8 @@ export class Broker {
   }
 }
 
-function comesFirst(a: QueuedEval, b: QueuedEval): boolean {
+/** Of two that are ready: the more important one, then the older. */
+export function comesFirst(a: QueuedEval, b: QueuedEval): boolean {
   return a.priority === b.priority ? a.createIndex < b.createIndex : a.priority > b.priority;
 }
 

@@ -97,6 +97,14 @@ function triggerOf(alloc: Alloc, before: AllocReport | undefined, now: AllocRepo
   return now.ClientStatus === "failed" && before?.ClientStatus !== "failed" ? "alloc-failure" : undefined;
 }
 
+/** The client goes on with the states it told of. */
+function ownCopy(report: AllocReport): AllocReport {
+  const states = Object.entries(report.TaskStates).map(
+    ([task, state]) => [task, { ...state, Events: state.Events.map((event) => ({ ...event })) }] as const,
+  );
+  return { ...report, TaskStates: Object.fromEntries(states) };
+}
+
 function hasEnded(report: AllocReport | undefined): boolean {
   return report !== undefined && isTerminalClientStatus(report.ClientStatus);
 }
@@ -114,7 +122,7 @@ async function report(context: ServerContext, reports: readonly AllocReport[]): 
     // It may have been replaced already. A node that forgot the end says something else after a power cut.
     if (hasEnded(known) && !hasEnded(each)) continue;
     const UnknownSince = unknownSince(row.value) ?? 0;
-    const told = { ...each, ...verdictOf(row.value, known, each), UnknownSince };
+    const told = { ...ownCopy(each), ...verdictOf(row.value, known, each), UnknownSince };
     ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, told));
     const trigger = triggerOf(row.value, known, { ...each, UnknownSince });
     const job = state.job(row.namespace, row.value.JobID)?.value;

@@ -9,7 +9,7 @@ import { put } from "#base/state/codec.ts";
 import { StoreError } from "#base/state/store.ts";
 import { evals } from "#base/state/tables.ts";
 import type { BlockedEvals } from "./blocked.ts";
-import { DELIVERY_LIMIT, type Broker, type Delivery, type QueuedEval } from "./broker.ts";
+import { comesFirst, DELIVERY_LIMIT, type Broker, type Delivery, type QueuedEval } from "./broker.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { newEvaluation } from "./evaluation.ts";
 import type { NodeTable } from "./place/node-table.ts";
@@ -17,10 +17,13 @@ import type { Applied, PlanApplier } from "./plan-apply.ts";
 import type { ScheduleRequest } from "./schedule/request.ts";
 import { schedule, scheduleInSlices } from "./schedule/schedule.ts";
 import { isLarge } from "./schedule/try-out.ts";
+import { Turnstile } from "./turnstile.ts";
 import type { BatchWriter } from "./writer.ts";
 
 /** Plans on their way to the disk at one time; evaluations wait above that. */
 export const MAX_PLANS_IN_FLIGHT = 64;
+/** Of these, plans of large jobs; the next is worked out while one is being written. */
+export const MAX_LARGE_PLANS = 2;
 /** How often a plan is made again when placements were refused, before the evaluation goes back to the queue. */
 const PLAN_ATTEMPTS = 5;
 /** A turn of scheduling ends after this long, so that requests are served in between. */
@@ -47,6 +50,7 @@ export interface WorkerDeps {
 /** Takes evaluations from the broker as they come, turns each into a plan and hands that to the applier. */
 export class Worker {
   readonly #deps: WorkerDeps;
+  readonly #large = new Turnstile<QueuedEval>(MAX_LARGE_PLANS, comesFirst);
   #plansInFlight = 0;
   #pumping = false;
   #running = false;
@@ -123,7 +127,7 @@ export class Worker {
     const { broker, log, state, clock } = this.#deps;
     this.#plansInFlight += 1;
     try {
-      const seen = await this.#evaluate(evaluation);
+      const seen = await this.#inTurn(evaluation, token);
       if (seen === undefined) broker.nack(evaluation.id, token);
       else if (broker.ack(evaluation.id, token)) {
         const row = state.evaluation(evaluation.namespace, evaluation.id);
@@ -148,6 +152,21 @@ export class Worker {
     const { blocked, broker, clock } = this.#deps;
     if (blocked.block(blockedOf(row.value, seen))) return;
     broker.enqueue(queuedOf(row.value, row.createIndex), clock.nowMs());
+  }
+
+  /** Plans of large jobs are made and written few at a time: each may hold a hundred thousand allocations. */
+  #inTurn(evaluation: QueuedEval, token: number): Promise<number | undefined> {
+    const { state, broker, clock } = this.#deps;
+    const row = state.evaluation(evaluation.namespace, evaluation.id);
+    if (row === undefined || !isLarge(state, { evaluation: row.value })) return this.#evaluate(evaluation);
+    // Those that wait for their turn hold up nobody else.
+    broker.suspend(evaluation.id, token);
+    this.#plansInFlight -= 1;
+    return this.#large.pass(evaluation, () => {
+      this.#plansInFlight += 1;
+      broker.resume(evaluation.id, token, clock.nowMs());
+      return this.#running ? this.#evaluate(evaluation) : Promise.resolve(undefined);
+    });
   }
 
   /** The revision of the state it was last decided from; undefined when its plan was refused too often. */

@@ -20,6 +20,7 @@ import { AllocReportSchema, AllocSchema } from "#base/protocol/alloc.ts";
 import { shareAlloc, shareReport } from "#base/state/alike.ts";
 import { Sharing } from "#base/state/sharing.ts";
 import { followView } from "#base/state/view.ts";
+import { WrittenCheck } from "#base/state/written-check.ts";
 import type { Store, StoreError, TxnResult } from "#base/state/store.ts";
 import { CrashDisk } from "./crash-disk.ts";
 import { runAgainstModel, steps } from "./model.ts";
@@ -39,6 +40,27 @@ const pets = defineTable<Pet>({
   schemaVersion: 2,
   schema: PetSchema,
   indexes: { kind: (pet) => [pet.Kind] },
+});
+
+test("a view takes the value a writer hands over; the check finds one that is changed, or says more than its text", async (t) => {
+  const given = defineTable<Pet>({ ...pets, name: "given", handedOver: true });
+  const store = new MemoryStore();
+  const check = new WrittenCheck();
+  const view = await followView(store, [pets, given], { check });
+  const value = { Name: "Tom", Kind: "cat" };
+  const at = { namespace: "a", id: "1" };
+  const { revision } = await store.txn({ then: [put(given, at, value), put(pets, at, value)] });
+  await view.reached(revision);
+  t.is(view.table(given).get("a", "1")?.value, value);
+  t.not(view.table(pets).get("a", "1")?.value, value);
+  t.notThrows(() => check.end());
+  value.Kind = "dog";
+  t.throws(() => view.close(), { message: /given\/a\/1 was changed after it was written/u });
+  const key = "given/a/2";
+  const record = { key, createRevision: 1, modRevision: 1, version: 1 };
+  const more = { table: given, value: { Name: "Rex", Kind: undefined } };
+  const text = encodeRow(given, { Name: "Rex", Kind: "cat" });
+  t.throws(() => check.take({ ...record, value: text, written: more }), { message: /says something else/u });
 });
 
 test("a view holds what was there and follows what comes", async (t) => {

@@ -10,7 +10,7 @@ const LARGE_JOB = 1000;
 /** Whether it would hold others up to work this job out in one turn. */
 export function isLarge(
   state: ClusterState,
-  { evaluation, proposed }: ScheduleRequest,
+  { evaluation, proposed }: Pick<ScheduleRequest, "evaluation" | "proposed">,
   most: number = LARGE_JOB,
 ): boolean {
   const { Namespace: namespace, JobID: jobId } = evaluation;

@@ -10,6 +10,7 @@ import { NodeSchema, type Node } from "#base/protocol/node.ts";
 import type { Store } from "#base/state/store.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { followView } from "#base/state/view.ts";
+import { WrittenCheck } from "#base/state/written-check.ts";
 import type { KnownAlloc } from "#daemons/scheduler/server/alloc-state.ts";
 import { NO_ACL, type AclSettings } from "#daemons/scheduler/server/acl/acl-context.ts";
 import { Keyring } from "#daemons/scheduler/server/keyring/keyring.ts";
@@ -100,7 +101,7 @@ export async function startCluster(
   const env = options.clock === undefined ? real : { ...real, clock: options.clock };
   const memory = new MemoryStore();
   const store = options.wrap?.(memory) ?? memory;
-  const view = await followView(store, schedulerTables);
+  const view = await followView(store, schedulerTables, { check: new WrittenCheck() });
   const folder = await mkdtemp(join(tmpdir(), "lares-cluster-"));
   const keyring = new Keyring({ env, store, view, folder });
   await keyring.start();

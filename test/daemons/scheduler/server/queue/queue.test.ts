@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { BlockedEvals } from "#daemons/scheduler/server/blocked.ts";
 import { Broker, NACK_TIMEOUT_MS, type QueuedEval } from "#daemons/scheduler/server/broker.ts";
 import { Heartbeats } from "#daemons/scheduler/server/heartbeat.ts";
+import { Turnstile } from "#daemons/scheduler/server/turnstile.ts";
 
 test("broker › by priority, one per job in flight, the newest of what waits behind it", (t) => {
   const broker = new Broker();
@@ -34,6 +35,49 @@ test("broker › by priority, one per job in flight, the newest of what waits be
   t.is(broker.dequeue(50), undefined);
   broker.tick(100);
   t.is(broker.dequeue(100)?.evaluation.id, "5");
+});
+
+test("broker › the time of a delivery that waits for others does not run", (t) => {
+  const broker = new Broker();
+  broker.enqueue(
+    { id: "1", namespace: "d", jobId: "a", type: "service", priority: 1, createIndex: 1, waitUntilMs: 0 },
+    0,
+  );
+  const delivery = broker.dequeue(0);
+  broker.suspend("1", delivery!.token);
+  t.is(broker.nextMs(), undefined);
+  broker.tick(10 * NACK_TIMEOUT_MS);
+  t.is(broker.dequeue(10 * NACK_TIMEOUT_MS), undefined, "nobody else gets it");
+  broker.resume("1", delivery!.token, 10 * NACK_TIMEOUT_MS);
+  t.is(broker.nextMs(), 11 * NACK_TIMEOUT_MS);
+  broker.tick(11 * NACK_TIMEOUT_MS);
+  t.is(broker.dequeue(11 * NACK_TIMEOUT_MS)?.evaluation.id, "1");
+});
+
+test("turnstile › so many at a time, the most important of those that wait, whatever fails", async (t) => {
+  const turnstile = new Turnstile<number>(2, (a, b) => a > b);
+  const entered: number[] = [];
+  const open = new Map<number, PromiseWithResolvers<void>>();
+  const enter = (who: number): Promise<void> =>
+    turnstile.pass(who, () => {
+      entered.push(who);
+      const gate = Promise.withResolvers<void>();
+      open.set(who, gate);
+      return gate.promise;
+    });
+  const all = [1, 2, 3, 5, 4].map(enter);
+  t.deepEqual(entered, [1, 2]);
+  open.get(2)?.reject(new Error("no"));
+  await t.throwsAsync(all[1]!, { message: "no" });
+  t.deepEqual(entered, [1, 2, 5]);
+  open.get(1)?.resolve();
+  await all[0];
+  open.get(5)?.resolve();
+  await all[3];
+  t.deepEqual(entered, [1, 2, 5, 4, 3]);
+  open.get(4)?.resolve();
+  open.get(3)?.resolve();
+  await Promise.all([all[2], all[4]]);
 });
 
 test("broker › what nobody answers for comes again, three times in all", (t) => {
