@@ -5,11 +5,10 @@ import { PERMISSION_DENIED, type Access } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryInteger, queryTexts } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
-import type { ClusterState } from "../server/cluster-state.ts";
 import type { BufferedChange, EventBuffer } from "../server/events/event-buffer.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { namespaced, namespaceFilter } from "./requests.ts";
-import { eventsOf, isGlobal, type StreamEvent, type Topic } from "./stream-event.ts";
+import { eventsOf, isGlobal, type EventSources, type StreamEvent, type Topic } from "./stream-event.ts";
 
 const HEARTBEAT_MS = 30_000;
 /** Happenings that are looked at in one turn; a large revision takes several lines of the same index. */
@@ -30,7 +29,9 @@ export function eventRoutes({ server }: NomadHttpDeps): Route[] {
         const filter = filterOf(query.topic, namespaceFilter(query.namespace), access);
         const isValid = (): boolean => server.acl.resolver.access(token).ok;
         const start = server.events.placeOf(query.index ?? 0);
-        const body = lines(follow({ state, clock: env.clock, buffer: server.events, signal, start, filter, isValid }));
+        const body = lines(
+          follow({ state, acl: server.acl, clock: env.clock, buffer: server.events, signal, start, filter, isValid }),
+        );
         return { kind: "stream", contentType: "application/json", body };
       },
     }),
@@ -42,8 +43,7 @@ interface Filter {
   readonly passes: (event: StreamEvent) => boolean;
 }
 
-interface Following {
-  readonly state: ClusterState;
+interface Following extends EventSources {
   readonly clock: Clock;
   readonly buffer: EventBuffer;
   readonly signal: AbortSignal;
@@ -70,13 +70,13 @@ async function* follow(following: Following): AsyncGenerator<unknown> {
   }
 }
 
-async function* told({ state, clock, filter }: Following, change: BufferedChange): AsyncGenerator<unknown> {
+async function* told({ state, acl, clock, filter }: Following, change: BufferedChange): AsyncGenerator<unknown> {
   const { revision: Index, happenings } = change;
   for (let at = 0; at < happenings.length; at += SLICE) {
     if (at > 0) await new Promise<void>((resolve) => clock.soon(resolve));
     const Events = happenings
       .slice(at, at + SLICE)
-      .flatMap((each) => eventsOf(state, each, { Index, wants: filter.wants }))
+      .flatMap((each) => eventsOf({ state, acl }, each, { Index, wants: filter.wants }))
       .filter(filter.passes);
     if (Events.length > 0) yield { Index, Events };
   }
@@ -112,7 +112,7 @@ function filterOf(topics: readonly string[], namespace: string | undefined, acce
   });
   const passes = (event: StreamEvent): boolean => {
     if (namespace !== undefined && !isGlobal(event) && event.Namespace !== namespace) return false;
-    if (!access.isManagement && !access.allows(...needOf(event.Topic), nameOf(event))) return false;
+    if (!isVisible(access, event)) return false;
     return wanted.some(({ topic, key }) => {
       if (key !== "*" && key !== event.Key && !event.FilterKeys.includes(key)) return false;
       return topic === "*" || topic === event.Topic || topic === event.Type;
@@ -126,13 +126,29 @@ function filterOf(topics: readonly string[], namespace: string | undefined, acce
   return { wants, passes };
 }
 
-function needOf(topic: string): readonly [resource: string, capability: string] {
-  if (topic === "Node" || topic === "NodeDrain") return ["node", "read"];
-  return topic === "NodePool" ? ["node-pool", "read"] : ["namespace", "read-job"];
+/** What reading a topic takes; undefined: a management token. */
+function needOf(topic: string): readonly [resource: string, capability: string] | undefined {
+  switch (topic) {
+    case "Node":
+    case "NodeDrain":
+      return ["node", "read"];
+    case "HostVolume":
+      return ["namespace", "host-volume-read"];
+    case "Job":
+    case "Allocation":
+    case "Evaluation":
+    case "Deployment":
+    case "Service":
+      return ["namespace", "read-job"];
+    default:
+      return undefined;
+  }
 }
 
-function nameOf({ Topic, Namespace, Key }: StreamEvent): string {
-  return Topic === "Node" ? "" : Topic === "NodePool" ? Key : Namespace;
+function isVisible(access: Access, { Topic, Namespace }: StreamEvent): boolean {
+  if (access.isManagement) return true;
+  const need = needOf(Topic);
+  return need !== undefined && access.allows(...need, Topic === "Node" ? "" : Namespace);
 }
 
 /** All topics at once are for management tokens; of others each is asked for by name. Throws a 403. */
@@ -140,8 +156,9 @@ function demandTopics(access: Access, topics: readonly string[], namespace: stri
   if (access.isManagement) return;
   const names = (topics.length === 0 ? ["*"] : topics).map((topic) => topic.split(":")[0] ?? "");
   const isAllowed = names.every((name) => {
-    const [resource, capability] = needOf(name);
-    if (name === "*") return false;
+    const need = needOf(name);
+    if (need === undefined) return false;
+    const [resource, capability] = need;
     if (resource !== "namespace" || namespace === "*") return access.allowsSome(resource, capability);
     return access.allows(resource, capability, namespace === "" ? "default" : namespace);
   });

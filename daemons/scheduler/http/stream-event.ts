@@ -2,11 +2,14 @@ import type { Happening } from "../server/events/happening.ts";
 import { unknownSince } from "../server/alloc-state.ts";
 import type { ClusterState } from "../server/cluster-state.ts";
 import { allocServices } from "../server/native-services.ts";
+import type { Acl } from "../server/acl/acl.ts";
+import { ACL_TOPICS, aclEvent, aclTopicOf, type AclTopic } from "./acl/acl-event.ts";
 import { allocAnswer } from "./answers/alloc.ts";
 import { deploymentAnswer } from "./answers/deployment.ts";
 import { evalAnswer } from "./answers/evaluation.ts";
 import { jobAnswer, versionAnswer } from "./answers/job.ts";
 import { nodeAnswer } from "./answers/node.ts";
+import { volumesOf } from "./answers/host-volume.ts";
 
 /** One event as the stream gives it. https://developer.hashicorp.com/nomad/api-docs/events */
 export interface StreamEvent {
@@ -20,8 +23,22 @@ export interface StreamEvent {
 }
 
 /** Those that know no namespace. */
-const GLOBAL_TOPICS: readonly Topic[] = ["Node", "NodePool"];
-export type Topic = "Job" | "Allocation" | "Evaluation" | "Deployment" | "Node" | "NodePool" | "Service";
+const GLOBAL_TOPICS: readonly Topic[] = ["Node", "NodePool", ...ACL_TOPICS];
+export type Topic =
+  | "Job"
+  | "Allocation"
+  | "Evaluation"
+  | "Deployment"
+  | "Node"
+  | "NodePool"
+  | "Service"
+  | "HostVolume"
+  | AclTopic;
+
+export interface EventSources {
+  readonly state: ClusterState;
+  readonly acl: Acl;
+}
 
 export function isGlobal({ Topic }: StreamEvent): boolean {
   return GLOBAL_TOPICS.includes(Topic);
@@ -29,7 +46,7 @@ export function isGlobal({ Topic }: StreamEvent): boolean {
 
 /** What a happening means; most mean one event. `wants` spares what nobody asked for. */
 export function eventsOf(
-  state: ClusterState,
+  { state, acl }: EventSources,
   happening: Happening,
   { Index, wants }: { readonly Index: number; readonly wants: (topic: Topic) => boolean },
 ): StreamEvent[] {
@@ -53,7 +70,10 @@ export function eventsOf(
     case "alloc":
       return allocEvents(state, happening, { Index, wants });
     case "node":
-      return wants("Node") ? [{ ...base, Namespace: "", Topic: "Node", ...nodeEvent(state, happening) }] : [];
+      return [
+        ...(wants("Node") ? [{ ...base, Namespace: "", Topic: "Node", ...nodeEvent(state, happening) } as const] : []),
+        ...(wants("HostVolume") ? volumeEvents(happening, Index) : []),
+      ];
     case "pool": {
       if (!wants("NodePool")) return [];
       const { row } = happening;
@@ -61,9 +81,29 @@ export function eventsOf(
       const Type = row === undefined ? "NodePoolDeleted" : "NodePoolUpserted";
       return [{ ...base, Namespace: "", Topic: "NodePool", Type, Payload }];
     }
+    case "token":
+    case "policy":
+    case "role":
+    case "method":
+    case "rule":
+      return wants(aclTopicOf(happening)) ? [{ ...base, Namespace: "", ...aclEvent(acl, happening) }] : [];
     default:
       return happening satisfies never;
   }
+}
+
+/** What a node offers is known with its registration; with the node it is gone. */
+function volumeEvents({ row, cause }: Of<"node">, Index: number): StreamEvent[] {
+  if (row === undefined || cause !== "registration") return [];
+  return volumesOf(row).map((Volume) => ({
+    Topic: "HostVolume",
+    Type: "HostVolumeRegistered",
+    Key: Volume.ID,
+    Namespace: Volume.Namespace,
+    FilterKeys: keys(Volume.Name, Volume.NodeID),
+    Index,
+    Payload: { Volume },
+  }));
 }
 
 type Of<K extends Happening["of"]> = Extract<Happening, { readonly of: K }>;

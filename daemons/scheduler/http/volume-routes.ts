@@ -1,11 +1,9 @@
-import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
 import { route, type Method, type Route } from "#base/http/route.ts";
-import type { Node } from "#base/protocol/node.ts";
-import type { Row } from "#base/state/table.ts";
 import { nodes, nodeStates } from "#base/state/tables.ts";
+import { volumesOf } from "./answers/host-volume.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { eachOf, idKey, namespaced } from "./requests.ts";
 
@@ -123,27 +121,4 @@ function refusals(): Route[] {
     refuse("/v1/volume/host", { method: writes, text: NO_DYNAMIC }),
     refuse("/v1/volume/host/:id", { method: writes, text: NO_DYNAMIC }),
   ];
-}
-
-function volumesOf({ value: node, createIndex, modifyIndex }: Row<Node>) {
-  return Object.values(node.HostVolumes).map(({ Name, Path, ReadOnly }) => ({
-    ID: volumeId(node.ID, Name),
-    Name,
-    Namespace: "default",
-    NodeID: node.ID,
-    NodePool: node.NodePool,
-    PluginID: "",
-    HostPath: Path,
-    ReadOnly,
-    CapacityBytes: 0,
-    State: "ready",
-    CreateIndex: createIndex,
-    ModifyIndex: modifyIndex,
-  }));
-}
-
-/** Shaped like a UUID (RFC 9562, version 8), the same for as long as the node offers it. */
-function volumeId(nodeId: string, name: string): string {
-  const hex = createHash("sha256").update(`${nodeId}/${name}`).digest("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

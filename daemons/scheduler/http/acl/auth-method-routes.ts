@@ -131,7 +131,7 @@ function methodStub({ value, createIndex, modifyIndex }: Row<AuthMethod>) {
   return { Name, Type, Default, Hash: contentHash(value), CreateIndex: createIndex, ModifyIndex: modifyIndex };
 }
 
-function methodAnswer(row: Row<AuthMethod>) {
+export function methodAnswer(row: Row<AuthMethod>) {
   const { Config, CreateTime, ModifyTime, MaxTokenTTL, ...rest } = row.value;
   const { ExpirationLeeway, NotBeforeLeeway, ClockSkewLeeway } = Config;
   return {

@@ -103,7 +103,7 @@ function ruleStub({ value, createIndex, modifyIndex }: Row<BindingRule>) {
   return { ID, Description, AuthMethod, Hash: contentHash(value), CreateIndex: createIndex, ModifyIndex: modifyIndex };
 }
 
-function ruleAnswer(row: Row<BindingRule>) {
+export function ruleAnswer(row: Row<BindingRule>) {
   const { CreateTime, ModifyTime, ...rest } = row.value;
   return { ...ruleStub(row), ...rest, CreateTime: timeText(CreateTime), ModifyTime: timeText(ModifyTime) };
 }

@@ -114,7 +114,7 @@ function policyStub({ value, createIndex, modifyIndex }: Row<AclPolicy>) {
   return { Name, Description, JobACL, Hash: contentHash(value), CreateIndex: createIndex, ModifyIndex: modifyIndex };
 }
 
-function policyAnswer(row: Row<AclPolicy>) {
+export function policyAnswer(row: Row<AclPolicy>) {
   const parsed = parsePolicy(row.value.Rules);
   return { ...policyStub(row), Rules: row.value.Rules, RulesJSON: parsed.ok ? parsed.value : null };
 }

@@ -108,7 +108,7 @@ function visibleTo(acl: Acl, token: string): (id: string) => boolean {
   return (id) => Type === "management" || Roles.includes(id);
 }
 
-function roleAnswer({ value, createIndex, modifyIndex }: Row<AclRole>) {
+export function roleAnswer({ value, createIndex, modifyIndex }: Row<AclRole>) {
   const Policies = value.Policies.map((Name) => ({ Name }));
   return { ...value, Policies, Hash: contentHash(value), CreateIndex: createIndex, ModifyIndex: modifyIndex };
 }

@@ -1,10 +1,25 @@
+import type { AclPolicy, AclRole, AclToken, AuthMethod, BindingRule } from "#base/protocol/acl.ts";
 import type { Deployment } from "#base/protocol/deployment.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { NodePool } from "#base/protocol/node-pool.ts";
 import type { Node, NodeState } from "#base/protocol/node.ts";
 import type { Row, ViewChange, ViewRowChange } from "#base/state/table.ts";
-import { allocReports, allocs, deployments, evals, jobs, nodePools, nodes, nodeStates } from "#base/state/tables.ts";
+import {
+  aclPolicies,
+  aclRoles,
+  aclTokens,
+  allocReports,
+  allocs,
+  authMethods,
+  bindingRules,
+  deployments,
+  evals,
+  jobs,
+  nodePools,
+  nodes,
+  nodeStates,
+} from "#base/state/tables.ts";
 import type { KnownAlloc } from "../alloc-state.ts";
 import type { ClusterState } from "../cluster-state.ts";
 
@@ -21,7 +36,12 @@ export type Happening =
       readonly row: Row<Node> | undefined;
       readonly state: Row<NodeState> | undefined;
     }
-  | { readonly of: "pool"; readonly at: At; readonly row: Row<NodePool> | undefined };
+  | { readonly of: "pool"; readonly at: At; readonly row: Row<NodePool> | undefined }
+  | { readonly of: "token"; readonly at: At; readonly row: Row<AclToken> | undefined }
+  | { readonly of: "policy"; readonly at: At; readonly row: Row<AclPolicy> | undefined }
+  | { readonly of: "role"; readonly at: At; readonly row: Row<AclRole> | undefined }
+  | { readonly of: "method"; readonly at: At; readonly row: Row<AuthMethod> | undefined }
+  | { readonly of: "rule"; readonly at: At; readonly row: Row<BindingRule> | undefined };
 
 export interface At {
   readonly namespace: string;
@@ -64,6 +84,23 @@ function happeningOf(
     }
     case nodePools.name:
       return { of: "pool", at, row: state.view.table(nodePools).get(namespace, id) };
+    default:
+      return aclHappening(state, table, at);
+  }
+}
+
+function aclHappening({ view }: ClusterState, table: string, at: At): Happening | undefined {
+  switch (table) {
+    case aclTokens.name:
+      return { of: "token", at, row: view.table(aclTokens).get(at.namespace, at.id) };
+    case aclPolicies.name:
+      return { of: "policy", at, row: view.table(aclPolicies).get(at.namespace, at.id) };
+    case aclRoles.name:
+      return { of: "role", at, row: view.table(aclRoles).get(at.namespace, at.id) };
+    case authMethods.name:
+      return { of: "method", at, row: view.table(authMethods).get(at.namespace, at.id) };
+    case bindingRules.name:
+      return { of: "rule", at, row: view.table(bindingRules).get(at.namespace, at.id) };
     default:
       return undefined;
   }

@@ -225,6 +225,60 @@ test("lists, searches and streams show each reader their own namespaces", async 
   t.truthy(send);
 });
 
+test("the event stream tells management of tokens, policies and roles, without a secret", async (t) => {
+  const { root, first, client, policy, cluster, send } = await secured(t);
+  await policy("reads", 'namespace "default" { policy = "read" }');
+  const role = await root.put("/v1/acl/role", { Name: "readers", Policies: [{ Name: "reads" }] });
+  const made = await root.put("/v1/acl/token", { Name: "mine", Type: "client", Policies: ["reads"] });
+  await root.put("/v1/acl/auth-method", {
+    Name: "jwt",
+    Type: "JWT",
+    TokenLocality: "local",
+    MaxTokenTTL: "1h",
+    Config: { JWKSURL: "http://127.0.0.1:1/keys" },
+  });
+  await root.delete(`/v1/acl/token/${made.json.AccessorID}`);
+  await cluster.server.link.register({
+    ...makeNode("node-2"),
+    HostVolumes: { data: { Name: "data", Path: "/srv/data", ReadOnly: true } },
+  });
+  const events = async (token: string, query: string, last: string) => {
+    const abort = new AbortController();
+    const { body } = await send("GET", `/v1/event/stream?${query}`, undefined, { signal: abort.signal, token });
+    const seen: any[] = [];
+    for await (const line of body as AsyncIterable<Uint8Array>) {
+      seen.push(...(JSON.parse(Buffer.from(line).toString()).Events ?? []));
+      if (seen.some(({ Type }) => Type === last)) abort.abort();
+    }
+    return seen;
+  };
+  const seen = await events(
+    first.json.SecretID,
+    "topic=ACLToken&topic=ACLPolicy&topic=ACLRole:readers&topic=ACLAuthMethod",
+    "ACLTokenDeleted",
+  );
+  const of = (Type: string, key: string) => seen.find((event) => event.Type === Type && event.Key === key);
+  t.is(of("ACLPolicyUpserted", "reads").Payload.ACLPolicy.Name, "reads");
+  t.deepEqual(of("ACLRoleUpserted", role.json.ID).Payload.ACLRole.Policies, [{ Name: "reads" }]);
+  t.deepEqual(of("ACLTokenDeleted", made.json.AccessorID).Payload, { ACLToken: { AccessorID: made.json.AccessorID } });
+  t.truthy(of("ACLAuthMethodUpserted", "jwt"));
+  t.false(seen.some(({ Namespace }) => Namespace !== ""));
+  for (const secret of ["SecretID", "SecretHash", made.json.SecretID]) t.false(JSON.stringify(seen).includes(secret));
+  const reader = await client("reads");
+  for (const topic of ["ACLToken", "ACLPolicy", "ACLRole", "ACLAuthMethod", "ACLBindingRule", "NodePool"]) {
+    denied(t, await reader.get(`/v1/event/stream?topic=${topic}`), topic);
+  }
+  const rules = 'namespace "default" { capabilities = ["host-volume-read"] }';
+  await policy("volumes", rules);
+  const reads = await root.put("/v1/acl/token", { Name: "volumes", Type: "client", Policies: ["volumes"] });
+  const [volume] = await events(reads.json.SecretID, "topic=HostVolume:data", "HostVolumeRegistered");
+  t.like(volume, {
+    Topic: "HostVolume",
+    Namespace: "default",
+    Payload: { Volume: { Name: "data", NodeID: "node-2" } },
+  });
+});
+
 test("a job's volumes take leave of their own", async (t) => {
   const { allowed } = await secured(t);
   const volumes = { Volumes: { data: { Name: "data", Type: "host", Source: "prod-data", ReadOnly: false } } };
