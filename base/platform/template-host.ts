@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
+import type { KeyKind } from "#base/client/templates/functions/certificate-functions.ts";
 import type { TemplateHost } from "#base/client/templates/functions/host-functions.ts";
 import type { Random } from "#base/env/random.ts";
 import { readTzif } from "#base/language/go-template/functions/time/tzif.ts";
@@ -31,6 +33,7 @@ export function createTemplateHost(options: TemplateHostOptions): Omit<TemplateH
     nowMs,
     random,
     print,
+    makeKey,
     zones: (name) => {
       if (!zones.has(name)) zones.set(name, zoneOf(name));
       return zones.get(name);
@@ -40,6 +43,21 @@ export function createTemplateHost(options: TemplateHostOptions): Omit<TemplateH
     isAllowed: (path) => sandbox === "" || isInside(resolve(folder, path), resolve(folder, sandbox)),
     plugin: options.allowPlugins ? (name, args) => runPlugin(name, args, environment) : undefined,
   };
+}
+
+function makeKey(kind: KeyKind): KeyObject {
+  switch (kind) {
+    case "rsa":
+      return generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+    case "rsa4096":
+      return generateKeyPairSync("rsa", { modulusLength: 4096 }).privateKey;
+    case "ecdsa":
+      return generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+    case "ed25519":
+      return generateKeyPairSync("ed25519").privateKey;
+    case "dsa":
+      return generateKeyPairSync("dsa", { modulusLength: 2048, divisorLength: 256 }).privateKey;
+  }
 }
 
 /** Links are followed as far as the path exists: what does not exist yet cannot lead anywhere. */

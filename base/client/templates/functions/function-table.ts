@@ -7,6 +7,7 @@ import { parseFunctions } from "#base/language/go-template/functions/helper/pars
 import { textFunctions } from "#base/language/go-template/functions/helper/text-functions.ts";
 import { sprigFunctions } from "#base/language/go-template/functions/sprig/sprig-functions.ts";
 import { consulFunctions } from "./api-functions.ts";
+import { certificateFunctions } from "./certificate-functions.ts";
 import { chanceFunctions } from "./chance-functions.ts";
 import { groupingFunctions } from "./grouping-functions.ts";
 import { hostFunctions, type TemplateHost } from "./host-functions.ts";
@@ -48,6 +49,7 @@ export function createFunctions(options: FunctionOptions): FunctionTable {
   const sprig = [
     ...sprigFunctions(host),
     ...chanceFunctions(host.random),
+    ...certificateFunctions(host),
     f1("env", [STRING], (name) => host.variable(name) ?? ""),
     f1("expandenv", [STRING], (text) => expand(text, host.variable)),
   ].map((defined) => ({ ...defined, name: `sprig_${defined.name}` }));

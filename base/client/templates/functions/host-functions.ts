@@ -1,3 +1,4 @@
+import type { MakeKey } from "./certificate-functions.ts";
 import type { Random } from "#base/env/random.ts";
 import {
   all,
@@ -28,6 +29,8 @@ export interface TemplateHost {
   /** `Local` is the machine's own zone. */
   readonly zones: Zones;
   readonly random: Random;
+  /** Undefined: keys cannot be made here. */
+  readonly makeKey?: MakeKey | undefined;
   readonly variable: (name: string) => string | undefined;
   /** Whether `file` may read this path: always where there is no sandbox. Links have to be followed. */
   readonly isAllowed: (path: string) => boolean;

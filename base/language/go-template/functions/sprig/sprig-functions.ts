@@ -12,7 +12,7 @@ import { stringFunctions } from "./string-functions.ts";
 
 /**
  * sprig's functions under their own names (https://masterminds.github.io/sprig/), as far as they need nothing but their
- * arguments and the time. Not there: keys and certificates (`genPrivateKey`, `genCA` and its kin, `buildCustomCert`) and
+ * arguments and the time. Those that draw lots, or make keys and certificates, are where templates are rendered; not there is
  * `getHostByName`.
  */
 export function sprigFunctions(now: Now): readonly Defined[] {

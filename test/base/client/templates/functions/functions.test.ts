@@ -1,3 +1,4 @@
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import test from "ava";
 import bcryptjs from "bcryptjs";
 import fc from "fast-check";
@@ -43,6 +44,10 @@ const host: TemplateHost = {
       : { error: undefined, stdout: ` ${args.join("+")}\n`, stderr: "" },
   write: (file) => written.push(file),
   print: (text) => printed.push(text),
+  makeKey: (kind) =>
+    kind === "ed25519"
+      ? generateKeyPairSync("ed25519").privateKey
+      : generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey,
   interfaces: () => [],
 };
 
@@ -84,6 +89,7 @@ test("every function there is stands in the corpus, or is tried on its own here"
     ...OWN_TESTS.flatMap(([expression]) => expression.match(/[a-zA-Z_]\w*/g) ?? []),
     ...ASKED,
     ...CHANCE,
+    ...MAKERS,
   ]);
   t.deepEqual(
     [...functions.keys()].filter((name) => !used.has(name) && !elsewhere.has(name)),
@@ -480,4 +486,50 @@ test("a password's hash can be checked", (t) => {
   t.true(bcryptjs.compareSync("secret", hash));
   t.is(rendered('sprig_htpasswd "me" "secret"'), `me:${hash}`);
   t.is(rendered('sprig_htpasswd "a:b" "x"'), "invalid username: a:b");
+});
+
+const MAKERS = [
+  "sprig_genPrivateKey",
+  "sprig_genCA",
+  "sprig_genCAWithKey",
+  "sprig_genSelfSignedCert",
+  "sprig_genSelfSignedCertWithKey",
+  "sprig_genSignedCert",
+  "sprig_genSignedCertWithKey",
+  "sprig_buildCustomCert",
+];
+
+test("keys and certificates", (t) => {
+  const text = rendered(
+    '$ca := sprig_genCA "ca" 10 }}{{ $key := sprig_genPrivateKey "ed25519" }}{{ $custom := sprig_buildCustomCert (base64Encode $ca.Cert) (base64Encode $ca.Key) }}{{ range (sprig_list $ca (sprig_genSignedCert "a" (sprig_list "10.0.0.1") (sprig_list "a.example") 2 $custom) (sprig_genSignedCertWithKey "b" nil nil 2 $ca $key) (sprig_genSelfSignedCert "c" nil nil 2) (sprig_genSelfSignedCertWithKey "d" nil nil 2 $key) (sprig_genCAWithKey "e" 2 $key)) }}{{ .Cert }}{{ .Key }}%{{ end }}{{ printf "%T" $ca',
+  );
+  const parts = text.split("%");
+  t.is(parts.at(-1), "sprig.certificate");
+  const certificates = parts.slice(0, -1).map((part) => new X509Certificate(part));
+  const keys = parts.slice(0, -1).map((part) => createPrivateKey(part.slice(part.lastIndexOf("-----BEGIN"))));
+  const [ca, a, b, c, d, e] = certificates;
+  if (ca === undefined || a === undefined || b === undefined) return t.fail(text);
+  t.deepEqual(
+    certificates.map(({ subject }) => subject),
+    ["ca", "a", "b", "c", "d", "e"].map((name) => `CN=${name}`),
+  );
+  t.deepEqual(
+    certificates.map(({ ca: isAuthority }) => isAuthority),
+    [true, false, false, false, false, true],
+  );
+  certificates.forEach((each, at) => t.true(each.checkPrivateKey(keys[at] ?? createPrivateKey(""))));
+  for (const each of [ca, a, b]) t.true(each.checkIssued(ca) && each.verify(ca.publicKey));
+  for (const each of [c, d, e]) t.true(each?.verify(each.publicKey));
+  t.is(a.subjectAltName, "DNS:a.example, IP Address:10.0.0.1");
+  t.is(ca.validTo, "Nov 24 22:13:20 2023 GMT");
+  for (const [expression, error] of [
+    ['sprig_genPrivateKey "nope"', "Unknown type nope"],
+    ['sprig_genSelfSignedCert "x" (sprig_list "nope") nil 3', "error: error parsing ip: nope"],
+    ['sprig_genSelfSignedCert "x" (sprig_list 5) nil 3', "error: error parsing ip: 5 is not a string"],
+    ['sprig_genCAWithKey "x" 3 ""', "error: parsing private key: no PEM data in input"],
+    ['sprig_genSignedCert "x" nil nil 3 "ca"', `error: can't handle "ca" for arg of type sprig.certificate`],
+    ['sprig_buildCustomCert "a" "b"', "error: unable to decode base64 certificate"],
+    ['sprig_buildCustomCert "" ""', "error: unable to decode certificate"],
+  ] as const)
+    t.is(rendered(expression), error);
 });
