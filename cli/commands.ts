@@ -8,14 +8,17 @@ import { ENVCONSUL_COMMANDS } from "./envconsul/rows.ts";
 import { EVAL_COMMANDS } from "./eval/rows.ts";
 import { JOB_COMMANDS } from "./job/rows.ts";
 import { KV_COMMANDS } from "./kv/rows.ts";
+import { LOCK_COMMANDS } from "./lock/rows.ts";
 import { NAMESPACE_COMMANDS } from "./namespace/rows.ts";
 import { OPERATOR_COMMANDS } from "./operator/rows.ts";
 import { QUOTA_COMMANDS } from "./quota/rows.ts";
 import { SCALING_COMMANDS } from "./scaling/rows.ts";
 import { SERVICE_COMMANDS } from "./service/rows.ts";
 import { VAR_COMMANDS } from "./var/rows.ts";
+import { WATCH_COMMANDS } from "./watch/rows.ts";
 import { VOLUME_COMMANDS } from "./volume/rows.ts";
 import { NODE_COMMANDS } from "./node/rows.ts";
+import { REGISTRATION_COMMANDS } from "./registration/rows.ts";
 import { TEMPLATE_COMMANDS } from "./template/rows.ts";
 
 const on = (summary: string): Flag => ({ kind: "switch", summary });
@@ -42,6 +45,9 @@ export const COMMANDS: readonly Command[] = [
   ...ACL_COMMANDS,
   ...KV_COMMANDS,
   ...CATALOG_COMMANDS,
+  ...LOCK_COMMANDS,
+  ...WATCH_COMMANDS,
+  ...REGISTRATION_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...TEMPLATE_COMMANDS,
   ...ENVCONSUL_COMMANDS,

@@ -7,6 +7,9 @@ export const KvEntrySchema = v.object({
   Flags: v.nullish(v.string(), "0"),
   Session: text,
   LockIndex: integer,
+  /** Who wrote it, and when (milliseconds since the epoch); absent where nobody knows. */
+  By: v.optional(v.string()),
+  At: v.optional(v.number()),
 });
 export type KvEntry = v.InferOutput<typeof KvEntrySchema>;
 

@@ -20,10 +20,17 @@ const NOMAD: Readonly<Record<string, string>> = {
   "server-force-leave": "server force-leave",
 };
 
+/** Where Consul says a thing in other words (https://developer.hashicorp.com/consul/commands). */
+const CONSUL: Readonly<Record<string, string>> = {
+  snapshot: "operator snapshot",
+  info: "agent-info",
+};
+
 /** By the name of a link: what its command line means here. */
 const LINKS: Readonly<Record<string, (words: readonly string[]) => readonly string[]>> = {
   nomad: ([first = "", ...rest]) =>
     readsJobFile([...(own(NOMAD, first)?.split(" ") ?? (first === "" ? [] : [first])), ...rest]),
+  consul: ([first = "", ...rest]) => [...(own(CONSUL, first)?.split(" ") ?? (first === "" ? [] : [first])), ...rest],
   "consul-template": (words) => ["template", ...words],
   envconsul: (words) => ["envconsul", ...words],
 };

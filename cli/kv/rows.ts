@@ -42,4 +42,25 @@ export const KV_COMMANDS: readonly Command[] = [
     flags: { ...CONSUL_FLAGS, cas, "modify-index": modifyIndex, recurse: on("Everything under the prefix") },
     load: async () => (await import("./put.ts")).remove,
   },
+  {
+    name: "kv export",
+    summary: "Print everything under a prefix as JSON",
+    operands: "[PREFIX]",
+    flags: CONSUL_FLAGS,
+    load: async () => (await import("./transfer.ts")).exportKeys,
+  },
+  {
+    name: "kv import",
+    summary: "Write what kv export printed: JSON, @FILE or - for standard input",
+    operands: "DATA",
+    flags: { ...CONSUL_FLAGS, prefix: value("PREFIX", "Under this prefix") },
+    load: async () => (await import("./transfer.ts")).importKeys,
+  },
+  {
+    name: "kv log",
+    summary: "List the values a key had: when, and who wrote them",
+    operands: "KEY",
+    flags: CONSUL_FLAGS,
+    load: async () => (await import("./log.ts")).log,
+  },
 ];

@@ -390,3 +390,80 @@ test("both APIs print their documents, and every list prints as JSON", async (t)
     t.notThrows(() => JSON.parse(out), words);
   }
 });
+
+test("keys are exported, imported and have a history", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  await say("kv", "put", "-flags=18446744073709551615", "app/one", "eins");
+  await say("kv", "put", "app/one", "uno");
+  await say("kv", "put", "app/two", "zwei");
+  const exported = await say("kv", "export", "app/");
+  t.is(exported.code, 0, exported.err);
+  t.is(JSON.parse(exported.out).length, 2);
+  const file = join(folder, "keys.json");
+  await writeFile(file, exported.out.replace('"flags": 0', '"flags": 18446744073709551615'));
+  t.like(await say("kv", "import", "-prefix=copy", `@${file}`), { code: 0 });
+  t.is((await say("kv", "get", "copy/app/two")).out, "zwei");
+  t.regex((await say("kv", "get", "-detailed", "copy/app/one")).out, /18446744073709551615/);
+  t.is((await say("kv", "import", "{")).code, 1);
+  const known = await say("kv", "log", "app/one");
+  t.regex(known.out, /uno[^]*eins/);
+  t.regex(known.out, /20\d\d-\d\d-\d\dT/);
+  t.is((await say("kv", "log", "nothing")).code, 1);
+});
+
+test("a lock is held while a program runs, by one or by as many as there are slots", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  const file = join(folder, "order");
+  const script = (name: string): string =>
+    `echo "in ${name} $LARES_LOCK_TOKEN" >> ${file}; sleep 0.1; echo out >> ${file}`;
+  const both = await Promise.all(["a", "b"].map((name) => say("lock", "jobs/nightly", script(name))));
+  t.deepEqual(
+    both.map(({ code, err }) => `${code}${err}`),
+    ["0", "0"],
+  );
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  t.deepEqual(
+    lines.map((line) => line.slice(0, 2)),
+    ["in", "ou", "in", "ou"],
+  );
+  t.is((await say("kv", "get", "-keys", "jobs/nightly")).out, "", "nothing is left behind");
+  t.is((await say("lock", "-child-exit-code", "jobs/nightly", "exit 7")).code, 2);
+  t.is((await say("lock", "jobs/nightly", "exit 7")).code, 0);
+  const slots = await Promise.all([1, 2].map(() => say("lock", "-n=2", "jobs/slots", "true")));
+  t.deepEqual(
+    slots.map(({ code, err }) => `${code}${err}`),
+    ["0", "0"],
+  );
+  await say("kv", "put", "other/.lock", "mine");
+  t.regex((await say("lock", "other", "true")).err, /is no lock of this kind/);
+  const session = v.parse(
+    v.object({ ID: v.string() }),
+    await (await fetch(`${environment["CONSUL_HTTP_ADDR"]}/v1/session/create`, { method: "PUT" })).json(),
+  );
+  const held = `${environment["CONSUL_HTTP_ADDR"]}/v1/kv/taken/.lock?flags=${0x2ddccbc058a50c18n}&acquire=${session.ID}`;
+  await fetch(held, { method: "PUT" });
+  t.regex((await say("lock", "-try=300ms", "taken", "true")).err, /was not to be had in time/);
+});
+
+test("watches print, services are registered and taken out of service", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  const file = join(folder, "web.hcl");
+  await writeFile(file, 'service {\n  name = "web"\n  port = 80\n}\n');
+  t.is((await say("services", "register", file)).out, "Registered service: web\n");
+  t.like(await say("services", "register", "-name=db", "-port=5432", "-tag=a", "-meta=k=v"), { code: 0 });
+  const seen = JSON.parse((await say("watch", "-type=service", "-service=db")).out);
+  t.like(seen[0].Service, { Port: 5432, Tags: ["a"] });
+  t.deepEqual(Object.keys(JSON.parse((await say("watch", "-type=services")).out)).toSorted(), ["consul", "db", "web"]);
+  t.is((await say("watch", "-type=key", "-key=none")).out, "null\n");
+  t.is((await say("watch", "-type=weather")).code, 2);
+  t.like(await say("maint", "-enable", "-service=web", "-reason=new disks"), { code: 0 });
+  t.regex((await say("maint")).out, /web[^]*new disks/);
+  t.is((await say("catalog", "service", "-passing", "web")).code, 1);
+  t.like(await say("maint", "-disable", "-service=web"), { code: 0 });
+  t.is((await say("catalog", "service", "-passing", "web")).code, 0);
+  t.is((await say("services", "deregister", file)).code, 0);
+  t.is((await say("catalog", "service", "web")).code, 1);
+});

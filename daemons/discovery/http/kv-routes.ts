@@ -6,7 +6,8 @@ import { queryFlag, queryText } from "#base/http/query.ts";
 import { route, type Route, type StateAnswer } from "#base/http/route.ts";
 import { kv as kvTable } from "#base/state/tables.ts";
 import { MAX_KV_VALUE_BYTES } from "../kv/kv-store.ts";
-import type { KvWrite } from "../kv/kv-write.ts";
+import type { Author, KvWrite } from "../kv/kv-write.ts";
+import { readKvLog } from "../kv/kv-log.ts";
 import { keyRule } from "./consul-access.ts";
 import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
 import { kvShape } from "./shapes.ts";
@@ -29,7 +30,7 @@ const DeleteQuery = v.object({ recurse: queryFlag, cas: v.optional(v.string()) }
 
 /** https://developer.hashicorp.com/consul/api-docs/kv */
 export function kvRoutes(deps: ConsulDeps): Route[] {
-  return [readRoute(deps), writeRoute(deps), deleteRoute(deps)];
+  return [readRoute(deps), writeRoute(deps), deleteRoute(deps), logRoute(deps)];
 }
 
 function readRoute(deps: ConsulDeps): Route {
@@ -107,9 +108,31 @@ function writeRoute(deps: ConsulDeps): Route {
       if (conditions.length > 1)
         throw new HttpError(400, "Conflicting flags: cas, acquire and release exclude each other");
       const value = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("base64");
-      const write = writeOf(key, query, { value, flags: flagsOf(query.flags) });
+      const author = authorOf(deps, access);
+      const write = writeOf(key, query, { value, flags: flagsOf(query.flags), author });
       const { ok } = await deps.kv.write(write);
       return { kind: "json", value: ok };
+    },
+  });
+}
+
+export function authorOf({ env }: ConsulDeps, { requester }: Access): Author {
+  return { by: requester.name || requester.accessorId, atMs: Math.round(env.clock.nowMs()) };
+}
+
+/** Of ours: the values a key had, as far back as the store keeps them. */
+function logRoute(deps: ConsulDeps): Route {
+  return route({
+    method: "GET",
+    path: "/v1/kv-log/*key",
+    summary: "The values a key had, newest first: when, and who wrote them",
+    access: keyRule("read"),
+    async handle({ params: { key }, rawQuery, access }) {
+      ownDatacenter(deps.config, rawQuery);
+      demand(access, { resource: "key", capability: "read", name: key });
+      const entries = await readKvLog(deps, key);
+      if (entries.length === 0) throw new HttpError(404, `nothing is known of the key ${JSON.stringify(key)}`);
+      return { kind: "json", value: entries };
     },
   });
 }
@@ -117,7 +140,7 @@ function writeRoute(deps: ConsulDeps): Route {
 function writeOf(
   key: string,
   query: v.InferOutput<typeof WriteQuery>,
-  entry: { readonly value: string; readonly flags: string },
+  entry: { readonly value: string; readonly flags: string; readonly author: Author },
 ): KvWrite {
   if (query.cas !== undefined) return { verb: "cas", key, ...entry, index: casOf(query.cas) };
   if (query.acquire !== undefined) return { verb: "lock", key, ...entry, session: query.acquire };

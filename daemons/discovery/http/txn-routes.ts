@@ -8,11 +8,12 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import { text } from "#base/protocol/schema.ts";
 import { catalogChecks, catalogServices } from "#base/state/tables.ts";
 import { MAX_KV_VALUE_BYTES } from "../kv/kv-store.ts";
+import type { Author } from "../kv/kv-write.ts";
 import { MAX_TXN_OPERATIONS, runTransaction } from "../txn/transaction.ts";
 import type { CatalogOperation, CatalogVerb, KvOperation, TxnOperation, TxnResultRow } from "../txn/operation.ts";
 import { CheckBodySchema, ServiceBodySchema, serviceRowOf } from "../catalog/catalog-writer.ts";
 import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
-import { demandTree } from "./kv-routes.ts";
+import { authorOf, demandTree } from "./kv-routes.ts";
 import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 import { checkShape, kvShape, nodeShape, serviceShape } from "./shapes.ts";
 
@@ -80,7 +81,10 @@ export function txnRoutes(deps: ConsulDeps): Route[] {
         if (body.length > MAX_TXN_OPERATIONS) {
           throw new HttpError(413, `Transaction contains too many operations (${body.length} > ${MAX_TXN_OPERATIONS})`);
         }
-        const operations = body.map((given, at) => readOperation(given, { at, datacenter: deps.config.datacenter }));
+        const author = authorOf(deps, access);
+        const operations = body.map((given, at) =>
+          readOperation(given, { at, author, datacenter: deps.config.datacenter }),
+        );
         for (const operation of operations) demandOperation(deps, access, operation);
         const outcome = await runTransaction(deps, operations);
         if (!outcome.ok) {
@@ -159,12 +163,12 @@ function touchedBy(
 
 function readOperation(
   { KV, Node, Service, Check }: Given,
-  { at, datacenter }: { readonly at: number; readonly datacenter: string },
+  { at, datacenter, author }: { readonly at: number; readonly datacenter: string; readonly author: Author },
 ): TxnOperation {
   const given = [KV, Node, Service, Check].filter((one) => one !== null && one !== undefined);
   if (given.length !== 1)
     throw new HttpError(400, `operation ${at}: expected exactly one of KV, Node, Service and Check`);
-  if (KV) return readKv(KV, at);
+  if (KV) return readKv(KV, { at, author });
   if (Node) {
     const { ModifyIndex, ...row } = Node.Node;
     if (row.Node === "" || row.Node.includes("/"))
@@ -191,14 +195,17 @@ function changes(verb: CatalogVerb): boolean {
   return verb === "set" || verb === "cas";
 }
 
-function readKv(operation: v.InferOutput<typeof KvSchema>, at: number): KvOperation {
+function readKv(
+  operation: v.InferOutput<typeof KvSchema>,
+  { at, author }: { readonly at: number; readonly author: Author },
+): KvOperation {
   const { Verb: verb, Key: key, Value, Flags: flags, Session: session, Index: index } = operation;
   if (key === "" && verb !== "get-tree" && verb !== "delete-tree")
     throw new HttpError(400, `operation ${at}: Missing key name`);
   const value = Buffer.from(Value, "base64");
   if (value.length > MAX_KV_VALUE_BYTES)
     throw new HttpError(413, `operation ${at}: value of ${value.length} bytes, at most ${MAX_KV_VALUE_BYTES}`);
-  const entry = { key, value: value.toString("base64"), flags };
+  const entry = { key, value: value.toString("base64"), flags, author };
   switch (verb) {
     case "set":
       return { kind: "write", write: { verb, ...entry } };

@@ -1,14 +1,27 @@
 import type { KvEntry } from "#base/protocol/kv.ts";
 import type { Row } from "#base/state/table.ts";
 
+/** Who writes, and when: milliseconds since the epoch. */
+export interface Author {
+  readonly by: string;
+  readonly atMs: number;
+}
+
 /** A write of one key (https://developer.hashicorp.com/consul/api-docs/kv, .../txn). `value` is base64, `flags` decimal. */
 export type KvWrite =
-  | { readonly verb: "set"; readonly key: string; readonly value: string; readonly flags: string }
+  | {
+      readonly verb: "set";
+      readonly key: string;
+      readonly value: string;
+      readonly flags: string;
+      readonly author?: Author;
+    }
   | {
       readonly verb: "cas";
       readonly key: string;
       readonly value: string;
       readonly flags: string;
+      readonly author?: Author;
       readonly index: number;
     }
   | {
@@ -16,6 +29,7 @@ export type KvWrite =
       readonly key: string;
       readonly value: string;
       readonly flags: string;
+      readonly author?: Author;
       readonly session: string;
     }
   | { readonly verb: "delete"; readonly key: string }
@@ -87,8 +101,17 @@ function decideLock(
   return { kind: "put", entry: { ...written(write), Session: write.session, LockIndex: lockIndex + 1 } };
 }
 
-function written(write: { readonly value: string; readonly flags: string }): Pick<KvEntry, "Value" | "Flags"> {
-  return { Value: write.value, Flags: write.flags };
+function written({
+  value,
+  flags,
+  author,
+}: {
+  readonly value: string;
+  readonly flags: string;
+  readonly author?: Author;
+}): Pick<KvEntry, "Value" | "Flags" | "By" | "At"> {
+  const known = author === undefined ? {} : { By: author.by, At: author.atMs };
+  return { Value: value, Flags: flags, ...known };
 }
 
 /** Writing what is there already takes no revision, and so wakes nobody. */
