@@ -43,4 +43,5 @@ const noRegistry: ServiceRegistry = {
   registered: () => [],
   onStatus: () => () => {},
   checks: () => [],
+  report: () => {},
 };

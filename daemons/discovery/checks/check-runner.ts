@@ -98,6 +98,14 @@ export class CheckRunner {
     return true;
   }
 
+  /** What somebody else's run of the check found out: a heartbeat for which the thresholds count. */
+  report(status: CheckStatus, output: string): void {
+    const { probe, thresholds } = this.#options.spec;
+    if (probe.kind !== "ttl") return;
+    this.#expireAfter(probe.ttlMs);
+    this.#settle(observe(this.#progress, status, thresholds), output);
+  }
+
   /** What an alias stands for changed. */
   follow(result: ProbeResult): void {
     this.#settle({ ...this.#progress, status: result.status }, result.output);

@@ -10,6 +10,7 @@ export interface TaskServices {
   deregister(serviceId: string): Promise<void>;
   registered(idPrefix: string): readonly string[];
   onStatus(listener: (serviceId: string, status: CheckStatus) => void): () => void;
+  report(checkId: string, status: CheckStatus, output: string): void;
   /** The checks of the services registered here with this prefix. */
   checks(idPrefix: string): readonly TaskCheck[];
 }
@@ -29,6 +30,9 @@ export function createTaskServices(state: LocalState, sync: CatalogSync): TaskSe
     registered(idPrefix) {
       const ids = new Set([...state.services.keys(), ...sync.catalogued()]);
       return [...ids].filter((id) => id.startsWith(idPrefix));
+    },
+    report(checkId, status, output) {
+      state.checks.get(checkId)?.runner.report(status, output);
     },
     onStatus: (listener) => state.onStatus(listener),
     checks(idPrefix) {

@@ -10,6 +10,8 @@ export interface ServiceRegistry {
   registered(idPrefix: string): readonly string[];
   /** Called on every change of a check of these services, with the worst status among a service's checks. Returns the function that ends it. */
   onStatus(listener: (serviceId: string, status: CheckStatus) => void): () => void;
+  /** What a check that only reports found out; unknown ids are fine. */
+  report(checkId: string, status: CheckStatus, output: string): void;
   /** The checks of the services registered here with this prefix, as they stand. */
   checks(idPrefix: string): readonly TaskCheck[];
 }

@@ -24,6 +24,17 @@ const JOB = `job "box" {
         args    = ["3600"]
       }
       env { COLOUR = "blue" }
+      service {
+        name = "scripted"
+        check {
+          type     = "script"
+          name     = "own"
+          command  = "/bin/sh"
+          args     = ["-c", "echo \${NOMAD_TASK_NAME} says; . local/verdict"]
+          interval = "1s"
+          timeout  = "1s"
+        }
+      }
       action "greet" {
         command = "/bin/sh"
         args    = ["-c", "echo hello from \${NOMAD_TASK_NAME}; exit 4"]
@@ -106,6 +117,36 @@ test.serial("the node whose agent is asked is known by -self", async (t) => {
   t.is(self.code, 0, self.stderr);
   t.regex(JSON.parse(self.stdout).ID, /^[0-9a-f-]{36}$/);
 });
+
+test.serial(
+  "a script check runs in its task: its exit code and output are the check's, and what hangs is critical",
+  async (t) => {
+    const { agent, alloc } = t.context;
+    const verdict = async (script: string): Promise<void> => {
+      const line = `echo '${script}' > local/verdict.new && mv local/verdict.new local/verdict`;
+      const written = await agent.lares("alloc", "exec", "-i=false", "-t=false", "-task=main", alloc, "sh", "-c", line);
+      t.is(written.code, 0, written.stderr);
+    };
+    const becomes = (status: string, output: RegExp): Promise<void> =>
+      until(`it is ${status}`, async () => {
+        const checks = (await agent.get("/consul/v1/health/checks/scripted")) as { Status: string; Output: string }[];
+        return checks[0]?.Status === status && output.test(checks[0].Output);
+      });
+    // The catalog hears of output alone only now and then, so each status is another one.
+    for (const [script, status, output] of [
+      ["exit 0", "passing", /^main says\n$/],
+      ["echo careful; exit 1", "warning", /careful/],
+      ["exit 3", "critical", /main says/],
+      ["kill -0 $$", "passing", /main says/],
+      ["sleep 1000", "critical", /took longer than 1 s/],
+      ["true", "passing", /main says/],
+    ] as const) {
+      await verdict(script);
+      await becomes(status, output);
+    }
+    t.is((await env.exec.run(["pgrep", "-fx", "sleep 1000"])).code, 1, "what hung was ended");
+  },
+);
 
 test.serial("an action runs its command; a wrong name is told with the nearest", async (t) => {
   const { agent } = t.context;

@@ -5,7 +5,7 @@ import type { AllocClientStatus } from "#base/protocol/alloc.ts";
 import type { CheckStatus } from "#base/protocol/catalog.ts";
 import type { Service } from "#base/protocol/service.ts";
 import type { Task } from "#base/protocol/task.ts";
-import type { TaskHandle } from "#drivers/driver.ts";
+import type { ExecRequest, TaskHandle } from "#drivers/driver.ts";
 import type { ClientAlloc } from "../../link.ts";
 import { newTaskRecord } from "../task/task-machine.ts";
 import type { TaskRecord } from "../task/task-record.ts";
@@ -17,6 +17,7 @@ import { createAllocHealth } from "./alloc-health.ts";
 import type { AllocHealth, HealthVerdict } from "./alloc-health.ts";
 import { createAllocServices } from "./alloc-services.ts";
 import type { AllocServices } from "./alloc-services.ts";
+import type { ExecInTask } from "./script-checks.ts";
 import type { ServiceScope } from "./service-definitions.ts";
 import { foldStatus } from "./alloc-status.ts";
 import { groupOf, isMain } from "./group-tasks.ts";
@@ -280,8 +281,16 @@ export class AllocRunner {
   #register(services: readonly Service[], scope: ServiceScope): void {
     const { env, registry } = this.#deps;
     const restart = (name: string, reason: string): void => void this.restart(name, reason);
-    this.#services ??= createAllocServices({ env, registry, restart });
+    const exec: ExecInTask = (name, request) => this.#exec(name, request);
+    this.#services ??= createAllocServices({ env, registry, restart, exec });
     this.#services.register(services, scope);
+  }
+
+  async #exec(name: string, request: ExecRequest): ReturnType<ExecInTask> {
+    const phase = this.tasks.get(name)?.record().phase;
+    if (phase?.kind !== "running") return fail("NOT_RUNNING", `task ${JSON.stringify(name)} is not running`);
+    const driver = this.#deps.drivers.get(phase.handle.driver);
+    return driver === undefined ? this.#unknownTask(name) : driver.exec(phase.handle, request);
   }
 
   async #deregister(taskName: string): Promise<void> {

@@ -5,6 +5,7 @@ import type { Service } from "#base/protocol/service.ts";
 import type { ServiceRegistry } from "../service-registry.ts";
 import { watchCheckRestart } from "./check-restart.ts";
 import type { CheckRestartWatch } from "./check-restart.ts";
+import { runScriptChecks, type ExecInTask } from "./script-checks.ts";
 import { defineService } from "./service-definitions.ts";
 import type { ServiceScope } from "./service-definitions.ts";
 
@@ -24,12 +25,14 @@ interface Registered {
   readonly hasChecks: boolean;
   status: CheckStatus | undefined;
   readonly restart: CheckRestartWatch | undefined;
+  readonly endScripts: () => void;
 }
 
 export function createAllocServices(deps: {
   readonly env: Env;
   readonly registry: ServiceRegistry;
   readonly restart: (taskName: string, reason: string) => void;
+  readonly exec: ExecInTask;
 }): AllocServices {
   const { env, registry } = deps;
   const known = new Map<string, Registered>();
@@ -55,7 +58,9 @@ export function createAllocServices(deps: {
           hasChecks: definition.Checks.length > 0,
           status: before?.status,
           restart,
+          endScripts: runScriptChecks(deps, service, { ...scope, serviceId: definition.ID }),
         });
+        before?.endScripts();
         restart?.started();
         void inOrder("register", () => registry.register(definition));
       }
@@ -64,6 +69,7 @@ export function createAllocServices(deps: {
       for (const [id, each] of known) {
         if (each.taskName !== taskName) continue;
         each.restart?.close();
+        each.endScripts();
         known.delete(id);
         void inOrder("deregister", () => registry.deregister(id));
       }
@@ -78,7 +84,10 @@ export function createAllocServices(deps: {
     allPassing: (expected) =>
       known.size >= expected && [...known.values()].every((each) => !each.hasChecks || each.status === "passing"),
     close() {
-      for (const each of known.values()) each.restart?.close();
+      for (const each of known.values()) {
+        each.restart?.close();
+        each.endScripts();
+      }
     },
   };
 }

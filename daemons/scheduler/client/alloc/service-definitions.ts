@@ -94,6 +94,19 @@ function addressOf(wanted: { mode: string; label: string; override: string }, sc
   return { host, port: mapping?.Value ?? number ?? 0 };
 }
 
+const REPORT_GRACE_NS = 10e9;
+
+export function checkId(serviceId: string, index: number): string {
+  return `${serviceId}:check-${index}`;
+}
+
+export function checkTiming(check: ServiceCheck): { readonly intervalMs: number; readonly timeoutMs: number } {
+  return {
+    intervalMs: (check.Interval === 0 ? 10e9 : check.Interval) / 1e6,
+    timeoutMs: (check.Timeout === 0 ? 2e9 : check.Timeout) / 1e6,
+  };
+}
+
 interface CheckPlace {
   readonly check: ServiceCheck;
   readonly index: number;
@@ -127,17 +140,21 @@ function defineCheck({ check, index, service, id, name }: CheckPlace, scope: Ser
       TLSSkipVerify: check.TLSSkipVerify,
     },
   };
-  const kind = specific[check.Type];
+  const { intervalMs, timeoutMs } = checkTiming(check);
+  // A script runs in its task, and what came of it is reported: a report that does not come is critical.
+  const silence = formatDuration((intervalMs + timeoutMs) * 1e6 + REPORT_GRACE_NS);
+  const kind = check.Type === "script" ? { TTL: silence } : specific[check.Type];
   if (kind === undefined) return [];
   return [
     v.parse(AgentCheckDefinitionSchema, {
       ...kind,
-      CheckID: `${id}:check-${index}`,
+      CheckID: checkId(id, index),
       Name: check.Name === "" ? `service: ${JSON.stringify(name)} check` : interpolate(check.Name, lookup),
       ServiceID: id,
       Status: check.InitialStatus,
-      Interval: formatDuration(check.Interval === 0 ? 10e9 : check.Interval),
-      Timeout: formatDuration(check.Timeout === 0 ? 2e9 : check.Timeout),
+      ...(check.Type === "script"
+        ? {}
+        : { Interval: formatDuration(intervalMs * 1e6), Timeout: formatDuration(timeoutMs * 1e6) }),
       SuccessBeforePassing: check.SuccessBeforePassing,
       FailuresBeforeCritical: check.FailuresBeforeCritical,
       FailuresBeforeWarning: check.FailuresBeforeWarning === 0 ? null : check.FailuresBeforeWarning,

@@ -127,11 +127,6 @@ function unsupported({ task, group, driver }: StartScope): string | undefined {
   const known: readonly string[] = ["", "host", ...driver.capabilities.networkModes];
   if (!known.includes(mode))
     return `driver ${driver.name} does not support network mode ${JSON.stringify(mode)} (supported: ${driver.capabilities.networkModes.join(", ")})`;
-  const check = [...task.Services, ...group.Services]
-    .flatMap((service) => service.Checks)
-    .find((each) => each.Type === "script" || each.Type === "grpc");
-  if (check !== undefined)
-    return `check ${JSON.stringify(check.Name)}: ${check.Type} checks are not supported by this client yet; use a tcp or http check`;
   return undefined;
 }
 

@@ -337,8 +337,8 @@ test("broken configuration, an unknown driver and blocks nobody serves fail with
     /cannot run "\/no\/such": not found/,
   );
   t.regex(
-    await failing(sh("a", "true", { Artifacts: [{ GetterSource: "http://x" }] })),
-    /artifact blocks are not supported/,
+    await failing(sh("a", "true", { Artifacts: [{ GetterSource: "hg::http://x" }] })),
+    /failed to download artifact "hg::http:\/\/x": cannot fetch with "hg"/,
   );
 });
 

@@ -107,6 +107,9 @@ export class FakeRegistry implements ServiceRegistry {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
+
+  report(): void {}
+
   checks() {
     return [];
   }
