@@ -1,6 +1,14 @@
 import type { Env } from "#base/env/env.ts";
 import type { Route } from "#base/http/route.ts";
-import { catalogChecks, catalogNodes, catalogServices, kv, preparedQueries, sessions } from "#base/state/tables.ts";
+import {
+  autopilotConfigurations,
+  catalogChecks,
+  catalogNodes,
+  catalogServices,
+  kv,
+  preparedQueries,
+  sessions,
+} from "#base/state/tables.ts";
 import { CatalogWriter } from "./catalog/catalog-writer.ts";
 import { ChangeIndex } from "./catalog/change-index.ts";
 import { consulRoutes } from "./http/consul-routes.ts";
@@ -22,7 +30,15 @@ import { createAgent, type LocalAgent } from "./local/agent.ts";
 import type { TaskServices } from "./local/registry.ts";
 
 /** What discovery reads: the view it is given has to follow these. */
-export const discoveryTables = [catalogNodes, catalogServices, catalogChecks, kv, sessions, preparedQueries] as const;
+export const discoveryTables = [
+  autopilotConfigurations,
+  catalogNodes,
+  catalogServices,
+  catalogChecks,
+  kv,
+  sessions,
+  preparedQueries,
+] as const;
 
 export interface DiscoveryDeps {
   readonly env: Env;

@@ -9,7 +9,7 @@ const CLIENTS: readonly { readonly name: string; readonly make: () => Promise<Cl
   { name: "HashiCorp's Go client for Nomad and Prometheus's discovery", make: () => goClient("."), checks: 44 },
   { name: "python-nomad", make: () => pythonClient("nomad_client.py"), checks: 9 },
   { name: "HashiCorp's Java SDK", make: javaClient, checks: 9 },
-  { name: "HashiCorp's Go client for Consul and Prometheus's discovery", make: () => goClient("./consul"), checks: 35 },
+  { name: "HashiCorp's Go client for Consul and Prometheus's discovery", make: () => goClient("./consul"), checks: 36 },
   { name: "py-consul", make: () => pythonClient("consul_client.py"), checks: 8 },
 ];
 

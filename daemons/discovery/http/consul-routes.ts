@@ -9,6 +9,7 @@ import { catalogRoutes } from "./catalog-routes.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { kvRoutes } from "./kv-routes.ts";
+import { operatorRoutes } from "./operator-routes.ts";
 import { queryRoutes } from "./query-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { snapshotRoutes } from "./snapshot-routes.ts";
@@ -29,6 +30,7 @@ export function consulRoutes(deps: ConsulDeps): Route[] {
     ...agentHealthRoutes(deps),
     ...queryRoutes(deps),
     ...statusRoutes(deps),
+    ...operatorRoutes(deps),
     ...snapshotRoutes(deps),
   ];
 }

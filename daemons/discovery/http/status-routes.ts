@@ -12,8 +12,7 @@ const SERVER_PORT = 8300;
 /** https://developer.hashicorp.com/consul/api-docs/status, .../coordinate; and what says that ACLs are off. */
 export function statusRoutes(deps: ConsulDeps): Route[] {
   const { view, config } = deps;
-  const addressOf = (address: string): string => `${address.includes(":") ? `[${address}]` : address}:${SERVER_PORT}`;
-  const peers = () => instancesOf(view, "consul").map((server) => addressOf(server.node.value.Address));
+  const peers = () => instancesOf(view, "consul").map((server) => serverAddress(server.node.value.Address));
   return [
     route({
       method: "GET",
@@ -68,4 +67,9 @@ export function statusRoutes(deps: ConsulDeps): Route[] {
       },
     }),
   ];
+}
+
+/** Host and port of the server at an IP address. */
+export function serverAddress(address: string): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${SERVER_PORT}`;
 }

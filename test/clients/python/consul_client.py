@@ -110,6 +110,10 @@ def queries():
 
 def cluster():
     assert client.status.leader() != "" and len(client.status.peers()) == 1
+    assert client.operator.raft_config()["Servers"][0]["Leader"] is True
+    assert client.operator.autopilot_configuration()["MaxTrailingLogs"] == 250
+    assert client.operator.autopilot_health()["Healthy"] is True
+    assert client.operator.usage()["Usage"]["dc1"]["Services"] >= 1
     client.kv.put("py/kept", "1")
     snapshot = client.snapshot.save()
     client.kv.delete("py/kept")

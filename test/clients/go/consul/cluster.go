@@ -66,6 +66,7 @@ func clusterChecks(c *api.Client) []check {
 			_, err := c.Coordinate().Datacenters()
 			return err
 		}},
+		{"operator", func() error { return operator(c.Operator()) }},
 		{"snapshot", func() error {
 			pair := &api.KVPair{Key: "snap/kept", Value: []byte("yes")}
 			if _, err := c.KV().Put(pair, nil); err != nil {
@@ -91,4 +92,31 @@ func clusterChecks(c *api.Client) []check {
 			})
 		}},
 	}
+}
+
+func operator(o *api.Operator) error {
+	raft, err := o.RaftGetConfiguration(nil)
+	if err != nil || len(raft.Servers) != 1 || !raft.Servers[0].Leader {
+		return fmt.Errorf("raft %+v: %v", raft, err)
+	}
+	pilot, err := o.AutopilotGetConfiguration(nil)
+	if err != nil || pilot.MaxTrailingLogs != 250 || !pilot.CleanupDeadServers {
+		return fmt.Errorf("autopilot %+v: %v", pilot, err)
+	}
+	pilot.MaxTrailingLogs = 300
+	if ok, err := o.AutopilotCASConfiguration(pilot, nil); err != nil || !ok {
+		return fmt.Errorf("set %v: %v", ok, err)
+	}
+	if ok, err := o.AutopilotCASConfiguration(pilot, nil); err != nil || ok {
+		return fmt.Errorf("an old index was taken: %v", err)
+	}
+	if health, err := o.AutopilotServerHealth(nil); err != nil || !health.Healthy || !health.Servers[0].Voter {
+		return fmt.Errorf("health %+v: %v", health, err)
+	}
+	state, err := o.AutopilotState(nil)
+	if err != nil || state.Leader != raft.Servers[0].ID || state.Servers[state.Leader].Status != api.AutopilotServerLeader {
+		return fmt.Errorf("state %+v: %v", state, err)
+	}
+	usage, _, err := o.Usage(nil)
+	return want(err == nil && usage.Usage["dc1"].Services > 1, "usage %+v: %v", usage, err)
 }

@@ -305,6 +305,22 @@ const PUBLIC: readonly string[] = [
   "/v1/acl/+rest",
 ];
 
+test("operator: one server, its settings, and what is counted", async (t) => {
+  const { url } = await startNode(t);
+  const pilot = `${url}/v1/operator/autopilot/configuration`;
+  const before = (await call(pilot)).json;
+  t.like(before, { CleanupDeadServers: true, MaxTrailingLogs: 250, RedundancyZoneTag: "", ModifyIndex: 1 });
+  t.is((await call(`${pilot}?cas=1`, "PUT", { ...before, MinQuorum: 3 })).json, true);
+  t.is((await call(`${pilot}?cas=1`, "PUT", before)).json, false);
+  t.is((await call(pilot, "PUT", { LastContactThreshold: "soon" })).status, 400);
+  t.is((await call(pilot)).json.MinQuorum, 3);
+  const [only] = (await call(`${url}/v1/operator/raft/configuration`)).json.Servers;
+  t.like(only, { Node: "node-a", Leader: true, Voter: true });
+  t.is((await call(`${url}/v1/operator/autopilot/state`)).json.Leader, only.ID);
+  const counted = { Services: 1, ServiceInstances: 1, BillableServiceInstances: 0 };
+  t.like((await call(`${url}/v1/operator/usage`)).json.Usage.dc1, counted, "consul itself");
+});
+
 test("every route but a few is closed without a token", async (t) => {
   const { as, routes } = await secured(t);
   const nobody = as("");
