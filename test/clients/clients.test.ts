@@ -5,15 +5,27 @@ import { type Act, faultsOf, guardedResource, type Resource, type Road, roadTo }
 import { type Client, drive, goClient, javaClient, pythonClient } from "./programs.ts";
 
 /** Programs that people wrote for Nomad and Consul, unmodified, against an agent of ours. `checks`: how many each makes. */
-const CLIENTS: readonly { readonly name: string; readonly make: () => Promise<Client>; readonly checks: number }[] = [
-  { name: "HashiCorp's Go client for Nomad and Prometheus's discovery", make: () => goClient("."), checks: 44 },
+const CLIENTS: readonly {
+  readonly name: string;
+  readonly make: () => Promise<Client>;
+  readonly checks: number;
+  /** Of the agent. */
+  readonly config?: string;
+}[] = [
+  { name: "HashiCorp's Go client for Nomad and Prometheus's discovery", make: () => goClient("."), checks: 45 },
+  {
+    name: "HashiCorp's Go client for Nomad, under access control,",
+    make: async () => [...(await goClient(".")), "acl"],
+    checks: 6,
+    config: "acl { enabled = true }",
+  },
   { name: "python-nomad", make: () => pythonClient("nomad_client.py"), checks: 9 },
   { name: "HashiCorp's Java SDK", make: javaClient, checks: 9 },
   { name: "HashiCorp's Go client for Consul and Prometheus's discovery", make: () => goClient("./consul"), checks: 36 },
   { name: "py-consul", make: () => pythonClient("consul_client.py"), checks: 8 },
 ];
 
-for (const { name, make, checks } of CLIENTS) {
+for (const { name, make, checks, config = "telemetry { prometheus_metrics = true }" } of CLIENTS) {
   test.serial(`${name} works unmodified`, async (t: ExecutionContext) => {
     t.timeout(15 * 60_000, "fetching and building a client takes its time on a new machine");
     const client = await make();
@@ -21,7 +33,7 @@ for (const { name, make, checks } of CLIENTS) {
       flags: ["-dev"],
       logLevel: "info",
       docker: "unix:///nonexistent/docker.sock",
-      config: "telemetry { prometheus_metrics = true }",
+      config,
     });
     t.teardown(async () => {
       await agent.stop();

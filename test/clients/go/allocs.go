@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -78,6 +79,15 @@ func allocChecks() []check {
 			case <-time.After(20 * time.Second):
 				return fmt.Errorf("no frame came")
 			}
+		}},
+		{"allocation exec", func() error {
+			var out, mistakes bytes.Buffer
+			command := []string{"/bin/sh", "-c", "read line; echo $line back; echo wrong >&2; exit 7"}
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			code, err := c.Allocations().Exec(ctx, alloc, "serve", false, command, strings.NewReader("there\n"), &out, &mistakes, nil, nil)
+			return want(err == nil && code == 7 && out.String() == "there back\n" && mistakes.String() == "wrong\n",
+				"code %d, %q, %q: %v", code, out.String(), mistakes.String(), err)
 		}},
 		{"allocation signal and restart", func() error {
 			if err := c.Allocations().Signal(alloc, nil, "serve", "SIGCONT"); err != nil {

@@ -14,7 +14,11 @@ type check struct {
 
 func main() {
 	failed := false
-	for _, group := range []func() []check{jobChecks, allocChecks, clusterChecks, discoveryChecks} {
+	groups := []func() []check{jobChecks, allocChecks, clusterChecks, discoveryChecks}
+	if len(os.Args) > 1 && os.Args[1] == "acl" {
+		groups = []func() []check{accessChecks}
+	}
+	for _, group := range groups {
 		for _, c := range group() {
 			if err := c.run(); err != nil {
 				failed = true
