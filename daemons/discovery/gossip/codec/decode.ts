@@ -15,7 +15,7 @@ export type Decoded<T> = T | { readonly kind: "bad"; readonly why: string };
 /** One message of a datagram, type byte first, unwrapped. */
 export function decodeMessage(bytes: Uint8Array): Decoded<Message> {
   const type = bytes[0];
-  if (type === MessageType.user) return { kind: "user", body: bytes.slice(1) };
+  if (type === MessageType.user) return { kind: "user", body: new Uint8Array(bytes.subarray(1)) };
   if (type === undefined || type > MessageType.nack) return bad("unknown type");
   const reader = new MsgpackReader(bytes, 1);
   const message = readMessage(type, readFields(reader));
@@ -33,7 +33,9 @@ export function decodeStreamMessage(bytes: Uint8Array): Decoded<StreamMessage> {
       return readPushPull(bytes, reader, fields);
     case MessageType.user: {
       const end = reader.at + fields.userMsgLen;
-      return end > bytes.length ? bad("cut short") : { kind: "user", body: bytes.slice(reader.at, end) };
+      return end > bytes.length
+        ? bad("cut short")
+        : { kind: "user", body: new Uint8Array(bytes.subarray(reader.at, end)) };
     }
     case MessageType.error:
       return { kind: "error", text: fields.error };
@@ -61,11 +63,12 @@ function readPushPull(bytes: Uint8Array, reader: MsgpackReader, head: Fields): D
     const member = readFields(reader);
     if (reader.failure !== undefined) return bad(reader.failure);
     if (member.name === "") return bad("member without a name");
-    members.push(member);
+    const { name, address, port, meta, incarnation, state, versions } = member;
+    members.push({ name, address, port, meta, incarnation, state, versions });
   }
   const end = reader.at + head.userStateLen;
   if (end > bytes.length) return bad("cut short");
-  return { kind: "push-pull", join: head.join, members, userState: bytes.slice(reader.at, end) };
+  return { kind: "push-pull", join: head.join, members, userState: new Uint8Array(bytes.subarray(reader.at, end)) };
 }
 
 function readMessage(type: number, fields: Fields): Decoded<Message> {

@@ -66,14 +66,14 @@ export function encodeStreamMessage(message: StreamMessage, writer: MsgpackWrite
     case "push-pull":
       begin(writer, MessageType.pushPull, 3);
       key(writer, KEYS.join).bool(message.join);
-      key(writer, KEYS.nodes).int(message.members.length);
-      key(writer, KEYS.userStateLen).int(message.userState.length);
+      key(writer, KEYS.nodes).uint(message.members.length);
+      key(writer, KEYS.userStateLen).uint(message.userState.length);
       for (const member of message.members) writeMember(member, writer);
       writer.plain(message.userState);
       break;
     case "user":
       begin(writer, MessageType.user, 1);
-      key(writer, KEYS.userMsgLen).int(message.body.length);
+      key(writer, KEYS.userMsgLen).uint(message.body.length);
       writer.plain(message.body);
       break;
     case "error":
@@ -104,7 +104,7 @@ function writeMember(member: RemoteMember, writer: MsgpackWriter): void {
   key(writer, KEYS.meta).bytesOrNil(member.meta);
   key(writer, KEYS.name).text(member.name);
   key(writer, KEYS.port).uint(member.port);
-  key(writer, KEYS.state).int(member.state);
+  key(writer, KEYS.state).uint(member.state);
   key(writer, KEYS.vsn).bytesOrNil(member.versions);
 }
 

@@ -1,3 +1,4 @@
+import { assert } from "#base/env/assert.ts";
 import { MAX_SKIPPED_ITEMS } from "./limits.ts";
 import { NO_BYTES } from "./message.ts";
 
@@ -205,7 +206,12 @@ export class KeyTable {
   constructor(names: readonly string[]) {
     for (const name of names) {
       const bytes = new Uint8Array(Buffer.from(name, "latin1"));
-      this.#slots.set(hashOf(bytes, 0, bytes.length), { name, bytes });
+      const hash = hashOf(bytes, 0, bytes.length);
+      assert(
+        !this.#slots.has(hash),
+        `field names '${name}' and '${this.#slots.get(hash)?.name}' need different hashes`,
+      );
+      this.#slots.set(hash, { name, bytes });
     }
   }
 
@@ -218,8 +224,9 @@ export class KeyTable {
   }
 }
 
+/** Different for all names that are known; the constructor makes sure. */
 function hashOf(bytes: Uint8Array, start: number, length: number): number {
-  const early = bytes[start + 1] ?? 0;
-  const late = bytes[start + Math.max(0, length - 4)] ?? 0;
-  return (length << 16) | (((bytes[start] ?? 0) ^ (early << 1)) << 8) | late;
+  const second = bytes[start + 1] ?? 0;
+  const end = start + length;
+  return ((length * 31 + second) * 31 + (bytes[end - 2] ?? 0)) * 31 + (bytes[end - 1] ?? 0);
 }

@@ -47,7 +47,7 @@ export class MsgpackWriter {
     this.byte(value ? 0xc3 : 0xc2);
   }
 
-  /** At most 32 bits, as Go's unsigned kinds are written. */
+  /** Not negative, at most 32 bits. Peers write their signed kinds so too. */
   uint(value: number): void {
     this.#room(5);
     const bytes = this.#bytes;
@@ -57,14 +57,6 @@ export class MsgpackWriter {
       bytes[this.#at++] = value;
     } else if (value <= 0xffff) this.#wide16(0xcd, value);
     else this.#wide32(0xce, value);
-  }
-
-  /** Not negative, at most 31 bits, as Go's signed kinds are written. */
-  int(value: number): void {
-    this.#room(5);
-    if (value < 0x80) this.#bytes[this.#at++] = value;
-    else if (value <= 0x7fff) this.#wide16(0xd1, value);
-    else this.#wide32(0xd2, value);
   }
 
   /** Empty is written as nil, as Go writes an absent slice. */

@@ -18,7 +18,7 @@ export function announceSelf(core: Core, done?: () => void): void {
       incarnation: core.incarnation,
       address: core.options.address,
       port: core.options.port,
-      meta: meta.length > MAX_META_BYTES ? NO_BYTES : meta.slice(),
+      meta: meta.length > MAX_META_BYTES ? NO_BYTES : new Uint8Array(meta),
       versions: core.versions,
     },
     done === undefined ? { own: true } : { own: true, done },

@@ -1,11 +1,12 @@
 import type { Result } from "#base/env/errors.ts";
 import type { Address } from "#base/env/net.ts";
-import type { StreamMessage } from "../codec/message.ts";
+import type { RemoteMember, StreamMessage } from "../codec/message.ts";
 import type { GossipTarget } from "../gossip.ts";
 
 /** What may happen to a node. */
 export type Input =
-  | { readonly kind: "start" }
+  /** `known`: members this node takes for alive without spreading word of them, as after it was there before. */
+  | { readonly kind: "start"; readonly known?: readonly RemoteMember[] }
   /** A datagram came. */
   | { readonly kind: "packet"; readonly bytes: Uint8Array; readonly from: Address }
   /** Somebody opened a stream and this is its message; `stream` names it in the reply. */

@@ -61,7 +61,7 @@ export class MemberTable {
 
   /**
    * The next in the order that `wanted` accepts. At the end of the order whoever `forget` accepts is dropped and the rest
-   * shuffled: round robin over random orders finds every failure within 2n − 1 turns (SWIM §4.3).
+   * shuffled: round robin over random orders finds every failure in bounded time (SWIM §4.3).
    */
   nextToProbe(
     wanted: (record: MemberRecord) => boolean,
@@ -104,11 +104,18 @@ export class MemberTable {
       else this.#order[kept++] = record;
     }
     this.#order.length = kept;
+    if (kept <= FIXED_ORDER) return;
+    // Each half by itself: nobody waits for longer than one and a half rounds, where a shuffle of all could mean two.
+    const half = kept >> 1;
+    const late = shuffle(this.#random, this.#order.splice(half));
     shuffle(this.#random, this.#order);
+    this.#order.push(...late);
   }
 }
 
 const SMALL_TABLE = 32;
+/** With two others there is no order that would not make one of them wait. */
+const FIXED_ORDER = 3;
 
 /** What the layer above sees of it. */
 export function show(record: MemberRecord): GossipMember {

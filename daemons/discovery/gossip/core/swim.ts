@@ -1,7 +1,8 @@
 import { fail, succeed } from "#base/env/errors.ts";
 import type { Address } from "#base/env/net.ts";
 import { encodeStreamMessage } from "../codec/encode.ts";
-import { NO_BYTES, type Message, type StreamMessage } from "../codec/message.ts";
+import { MAX_MEMBERS } from "../codec/limits.ts";
+import { NO_BYTES, type Message, type RemoteMember, type StreamMessage } from "../codec/message.ts";
 import type { GossipStats } from "../gossip.ts";
 import type { GossipMember } from "../member.ts";
 import { takeDead, takeSuspect } from "./accuse.ts";
@@ -10,7 +11,7 @@ import { Core, type CoreOptions } from "./core.ts";
 import { announceSelf, depart, updateSelf } from "./depart.ts";
 import type { Command, Input, Output } from "./exchange.ts";
 import { planRound } from "./gossip-round.ts";
-import { isGone, show } from "./member-table.ts";
+import { isGone, newRecord, show } from "./member-table.ts";
 import { planProbes } from "./probe.ts";
 import { callPeer, planPushPull, takePushPull } from "./push-pull.ts";
 import { takeIndirectPing, takePing } from "./relay-probe.ts";
@@ -75,6 +76,7 @@ export class Swim {
     switch (input.kind) {
       case "start":
         announceSelf(core);
+        for (const member of input.known ?? []) recall(core, member);
         planProbes(core);
         planPushPull(core);
         return;
@@ -114,6 +116,14 @@ export class Swim {
 }
 
 const NOTHING: readonly Output[] = [];
+
+function recall(core: Core, member: RemoteMember): void {
+  if (core.table.get(member.name) !== undefined || core.table.size >= MAX_MEMBERS) return;
+  const { name, address, port, meta, versions, incarnation } = member;
+  const record = newRecord({ name, address, port, nowMs: core.nowMs });
+  Object.assign(record, { meta, versions, incarnation, state: "alive" });
+  core.table.insert(record);
+}
 
 function takeMessage(core: Core, message: Message, from: Address): void {
   switch (message.kind) {

@@ -43,7 +43,7 @@ export class Keyring {
     if (this.#keys.length >= MAX_KEYS) {
       return fail("KEYRING_FULL", `the keyring holds ${MAX_KEYS} keys already`, "remove those that are no longer used");
     }
-    this.#keys = [...this.#keys, key.slice()];
+    this.#keys = [...this.#keys, new Uint8Array(key)];
     return succeed(undefined);
   }
 

@@ -51,6 +51,7 @@ export async function startGoPeer(args: readonly string[]): Promise<GoPeer> {
   const child = spawn(await goProgram(), args, { stdio: ["pipe", "pipe", "inherit"] });
   const events: GoEvent[] = [];
   const waiting: ((event: GoEvent) => void)[] = [];
+  let ended = false;
   const ready = Promise.withResolvers<GoEvent>();
   child.once("error", ready.reject);
   createInterface({ input: child.stdout }).on("line", (line) => {
@@ -59,7 +60,16 @@ export async function startGoPeer(args: readonly string[]): Promise<GoPeer> {
     else if (event.kind === "done") waiting.shift()?.(event);
     else events.push(event);
   });
-  const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const over: GoEvent = { kind: "done", error: "the program ended" };
+  const gone = new Promise<void>((resolve) =>
+    child.once("exit", () => {
+      ended = true;
+      for (const done of waiting.splice(0)) done(over);
+      ready.reject(new Error("the program ended"));
+      resolve();
+    }),
+  );
+  child.stdin.on("error", () => {});
   const { port = 0 } = await ready.promise;
   return {
     port,
@@ -69,7 +79,8 @@ export async function startGoPeer(args: readonly string[]): Promise<GoPeer> {
       waiting.push((event) =>
         event.error === undefined ? done.resolve(event) : done.reject(new Error(`${command}: ${event.error}`)),
       );
-      child.stdin.write(`${command}\n`);
+      if (ended) waiting.pop()?.(over);
+      else child.stdin.write(`${command}\n`);
       return done.promise;
     },
     kill: () => void child.kill("SIGKILL"),

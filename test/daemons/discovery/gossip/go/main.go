@@ -174,9 +174,15 @@ func obey(list *memberlist.Memberlist, conf *memberlist.Config, d *delegate, wor
 		_, err := list.Join(words[1:])
 		return err
 	case "send":
-		return list.SendBestEffort(target(), []byte(words[2]))
+		if node := target(); node != nil {
+			return list.SendBestEffort(node, []byte(words[2]))
+		}
+		return fmt.Errorf("no member %s", words[1])
 	case "reliable":
-		return list.SendReliable(target(), []byte(words[2]))
+		if node := target(); node != nil {
+			return list.SendReliable(node, []byte(strings.Join(words[2:], " ")))
+		}
+		return fmt.Errorf("no member %s", words[1])
 	case "broadcast":
 		d.queue.QueueBroadcast(&broadcast{[]byte(words[1])})
 	case "update":
