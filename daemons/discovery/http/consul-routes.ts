@@ -15,6 +15,7 @@ import { sessionRoutes } from "./session-routes.ts";
 import { snapshotRoutes } from "./snapshot-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { txnRoutes } from "./txn-routes.ts";
+import { uiRoutes } from "./ui-routes.ts";
 
 /** Consul's HTTP API (https://developer.hashicorp.com/consul/api-docs), for the kit with its Consul dialect. */
 export function consulRoutes(deps: ConsulDeps): Route[] {
@@ -29,8 +30,9 @@ export function consulRoutes(deps: ConsulDeps): Route[] {
     ...agentCheckRoutes(deps),
     ...agentHealthRoutes(deps),
     ...queryRoutes(deps),
-    ...statusRoutes(deps),
     ...operatorRoutes(deps),
+    ...uiRoutes(deps),
+    ...statusRoutes(deps),
     ...snapshotRoutes(deps),
   ];
 }

@@ -321,6 +321,17 @@ test("operator: one server, its settings, and what is counted", async (t) => {
   t.like((await call(`${url}/v1/operator/usage`)).json.Usage.dc1, counted, "consul itself");
 });
 
+test("what user interfaces ask for", async (t) => {
+  const { url } = await startNode(t);
+  await call(`${url}/v1/agent/service/register`, "PUT", { Name: "web", Tags: ["a"], Check: { TTL: "1h" } });
+  const get = async (path: string) => (await call(`${url}/v1/${path}`)).json;
+  const services = await get("internal/ui/services");
+  t.like(services[1], { Name: "web", Tags: ["a"], Nodes: ["node-a"], ChecksCritical: 1, ChecksPassing: 1 });
+  t.is((await get("internal/ui/nodes"))[0].Services.length, 2);
+  t.is((await get("internal/ui/node/node-a")).Checks.length, 2);
+  t.is((await call(`${url}/v1/internal/ui/node/none`)).status, 404);
+});
+
 test("every route but a few is closed without a token", async (t) => {
   const { as, routes } = await secured(t);
   const nobody = as("");
