@@ -36,7 +36,7 @@ export async function startEnvconsul(config: EnvconsulConfig, { variables, outpu
   const program = programOf({ ...config.exec, reloadSignal: "" }, { env, onExit: (code) => ending.resolve(code) });
   if (program === undefined) throw new UsageError("there is no program to run: name it after the flags");
   const pool = new WatchPool<Dependency, GoValue>({ source: sources.source, log: env.log });
-  const ours = config.pristine ? {} : { ...definedEntries(variables), ...sources.exported };
+  const ours = config.pristine ? {} : definedEntries(variables);
   let newest: Readonly<Record<string, string>> = {};
   const session = new TemplateSession<Dependency, GoValue>({
     clock: env.clock,

@@ -28,7 +28,9 @@ export function consulConnection(config: ConsulConfig, env: Variables): Connecti
   );
   const [user, password] = splitOnce(env["CONSUL_HTTP_AUTH"] ?? "");
   const { enabled, username } = config.auth;
-  const auth = enabled !== false && username !== "" ? basic(username, config.auth.password) : basic(user, password);
+  const isOwn = enabled !== false && username !== "";
+  const [login, secret] = isOwn ? [username, config.auth.password] : [user, password];
+  const auth = basic(login, secret);
   const namespace = first(config.namespace, env["CONSUL_NAMESPACE"]);
   const ssl = withEnvironment(config.ssl, env, {
     prefix: "CONSUL",
@@ -44,7 +46,15 @@ export function consulConnection(config: ConsulConfig, env: Variables): Connecti
       ...(auth === undefined ? {} : { authorization: auth }),
       ...(namespace === "" ? {} : { "x-consul-namespace": namespace }),
     },
-    exported: config.address === "" ? {} : { CONSUL_HTTP_ADDR: given, ...(isTls ? { CONSUL_HTTP_SSL: "true" } : {}) },
+    exported: {
+      ...present({
+        CONSUL_HTTP_ADDR: first(config.address, env["CONSUL_HTTP_ADDR"]),
+        CONSUL_HTTP_TOKEN: token,
+        CONSUL_HTTP_AUTH: login === "" ? "" : `${login}:${secret}`,
+      }),
+      CONSUL_HTTP_SSL: String(isTls),
+      CONSUL_HTTP_SSL_VERIFY: String(ssl.verify ?? true),
+    },
   };
 }
 
@@ -85,10 +95,13 @@ export function vaultConnection(config: VaultConfig, env: Variables): VaultConne
     tokenFile: config.agentTokenFile,
     // Whoever keeps the file renews the token.
     renew: config.renewToken ?? config.agentTokenFile === "",
-    exported: {
-      ...(config.address === "" ? {} : { VAULT_ADDR: given }),
-      ...(config.namespace === "" ? {} : { VAULT_NAMESPACE: namespace }),
-    },
+    exported: present({
+      VAULT_ADDR: first(config.address, env["VAULT_ADDR"]),
+      VAULT_NAMESPACE: config.namespace,
+      VAULT_CACERT: ssl.caCert,
+      VAULT_CAPATH: ssl.caPath,
+      VAULT_SKIP_VERIFY: ssl.verify === false ? "true" : "",
+    }),
   };
 }
 
@@ -176,6 +189,10 @@ function basic(user: string, password: string): string | undefined {
 function splitOnce(text: string): readonly [string, string] {
   const at = text.indexOf(":");
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function present(texts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ""));
 }
 
 function first(...texts: readonly (string | undefined)[]): string {

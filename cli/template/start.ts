@@ -15,7 +15,7 @@ import { EXIT } from "./exit-codes.ts";
 import { deduplication, type Deduplication } from "./dedup.ts";
 import { toolEnv } from "./logging.ts";
 import { toolSources } from "./sources.ts";
-import { buildTemplate, type BuiltTemplate } from "./template-of.ts";
+import { buildTemplate, waitOf, type BuiltTemplate } from "./template-of.ts";
 import type { Running } from "./tool.ts";
 
 export interface StartOptions {
@@ -28,6 +28,7 @@ export interface StartOptions {
 /** Renders what the configuration says, until stopped. Throws when a template cannot be read. */
 export async function startTemplates(config: TemplateToolConfig, options: StartOptions): Promise<Running> {
   const { output } = options;
+  waitOf(config.wait);
   const env = toolEnv(config, "consul-template");
   const ours = definedEntries(options.variables);
   const sources = toolSources(config, env, options.variables);
@@ -39,6 +40,7 @@ export async function startTemplates(config: TemplateToolConfig, options: StartO
     config,
     output,
     environment,
+    exported: sources.exported,
     namespace: sources.namespace,
     dry: options.dry,
     signal: stopping.signal,
@@ -46,7 +48,8 @@ export async function startTemplates(config: TemplateToolConfig, options: StartO
   const built = await Promise.all(config.templates.map((template) => buildTemplate(template, building)));
   const dedup = deduplication(config, env, sources);
   const templates = dedup === undefined ? built : built.map((each) => deduplicated(each, dedup));
-  const running = { config, options, env, pool, templates, environment };
+  const { exported } = sources;
+  const running = { config, options, env, pool, templates, environment, exported };
   const { session, program, ended } = runSession(running);
   const removePid = config.parseOnly ? (): void => {} : writePid(config.pidFile);
   if (!config.parseOnly) session.start();
@@ -80,10 +83,11 @@ interface SessionParts {
   readonly pool: WatchPool<Dependency, GoValue>;
   readonly templates: readonly BuiltTemplate[];
   readonly environment: Readonly<Record<string, string>>;
+  readonly exported: Readonly<Record<string, string>>;
 }
 
 /** The templates and the program that is told of them. */
-function runSession({ config, options, env, pool, templates, environment }: SessionParts) {
+function runSession({ config, options, env, pool, templates, environment, exported }: SessionParts) {
   const ending = Promise.withResolvers<number>();
   const fail = (message: string): void => {
     options.output.error(message);
@@ -99,7 +103,7 @@ function runSession({ config, options, env, pool, templates, environment }: Sess
     onSettled: async (changed) => {
       if (program === undefined || options.dry || (!changed && program.isRunning)) return;
       const custom = [...config.exec.env.custom, ...templates.flatMap(({ variable }) => variable())];
-      const given = childEnvironment(environment, { ...config.exec.env, custom });
+      const given = childEnvironment(environment, { ...config.exec.env, always: exported, custom });
       await program.update(given).catch((thrown: unknown) => fail(messageOf(thrown)));
     },
     onEnd: (end) => {
@@ -136,7 +140,7 @@ export function writePid(path: string): () => void {
   if (path === "") return () => {};
   const at = resolve(path);
   try {
-    writeFileSync(at, `${process.pid}\n`);
+    writeFileSync(at, String(process.pid));
   } catch (thrown) {
     throw new CodedError("pid_file", `cannot write the pid file ${at}: ${messageOf(thrown)}`);
   }

@@ -21,6 +21,8 @@ export interface Building {
   readonly output: Output;
   /** What programs are given. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where the servers are, in the variables their tools read. */
+  readonly exported: Readonly<Record<string, string>>;
   readonly namespace: string;
   readonly dry: boolean;
   readonly signal: AbortSignal;
@@ -80,7 +82,7 @@ export async function buildTemplate(template: TemplateConfig, building: Building
       write: async (rendered) => {
         const changed = rendered !== newest;
         newest = rendered;
-        if (dry) output.write(`> ${template.destination}\n${rendered}\n`);
+        if (dry) output.write(`> ${template.destination}\n${rendered}`);
         if (dry) return succeed({ changed });
         const wanted = await writeWanted(env.disk, compiled.value.writes(), (path) => resolve(path));
         if (!wanted.ok) return wanted;
@@ -124,12 +126,12 @@ const COMMAND_TIMEOUT_MS = 30_000;
 
 function commandOf(
   { exec, command: bare, commandTimeoutMs }: TemplateConfig,
-  { env, environment, signal }: Building,
+  { env, environment, exported, signal }: Building,
 ): SessionTemplate<Dependency, GoValue>["command"] {
   const command = exec.command.length > 0 ? exec.command : bare;
   if (command.length === 0 || exec.enabled === false) return undefined;
   const timeoutMs = exec.timeoutMs ?? commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
-  const given = childEnvironment(environment, exec.env);
+  const given = childEnvironment(environment, { ...exec.env, always: exported });
   return {
     key: JSON.stringify([command, timeoutMs, exec.env]),
     run: () => {

@@ -76,7 +76,8 @@ async function begin<C>(tool: Tool<C>, output: Output): Promise<Begun | number> 
   try {
     return { running: await tool.start(config), signals: tool.signals(config) };
   } catch (thrown) {
-    return complain(output, thrown, EXIT.runner);
+    const isConfig = thrown instanceof CodedError && thrown.code === "template_config";
+    return complain(output, thrown, isConfig ? EXIT.config : EXIT.runner);
   }
 }
 

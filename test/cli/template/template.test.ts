@@ -59,7 +59,46 @@ test("a template is rendered once, and its command runs only when something chan
   t.is((await lares(environment, words)).code, 0);
   t.is(await read(join(folder, "ran")), "ran\n", "nothing changed");
   const dry = await lares(environment, ["template", "-once", "-dry", "-template", `${source}:${out}`]);
-  t.is(dry.out, `> ${out}\na=one b=two -\n`);
+  t.is(dry.out, `> ${out}\na=one b=two -`);
+});
+
+test("programs are told where the servers are, and nothing else when they shall be pristine", async (t) => {
+  const folder = await folderOf(t);
+  const config = join(folder, "c.hcl");
+  await writeFile(
+    config,
+    `consul {
+  address = "127.0.0.1:1"
+  token = "t"
+  auth { username = "u" password = "p" }
+  ssl { verify = false }
+}
+vault {
+  address = "http://127.0.0.1:2"
+  renew_token = false
+  ssl { verify = false }
+}
+template {
+  contents = "x"
+  destination = "${folder}/out"
+  exec {
+    command = "env -u PWD -u SHLVL -u _ | sort > ${folder}/env"
+    env { pristine = true custom = ["PATH=$PATH"] }
+  }
+}`,
+  );
+  const said = await lares({ PATH: "/usr/bin:/bin" }, ["template", "-once", "-config", config]);
+  t.is(said.code, 0, said.err);
+  t.deepEqual((await read(join(folder, "env"))).trimEnd().split("\n"), [
+    "CONSUL_HTTP_ADDR=127.0.0.1:1",
+    "CONSUL_HTTP_AUTH=u:p",
+    "CONSUL_HTTP_SSL=false",
+    "CONSUL_HTTP_SSL_VERIFY=false",
+    "CONSUL_HTTP_TOKEN=t",
+    "PATH=/usr/bin:/bin",
+    "VAULT_ADDR=http://127.0.0.1:2",
+    "VAULT_SKIP_VERIFY=true",
+  ]);
 });
 
 test("exit codes and messages of wrong input", async (t) => {
@@ -77,6 +116,8 @@ test("exit codes and messages of wrong input", async (t) => {
   const broken = await say("-once", "-template", `${await file("b.ctmpl", "line\n{{ if }}")}:${folder}/b`);
   t.is(broken.code, 14);
   t.regex(broken.err, /b\.ctmpl:2: missing value for if/);
+  const waits = await say("-once", "-config", await file("w.hcl", 'wait = "5s:1s"'));
+  t.is(waits.code, 15, waits.err);
   const missing = await say("-once", "-template", `${folder}/nowhere.ctmpl:${folder}/c`);
   t.is(missing.code, 14);
   t.regex(missing.err, /cannot read the template .*nowhere\.ctmpl/);
@@ -136,7 +177,7 @@ exec {
   const { child, ended, said } = tool(t, environment, ["template", "-config", config, "-pid-file", `${folder}/pid`]);
   const log = (): Promise<string> => read(join(folder, "log"));
   await until(async () => (await log()) === "start red\n", `the program starts: ${said.err}`);
-  t.is(await read(join(folder, "pid")), `${child.pid}\n`);
+  t.is(await read(join(folder, "pid")), String(child.pid));
   await put("color", "blue");
   await until(async () => /reload blue\n/.test(await log()), "the program is told");
   t.is(await read(join(folder, "out.bak")), "red");

@@ -1,8 +1,10 @@
 import { matchesGlob } from "./glob.ts";
 
 export interface ChildEnvironment {
-  /** Nothing of ours but `custom`. */
+  /** Nothing of ours but `always` and `custom`. */
   readonly pristine: boolean;
+  /** Where the servers are that the program may want, too. */
+  readonly always?: Readonly<Record<string, string>>;
   /** `NAME=value`, always there. `$NAME` and `${NAME}` in a value stand for our own variables. */
   readonly custom: readonly string[];
   /** Patterns; empty: everything. */
@@ -14,7 +16,7 @@ export interface ChildEnvironment {
 /** The environment of a program we start. Names that are empty or no text are left out. */
 export function childEnvironment(
   ours: Readonly<Record<string, string>>,
-  { pristine, custom, allowlist, denylist }: ChildEnvironment,
+  { pristine, always = {}, custom, allowlist, denylist }: ChildEnvironment,
 ): Record<string, string> {
   const kept = pristine
     ? []
@@ -27,7 +29,7 @@ export function childEnvironment(
     const at = entry.indexOf("=");
     return at <= 0 ? [] : [[entry.slice(0, at), expand(entry.slice(at + 1), ours)]];
   });
-  return Object.fromEntries([...kept, ...added]);
+  return { ...Object.fromEntries(kept), ...always, ...Object.fromEntries(added) };
 }
 
 function expand(text: string, ours: Readonly<Record<string, string>>): string {
