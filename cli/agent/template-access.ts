@@ -1,4 +1,5 @@
 import type { Env } from "#base/env/env.ts";
+import type { Log } from "#base/env/log.ts";
 import type { HttpClient } from "#base/env/http-client.ts";
 import { dependencyKey, type Dependency } from "#base/client/templates/dependencies/dependency.ts";
 import { poolSource } from "#base/client/templates/engine/pool-source.ts";
@@ -45,7 +46,7 @@ export class AgentTemplates implements TemplateAccess {
   readonly #options: AgentTemplatesOptions;
   readonly #pools = new Map<string, Shared>();
   readonly #ending = new Set<Promise<void>>();
-  #common: WatchPool<Dependency, GoValue> | undefined;
+  #common: WatchPool<Placed, GoValue> | undefined;
   #http: HttpClient | undefined;
 
   constructor(options: AgentTemplatesOptions) {
@@ -70,7 +71,7 @@ export class AgentTemplates implements TemplateAccess {
     let shared = this.#pools.get(key);
     if (shared === undefined) {
       const token = new ReaderToken({ clock: env.clock, sign });
-      shared = { token, pool: this.#pool(this.#sourceFor(namespace, token)) };
+      shared = { token, pool: this.#make(reader, token) };
       this.#pools.set(key, shared);
     }
     const { pool, token } = shared;
@@ -99,22 +100,36 @@ export class AgentTemplates implements TemplateAccess {
     this.#end(shared.pool);
   }
 
-  #end(pool: WatchPool<Dependency, GoValue>): void {
+  #end(pool: { stop(): Promise<void> }): void {
     const ending = pool.stop().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }
 
-  #pool(source: Source<Dependency, GoValue>): WatchPool<Dependency, GoValue> {
-    return new WatchPool<Dependency, GoValue>({ source, log: this.#options.env.log.child("templates") });
+  #make(reader: TemplateReader, token: ReaderToken): WatchPool<Dependency, GoValue> {
+    const { aclEnabled } = this.#options;
+    if (aclEnabled)
+      return new WatchPool({ source: this.#source(reader.namespace, () => token.current()), log: this.#log() });
+    this.#common ??= new WatchPool({ source: this.#placedSource(), log: this.#log() });
+    const common = poolSource(this.#common, placedKey);
+    const source: Source<Dependency, GoValue> = {
+      follow: (dependency, sink, signal) => common.follow(placed(dependency, reader), sink, signal),
+    };
+    // What it does is said by the pool behind it.
+    return new WatchPool({ source, log: undefined });
   }
 
-  #sourceFor(namespace: string, token: ReaderToken): Source<Dependency, GoValue> {
-    if (this.#options.aclEnabled) return this.#source(namespace, () => token.current());
-    const own = this.#source(namespace, undefined);
-    this.#common ??= this.#pool(this.#source("", undefined));
-    const common = poolSource(this.#common, dependencyKey);
+  #log(): Log {
+    return this.#options.env.log.child("templates");
+  }
+
+  #placedSource(): Source<Placed, GoValue> {
+    const sources = new Map<string, Source<Dependency, GoValue>>();
     return {
-      follow: (dependency, sink, signal) => (isOfNamespace(dependency) ? own : common).follow(dependency, sink, signal),
+      follow: ({ dependency, namespace }, sink, signal) => {
+        const source = sources.get(namespace) ?? this.#source(namespace, undefined);
+        sources.set(namespace, source);
+        return source.follow(dependency, sink, signal);
+      },
     };
   }
 
@@ -146,7 +161,18 @@ export class AgentTemplates implements TemplateAccess {
   }
 }
 
-/** Its request names no namespace: what it means is the asker's. */
-function isOfNamespace({ kind }: Dependency): boolean {
-  return kind === "nomad.services" || kind === "nomad.service";
+/** A dependency and the asker's namespace, where its request names none and means that; else empty. */
+interface Placed {
+  readonly dependency: Dependency;
+  readonly namespace: string;
+}
+
+function placed(dependency: Dependency, { namespace }: TemplateReader): Placed {
+  const { kind } = dependency;
+  return { dependency, namespace: kind === "nomad.services" || kind === "nomad.service" ? namespace : "" };
+}
+
+function placedKey({ dependency, namespace }: Placed): string {
+  const key = dependencyKey(dependency);
+  return namespace === "" ? key : `${key} in ${namespace}`;
 }

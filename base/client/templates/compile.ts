@@ -1,7 +1,8 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { parseTemplate } from "#base/language/go-template/parse-templates.ts";
 import type { RenderLimits, TemplateFailure } from "#base/language/go-template/template.ts";
-import type { GoValue } from "#base/language/go-template/value.ts";
+import type { FunctionTable } from "#base/language/go-template/function.ts";
+import type { GoFunction, GoValue } from "#base/language/go-template/value.ts";
 import { dependencyKey, type Dependency } from "./dependencies/dependency.ts";
 import type { Pass } from "./engine/template-unit.ts";
 import { createFunctions } from "./functions/function-table.ts";
@@ -45,14 +46,18 @@ export function compileTemplate(
 ): Result<CompiledTemplate> & { readonly failure?: TemplateFailure } {
   const functionsFor = (recall: (dependency: Dependency) => GoValue | undefined, write: TemplateHost["write"]) =>
     createFunctions({ ...options, host: { ...options.host, write }, sources: { recall } });
-  const parsed = parseTemplate({
-    ...options,
-    missingKey: options.errorOnMissingKey ? "error" : "default",
-    functions: functionsFor(
+  const known = new UsedFunctions(
+    functionsFor(
       () => undefined,
       () => {},
     ),
+  );
+  const parsed = parseTemplate({
+    ...options,
+    missingKey: options.errorOnMissingKey ? "error" : "default",
+    functions: known,
   });
+  known.settle();
   if (!parsed.ok) return { ...fail("template", parsed.message), failure: parsed };
   let failure: TemplateFailure | undefined;
   let writes: readonly FileWrite[] = [];
@@ -84,6 +89,31 @@ export function compileTemplate(
     return { text: rendered.text, asked, pending };
   };
   return succeed({ render, failure: () => failure, writes: () => writes });
+}
+
+/** Of all functions only those that a template names are kept with it: there are hundreds, and templates by the thousand. */
+class UsedFunctions {
+  readonly #used = new Map<string, GoFunction>();
+  #all: FunctionTable | undefined;
+
+  constructor(all: FunctionTable) {
+    this.#all = all;
+  }
+
+  has(name: string): boolean {
+    const found = this.#all?.get(name);
+    if (found !== undefined) this.#used.set(name, found);
+    return this.#used.has(name);
+  }
+
+  get(name: string): GoFunction | undefined {
+    return this.#used.get(name);
+  }
+
+  /** Everything was asked for. */
+  settle(): void {
+    this.#all = undefined;
+  }
 }
 
 function placed(dependency: Dependency, { resolvePath }: CompileOptions): Dependency {

@@ -18,7 +18,7 @@ export interface ParseOptions extends TemplateSource {
   /** Default `}}`. */
   readonly rightDelim?: string;
   /** On top of Go's built-in functions, and before them. */
-  readonly functions?: FunctionTable;
+  readonly functions?: Pick<FunctionTable, "has" | "get">;
   readonly missingKey?: MissingKey;
 }
 

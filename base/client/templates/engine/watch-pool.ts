@@ -10,7 +10,8 @@ export interface Holder {
 
 export interface WatchPoolOptions<D, V> {
   readonly source: Source<D, V>;
-  readonly log: Log;
+  /** Undefined: nothing is said, as of a pool whose source is another. */
+  readonly log: Log | undefined;
 }
 
 interface Watch<V> {
@@ -79,10 +80,10 @@ export class WatchPool<D, V> {
     const watch: Watch<V> = { abort, holders: new Set([holder]), value: undefined, failure: undefined };
     this.#watches.set(key, watch);
     const { source, log } = this.#options;
-    log.debug("following", { dependency: key });
+    log?.debug("following", { dependency: key });
     const value = (newest: V): void => {
       if (abort.signal.aborted) return;
-      log.debug("received", { dependency: key });
+      log?.debug("received", { dependency: key });
       watch.value = { value: newest };
       watch.failure = undefined;
       for (const each of watch.holders) each.changed(key);
@@ -91,8 +92,8 @@ export class WatchPool<D, V> {
       if (abort.signal.aborted) return;
       const final = retryMs === undefined;
       watch.failure = { message, final };
-      if (final) log.error("cannot follow, giving up", { dependency: key, error: message });
-      else log.warn("cannot follow, trying again", { dependency: key, error: message, retryMs: Math.round(retryMs) });
+      if (final) log?.error("cannot follow, giving up", { dependency: key, error: message });
+      else log?.warn("cannot follow, trying again", { dependency: key, error: message, retryMs: Math.round(retryMs) });
       for (const each of watch.holders) each.failed(key, message, final);
     };
     const running = source
@@ -106,7 +107,7 @@ export class WatchPool<D, V> {
     if (watch === undefined) return;
     watch.holders.delete(holder);
     if (watch.holders.size > 0) return;
-    this.#options.log.debug("following no more", { dependency: key });
+    this.#options.log?.debug("following no more", { dependency: key });
     watch.abort.abort();
     this.#watches.delete(key);
   }
