@@ -56,12 +56,11 @@ export interface FileOptions {
   readonly mode?: number;
   readonly uid?: number;
   readonly gid?: number;
-}
-
-export interface FolderOptions extends FileOptions {
-  /** Default true. False: may be gone after a power cut, for folders that are made again anyway. */
+  /** Default true. False: may be gone after a power cut, for what is made again anyway; readers still see old or new. */
   readonly durable?: boolean;
 }
+
+export type FolderOptions = FileOptions;
 
 /** The operating system's code (`ENOSPC`, `EACCES`, `EROFS` …) with the path and the action. */
 export class DiskError extends Error {

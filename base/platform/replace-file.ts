@@ -25,7 +25,7 @@ export async function replaceFile({ path, data, options, random }: Replacement):
         await file.chown(options.uid ?? -1, options.gid ?? -1);
       }
       await file.writeFile(data);
-      await file.sync();
+      if (options.durable !== false) await file.sync();
     } finally {
       await file.close();
     }
@@ -34,7 +34,7 @@ export async function replaceFile({ path, data, options, random }: Replacement):
     await fs.rm(neighbour, { force: true });
     throw thrown;
   }
-  await syncFolder(dirname(path));
+  if (options.durable !== false) await syncFolder(dirname(path));
 }
 
 export async function syncFolder(path: string): Promise<void> {

@@ -96,17 +96,23 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
     settings: config.client.template,
     allocsRoot: allocsFolder(config, folder.root),
     aclEnabled: config.acl.enabled,
-    sign: async ({ allocId, taskName }) => {
-      const names = ["default"];
+    vault: config.vault,
+    sign: async ({ allocId, taskName }, identityName) => {
+      const names = [identityName];
       const signed = await server.link.signIdentities?.({ nodeId: identity.nodeId, allocId, task: taskName, names });
       const [own] = signed ?? [];
-      if (own === undefined) throw new Error("this agent signs no identities");
+      if (own === undefined) throw new Error(missingIdentity(identityName));
       return own;
     },
   });
   lifecycle.add("the tasks' templates", () => templates.stop());
   const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi, templates };
   return { ...known, client: config.client.enabled ? createClient(known) : undefined };
+}
+
+function missingIdentity(name: string): string {
+  const hint = name === "default" ? "" : `: add identity { name = "${name}" aud = ["vault.io"] ttl = "1h" } to it`;
+  return `the task has no identity "${name}"${hint}`;
 }
 
 function allocsFolder({ client }: AgentConfig, root: string): string {

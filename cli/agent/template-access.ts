@@ -1,12 +1,13 @@
 import type { Env } from "#base/env/env.ts";
 import type { Log } from "#base/env/log.ts";
+import { fail } from "#base/env/errors.ts";
 import type { HttpClient } from "#base/env/http-client.ts";
 import { dependencyKey, type Dependency } from "#base/client/templates/dependencies/dependency.ts";
 import { poolSource } from "#base/client/templates/engine/pool-source.ts";
 import type { Source } from "#base/client/templates/engine/source.ts";
 import { WatchPool } from "#base/client/templates/engine/watch-pool.ts";
 import { HttpApi } from "#base/client/templates/sources/http-api.ts";
-import { createTemplateSource } from "#base/client/templates/sources/template-source.ts";
+import { createTemplateSource, type TemplateSourceOptions } from "#base/client/templates/sources/template-source.ts";
 import type { Exchange } from "#base/http/exchange.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import type { GoValue } from "#base/language/go-template/value.ts";
@@ -20,6 +21,7 @@ import type {
 import type { SignedIdentity } from "#daemons/scheduler/link.ts";
 import { exchangeHttp } from "./exchange-http.ts";
 import { ReaderToken } from "./reader-token.ts";
+import { TaskVault } from "./task-vault.ts";
 
 export interface AgentTemplatesOptions {
   readonly env: Env;
@@ -29,7 +31,19 @@ export interface AgentTemplatesOptions {
   /** Whether what a task may read depends on who it is. */
   readonly aclEnabled: boolean;
   /** Signs a task's own identity. Rejects when it is over. */
-  readonly sign: (reader: TemplateReader) => Promise<SignedIdentity>;
+  readonly sign: (reader: TemplateReader, identity: string) => Promise<SignedIdentity>;
+  readonly vault: AgentConfig["vault"];
+}
+
+/** Of tasks that log in to Vault with it. https://developer.hashicorp.com/nomad/docs/integrations/vault/acl */
+const VAULT_IDENTITY = "vault_default";
+const NO_VAULT =
+  'this agent knows no Vault: write vault { enabled = true, address = "https://…" } in its configuration';
+const NO_BLOCK = "the task has no vault block: add vault { } to it";
+
+interface Asking {
+  readonly token?: () => Promise<string>;
+  readonly vault?: TemplateSourceOptions["vault"];
 }
 
 interface Shared {
@@ -65,19 +79,47 @@ export class AgentTemplates implements TemplateAccess {
   }
 
   join = (reader: TemplateReader): SharedPool => {
+    const shared = this.#share(reader);
+    return reader.vault === undefined ? shared : this.#withVault(reader, shared);
+  };
+
+  /** Secrets are a task's own: it logs in for itself, and what it leases ends with it. */
+  #withVault(reader: TemplateReader, { pool: rest, leave }: SharedPool): SharedPool {
+    const { env, settings, sign, vault: config } = this.#options;
+    if (!config.enabled) return { pool: rest, leave, vault: { open: () => Promise.resolve(fail("vault", NO_VAULT)) } };
+    const jwt = async (): Promise<string> => (await sign(reader, VAULT_IDENTITY)).token;
+    const session = new TaskVault({ env, config, retry: settings.vaultRetry, reader, jwt });
+    const source = this.#source(reader.namespace, { vault: session.source });
+    const secrets = new WatchPool<Dependency, GoValue>({ source, log: this.#log() });
+    const [own, others] = [poolSource(secrets, dependencyKey), poolSource(rest, dependencyKey)];
+    const pool = new WatchPool<Dependency, GoValue>({
+      source: {
+        follow: (dependency, sink, signal) =>
+          (dependency.kind.startsWith("vault.") ? own : others).follow(dependency, sink, signal),
+      },
+      log: undefined,
+    });
+    const end = (): void => {
+      for (const each of [pool, secrets, session]) this.#end(each);
+      leave();
+    };
+    return { pool, leave: end, vault: session };
+  }
+
+  #share(reader: TemplateReader): SharedPool {
     const { env, aclEnabled, sign } = this.#options;
     const { namespace, jobId, group, taskName } = reader;
     const key = JSON.stringify(aclEnabled ? [namespace, jobId, group, taskName] : [namespace]);
     let shared = this.#pools.get(key);
     if (shared === undefined) {
-      const token = new ReaderToken({ clock: env.clock, sign });
+      const token = new ReaderToken({ clock: env.clock, sign: (by) => sign(by, "default") });
       shared = { token, pool: this.#make(reader, token) };
       this.#pools.set(key, shared);
     }
     const { pool, token } = shared;
     token.readers.add(reader);
     return { pool, leave: () => this.#leave(key, reader) };
-  };
+  }
 
   host: TemplateAccess["host"] = ({ environment, sandbox, folder }) => {
     const { random, clock } = this.#options.env;
@@ -108,7 +150,10 @@ export class AgentTemplates implements TemplateAccess {
   #make(reader: TemplateReader, token: ReaderToken): WatchPool<Dependency, GoValue> {
     const { aclEnabled } = this.#options;
     if (aclEnabled)
-      return new WatchPool({ source: this.#source(reader.namespace, () => token.current()), log: this.#log() });
+      return new WatchPool({
+        source: this.#source(reader.namespace, { token: () => token.current() }),
+        log: this.#log(),
+      });
     this.#common ??= new WatchPool({ source: this.#placedSource(), log: this.#log() });
     const common = poolSource(this.#common, placedKey);
     const source: Source<Dependency, GoValue> = {
@@ -126,14 +171,14 @@ export class AgentTemplates implements TemplateAccess {
     const sources = new Map<string, Source<Dependency, GoValue>>();
     return {
       follow: ({ dependency, namespace }, sink, signal) => {
-        const source = sources.get(namespace) ?? this.#source(namespace, undefined);
+        const source = sources.get(namespace) ?? this.#source(namespace);
         sources.set(namespace, source);
         return source.follow(dependency, sink, signal);
       },
     };
   }
 
-  #source(namespace: string, token: (() => Promise<string>) | undefined): Source<Dependency, GoValue> {
+  #source(namespace: string, { token, vault }: Asking = {}): Source<Dependency, GoValue> {
     const { env, settings, allocsRoot } = this.#options;
     const http: HttpClient = {
       request: (request) => (this.#http ?? env.http).request(request),
@@ -154,7 +199,8 @@ export class AgentTemplates implements TemplateAccess {
       env,
       consul: { ...common, api: api("consul"), product: "consul", retry: settings.consulRetry },
       nomad: { ...common, api: api("nomad"), product: "nomad", retry: settings.nomadRetry, query: { namespace } },
-      vault: undefined,
+      vault,
+      noVault: this.#options.vault.enabled ? NO_BLOCK : NO_VAULT,
       resolve: (path) => path,
       ...(settings.disableFileSandbox ? {} : { files: allocFiles(env.disk, allocsRoot) }),
     });

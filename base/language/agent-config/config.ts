@@ -213,6 +213,21 @@ export const AuditSinkSchema = v.object({
 });
 export type AuditSinkConfig = v.InferOutput<typeof AuditSinkSchema>;
 
+/** Where the tasks' secrets are, and how they log in. https://developer.hashicorp.com/nomad/docs/configuration/vault */
+const VaultSchema = settings({
+  enabled: off,
+  address: word("https://vault.service.consul:8200"),
+  namespace: text,
+  /** Role of tasks that name none; empty: the login's default. */
+  createFromRole: text,
+  jwtAuthBackendPath: word("jwt-nomad"),
+  caFile: text,
+  certFile: text,
+  keyFile: text,
+  tlsServerName: text,
+  tlsSkipVerify: off,
+});
+
 const AuditSchema = settings({
   enabled: off,
   sinks: list(AuditSinkSchema),
@@ -326,6 +341,7 @@ export const AgentConfigSchema = settings({
   discovery: DiscoverySchema,
   ingress: IngressSchema,
   secrets: SecretsSchema,
+  vault: VaultSchema,
 });
 export type AgentConfig = v.InferOutput<typeof AgentConfigSchema>;
 

@@ -1,6 +1,7 @@
 import { dependencyKey, type Dependency } from "#base/client/templates/dependencies/dependency.ts";
 import type { Holder } from "#base/client/templates/engine/watch-pool.ts";
 import type { Exchange } from "#base/http/exchange.ts";
+import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { HandClock } from "#test/base/client/templates/hand-clock.ts";
 import { AgentTemplates } from "#cli/agent/template-access.ts";
@@ -38,6 +39,7 @@ export function sharedTemplates({ acl, ttlMs = 0 }: { readonly acl: boolean; rea
     env: { ...real, clock },
     settings: template,
     allocsRoot: "/nowhere",
+    vault: defaultAgentConfig().vault,
     aclEnabled: acl,
     sign: (reader) => {
       if (over.has(reader.allocId)) return Promise.reject(new Error("allocation is terminal"));
@@ -68,7 +70,7 @@ export function pair(text: string): string {
 }
 
 export function reader(allocId: string, more: Partial<TemplateReader> = {}): TemplateReader {
-  return { namespace: "default", jobId: "web", group: "g", taskName: "t", allocId, ...more };
+  return { namespace: "default", jobId: "web", group: "g", taskName: "t", allocId, vault: undefined, ...more };
 }
 
 export const KEY: Dependency = { kind: "kv.get", key: "a", block: true, datacenter: "", namespace: "", partition: "" };

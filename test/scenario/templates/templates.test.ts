@@ -5,13 +5,21 @@ import test from "ava";
 import * as v from "valibot";
 import { testAgent, until, type TestAgent } from "../agent.ts";
 import { removeAgent } from "../faults/tasks-of.ts";
-import { allocOf, AT_ONCE, jobWith, put, submit, type TemplateJob, type Watched } from "./template-jobs.ts";
+import { allocOf, AT_ONCE, jobWith, NOTING, put, submit, type TemplateJob, type Watched } from "./template-jobs.ts";
+import { smallVault, type SmallVault } from "./vault.ts";
 
 let agent: TestAgent;
+let vault: SmallVault;
 test.before(async () => {
-  agent = await testAgent();
+  vault = await smallVault();
+  agent = await testAgent({
+    config: `vault {\n enabled = true\n address = "${vault.address}"\n create_from_role = "app"\n}`,
+  });
 });
-test.after.always(() => removeAgent(agent));
+test.after.always(async () => {
+  await removeAgent(agent);
+  await vault.close();
+});
 
 async function start(id: string, job: TemplateJob): Promise<Watched> {
   await submit(agent, "/v1/jobs", jobWith(id, job));
@@ -253,3 +261,47 @@ test.serial(
     );
   },
 );
+
+const SECRET = {
+  ...AT_ONCE,
+  EmbeddedTmpl: '{{ with secret "secret/data/app" }}{{ .Data.data.password }}{{ end }}',
+  DestPath: "secrets/db",
+};
+const VAULT_ID = { Name: "vault_default", Audience: ["vault.io"], TTL: 3.6e12 };
+
+test.serial("secrets: a task logs in to Vault as itself, and a later agent goes on with its token", async (t) => {
+  t.timeout(120_000);
+  const program = `export COLOR=$VAULT_TOKEN; ${NOTING}`;
+  const alloc = await start("secret", {
+    templates: [SECRET],
+    fields: { Vault: {}, Identities: [VAULT_ID], Config: { command: "/bin/sh", args: ["-c", program] } },
+  });
+  await until("it runs", () => alloc.lines().length === 1);
+  t.deepEqual(alloc.lines(), ["start token-1"]);
+  t.deepEqual([alloc.text("secrets/db"), alloc.text("secrets/vault_token")], ["first", "token-1"]);
+  t.like(vault.logins[0], { role: "app", claims: { aud: "vault.io", nomad_job_id: "secret", nomad_task: "a" } });
+  const mark = alloc.mark("secrets/vault_token");
+  await agent.kill();
+  vault.readers.clear();
+  vault.password = "second";
+  await agent.start();
+  await until("what changed meanwhile restarts it", () => alloc.lines().length === 2);
+  t.is(alloc.text("secrets/db"), "second");
+  t.deepEqual([alloc.lines()[1], vault.logins.length, [...vault.readers]], ["start token-1", 1, ["token-1"]]);
+  t.is(alloc.mark("secrets/vault_token"), mark);
+});
+
+test.serial("secrets that cannot be had say what is missing", async (t) => {
+  const [blockless, faceless, roleless] = await Promise.all([
+    start("no-block", { templates: [SECRET] }),
+    start("no-identity", { templates: [SECRET], fields: { Vault: {} } }),
+    start("no-role", { templates: [], fields: { Vault: { Role: "other" }, Identities: [VAULT_ID] } }),
+  ]);
+  await saysEvent(blockless, /the task has no vault block: add vault { } to it/);
+  await saysEvent(faceless, /cannot log in to vault: the task has no identity "vault_default": add identity/);
+  await saysEvent(roleless, /cannot log in to vault: .*role "other" could not be found/);
+  t.deepEqual(
+    [blockless, faceless, roleless].map((alloc) => alloc.lines()),
+    [[], [], []],
+  );
+});

@@ -14,6 +14,8 @@ export interface Destination {
   /** Keeps the file that was there as `PATH.bak`. */
   readonly backup: boolean;
   readonly createDirs: boolean;
+  /** Default true. False: after a power cut it is rendered anew. */
+  readonly durable?: boolean;
   /** Nothing is written over a link below this folder: whoever owns what is in it may have made one since. */
   readonly within?: string | undefined;
 }
@@ -38,11 +40,11 @@ async function write(
   destination: Destination,
   text: string,
 ): Promise<Result<{ readonly changed: boolean }>> {
-  const { path, backup, createDirs, within } = destination;
+  const { path, backup, createDirs, within, durable = true } = destination;
   const folder = dirname(path);
   // Whoever may change what is in there cannot make a link of any part of the way while this writes.
   const files = within === undefined ? disk : disk.confine(within);
-  if (within !== undefined && createDirs) await files.makeDir(folder);
+  if (within !== undefined && createDirs) await files.makeDir(folder, { durable });
   const [before, around] = [await files.stat(path), await files.stat(folder)];
   if (before?.kind === "directory")
     return fail("destination", `cannot write ${path}: it is a directory`, "name the file inside it");
@@ -64,7 +66,7 @@ async function write(
     await files.replace(`${path}.bak`, old, { mode: before.mode, ...ownerOf(before) });
   const mode = destination.perms ?? (before?.kind === "file" ? before.mode : 0o644);
   const owner = owners(destination, before?.kind === "file" ? before : undefined);
-  await files.replace(path, data, { mode, ...owner });
+  await files.replace(path, data, { mode, ...owner, durable });
   return succeed({ changed: true });
 }
 

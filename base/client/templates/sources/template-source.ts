@@ -19,6 +19,8 @@ export interface TemplateSourceOptions {
   readonly env: Pick<Env, "clock" | "random" | "disk">;
   readonly consul: BlockingOptions;
   readonly nomad: BlockingOptions;
+  /** What is said to who asks a Vault that is not there. */
+  readonly noVault?: string;
   /** Undefined: there is no Vault. */
   readonly vault: Pick<VaultSourceOptions<GoValue>, "api" | "token" | "retry" | "leases"> | undefined;
   /** Where a path of a template is: absolute. */
@@ -65,7 +67,7 @@ export function createAnswerSource(options: TemplateSourceOptions): Source<Depen
         case "vault.write":
         case "vault.list":
         case "vault.pki":
-          if (vaultSource === undefined) return sink.failed("there is no Vault to ask", undefined);
+          if (vaultSource === undefined) return sink.failed(options.noVault ?? "there is no Vault to ask", undefined);
           return mapSource(vaultSource, bare).follow(dependency, sink, signal);
         case "nomad.services":
         case "nomad.service":

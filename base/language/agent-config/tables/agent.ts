@@ -4,7 +4,7 @@ import { LOG_LEVELS } from "../config.ts";
 import { bytes, count, oneOf, port, word } from "../readers.ts";
 import { client } from "./client.ts";
 import { discovery, ingress, secrets } from "./roles.ts";
-import { acl, audit, limits, telemetry, tls } from "./security.ts";
+import { acl, audit, limits, telemetry, tls, vault } from "./security.ts";
 import { server } from "./server.ts";
 
 const LISTENERS = ["http", "rpc", "consul", "dns", "vault", "gossip"] as const;
@@ -101,10 +101,10 @@ export const agent: BlockTable = {
     discovery: nestedBlock("discovery", discovery),
     ingress: nestedBlock("ingress", ingress),
     secrets: nestedBlock("secrets", secrets),
+    vault: nestedBlock("vault", vault),
   },
   ignored: {
     consul: "discovery is built in: its settings are in the block discovery { … }",
-    vault: "secrets are built in: their settings are in the block secrets { … }",
     sentinel: "policies of this kind are not available",
     autopilot: "servers are looked after by themselves; remove the block",
     disable_anonymous_signature: "nothing is sent anywhere; remove it",

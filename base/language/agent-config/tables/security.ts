@@ -33,6 +33,24 @@ export const acl: BlockTable = {
   blocks: {},
 };
 
+export const vault: BlockTable = {
+  name: "vault",
+  attributes: {
+    enabled: to("enabled", flag),
+    address: to("address", text),
+    namespace: to("namespace", text),
+    create_from_role: to("createFromRole", text),
+    jwt_auth_backend_path: to("jwtAuthBackendPath", text),
+    ca_file: to("caFile", text),
+    cert_file: to("certFile", text),
+    key_file: to("keyFile", text),
+    tls_server_name: to("tlsServerName", text),
+    tls_skip_verify: to("tlsSkipVerify", flag),
+  },
+  blocks: {},
+  ignored: { default_identity: "write the identity vault_default into the job's tasks" },
+};
+
 const sink: BlockTable = {
   name: "sink",
   attributes: {

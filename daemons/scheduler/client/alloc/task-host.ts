@@ -150,7 +150,7 @@ class HostedTask implements TaskSurroundings {
 
   async #render(what: RenderScope, signal: AbortSignal): ReturnType<HostedTemplates["render"]> {
     const { templates } = this.#host.deps;
-    if (what.scope.task.Templates.length === 0) return { ok: true, value: {} };
+    if (!needsRendering(what.scope.task)) return { ok: true, value: {} };
     if (templates === undefined) {
       const message = "template blocks need an agent that serves the cluster's APIs";
       return { ok: false, error: { code: "UNSUPPORTED", message, recoverable: false } };
@@ -166,7 +166,7 @@ class HostedTask implements TaskSurroundings {
 
   #followAgain(): void {
     const scope = startScope(this.#host, this.#task());
-    if (scope === undefined || scope.task.Templates.length === 0 || this.#templates !== undefined) return;
+    if (scope === undefined || !needsRendering(scope.task) || this.#templates !== undefined) return;
     const warn = (error: string): void => this.env.log.warn("cannot follow a task's templates", { error });
     this.#renderAgain(scope).then(
       (rendered) => rendered.ok || warn(rendered.error.message),
@@ -185,6 +185,11 @@ class HostedTask implements TaskSurroundings {
   #task(): Task {
     return groupOf(this.#host.current())?.Tasks.find((each) => each.Name === this.#initial.Name) ?? this.#initial;
   }
+}
+
+/** A login is rendered, too: into the environment and a file. */
+function needsRendering({ Templates, Vault }: Task): boolean {
+  return Templates.length > 0 || Vault !== null;
 }
 
 export function startScope(host: TaskHost, task: Task): StartScope | undefined {

@@ -121,8 +121,7 @@ function refuse(code: string, message: string): { readonly ok: false; readonly e
   return { ok: false, error: { code, message, recoverable: false } };
 }
 
-function unsupported({ task, group, driver }: StartScope): string | undefined {
-  if (task.Vault !== null) return "vault blocks are not supported by this client yet";
+function unsupported({ group, driver }: StartScope): string | undefined {
   const mode = group.Networks[0]?.Mode ?? "";
   const known: readonly string[] = ["", "host", ...driver.capabilities.networkModes];
   if (!known.includes(mode))

@@ -12,7 +12,8 @@ import type { TaskRunner } from "../task/task-runner.ts";
 import { planChange } from "./change.ts";
 import { TaskTemplates } from "./task-templates.ts";
 import * as events from "./template-events.ts";
-import type { TemplateAccess, TemplateReader } from "./template-access.ts";
+import type { SharedPool, TemplateAccess, TemplateReader } from "./template-access.ts";
+import { loginToVault } from "./vault-login.ts";
 import { readBlock, type TemplateBlock } from "./template-block.ts";
 
 export interface HostedTemplatesOptions {
@@ -40,14 +41,13 @@ export class HostedTemplates {
   readonly #options: HostedTemplatesOptions;
   readonly #over = new AbortController();
   #templates: TaskTemplates | undefined;
+  #ready = false;
   #leave: (() => void) | undefined;
+  /** Variables that its login gave. */
+  #given: Readonly<Record<string, string>> = {};
 
   constructor(options: HostedTemplatesOptions) {
     this.#options = options;
-  }
-
-  get isRunning(): boolean {
-    return this.#templates !== undefined;
   }
 
   /** Resolves with the variables that templates give, once everything is rendered. */
@@ -55,12 +55,47 @@ export class HostedTemplates {
     what: RenderScope,
     signal: AbortSignal,
   ): Promise<Result<Readonly<Record<string, string>>, StartFailure>> {
-    const running = this.#templates;
-    if (running !== undefined) return succeed(running.variables());
-    const blocks = await this.#blocks(what);
-    if (!blocks.ok) return refuse(blocks.error.message);
+    if (this.#ready) return succeed(this.#variables());
     if (this.#over.signal.aborted) return refuse("stopped before its templates were rendered");
+    this.#leave?.();
     const shared = this.#options.access.join(readerOf(what.scope));
+    this.#leave = shared.leave;
+    const given = await this.#login(what, shared, signal);
+    if (!given.ok) {
+      await this.#end();
+      return refuse(given.error.message);
+    }
+    this.#given = given.value;
+    const { env, lookup } = what.environment;
+    return this.#start({ ...what, environment: { env: { ...env, ...given.value }, lookup } }, shared, signal);
+  }
+
+  async #login(
+    { scope, paths, resumed }: RenderScope,
+    { vault: session }: SharedPool,
+    signal: AbortSignal,
+  ): ReturnType<typeof loginToVault> {
+    const { Vault: vault } = scope.task;
+    if (vault === null || session === undefined) return succeed({});
+    const { disk } = this.#options.env;
+    return loginToVault(session, { disk, vault, paths, resumed: resumed === true, signal });
+  }
+
+  async #start(
+    what: RenderScope,
+    shared: SharedPool,
+    signal: AbortSignal,
+  ): Promise<Result<Readonly<Record<string, string>>, StartFailure>> {
+    const blocks = await this.#blocks(what);
+    if (!blocks.ok) {
+      await this.#end();
+      return refuse(blocks.error.message);
+    }
+    if (this.#over.signal.aborted) return refuse("stopped before its templates were rendered");
+    if (blocks.value.length === 0) {
+      this.#ready = true;
+      return succeed(this.#variables());
+    }
     const templates = new TaskTemplates({
       env: this.#options.env,
       pool: shared.pool,
@@ -71,13 +106,17 @@ export class HostedTemplates {
       onChange: (changed) => void this.#act(changed, what.environment),
     });
     this.#templates = templates;
-    this.#leave = shared.leave;
     const done = await templates.start(signal);
     if (!done.ok) {
       await this.#end();
       return refuse(done.error.message);
     }
-    return succeed(templates.variables());
+    this.#ready = true;
+    return succeed(this.#variables());
+  }
+
+  #variables(): Readonly<Record<string, string>> {
+    return { ...this.#given, ...this.#templates?.variables() };
   }
 
   async stop(): Promise<void> {
@@ -89,6 +128,7 @@ export class HostedTemplates {
     const [templates, leave] = [this.#templates, this.#leave];
     this.#templates = undefined;
     this.#leave = undefined;
+    this.#ready = false;
     await templates?.stop();
     leave?.();
   }
@@ -185,7 +225,8 @@ interface ScriptTarget {
 
 function readerOf({ alloc, job, group, task }: RenderScope["scope"]): TemplateReader {
   const jobId = job.ParentID === "" ? job.ID : job.ParentID;
-  return { namespace: alloc.Namespace, jobId, group: group.Name, allocId: alloc.ID, taskName: task.Name };
+  const vault = task.Vault === null ? undefined : { role: task.Vault.Role, namespace: task.Vault.Namespace };
+  return { namespace: alloc.Namespace, jobId, group: group.Name, allocId: alloc.ID, taskName: task.Name, vault };
 }
 
 function refuse(message: string): { readonly ok: false; readonly error: StartFailure } {

@@ -1,3 +1,4 @@
+import type { Result } from "#base/env/errors.ts";
 import type { Dependency } from "#base/client/templates/dependencies/dependency.ts";
 import type { WatchPool } from "#base/client/templates/engine/watch-pool.ts";
 import type { TemplateHost } from "#base/client/templates/functions/host-functions.ts";
@@ -11,12 +12,22 @@ export interface TemplateReader {
   readonly group: string;
   readonly allocId: string;
   readonly taskName: string;
+  /** Of the task's vault block; undefined: it has none and may ask Vault nothing. Empty: what the agent's configuration says. */
+  readonly vault: { readonly role: string; readonly namespace: string } | undefined;
+}
+
+/** A task's way to Vault; it ends with its reader's part in the pool. */
+export interface VaultSession {
+  /** Logs in, or goes on with the token that an agent before got (empty: there is none). Resolves with the token. */
+  readonly open: (kept: string, signal: AbortSignal) => Promise<Result<string>>;
 }
 
 /** A reader's part in a pool; the pool ends with its last reader. */
 export interface SharedPool {
   readonly pool: WatchPool<Dependency, GoValue>;
   readonly leave: () => void;
+  /** Of readers with a vault block; to be opened before anything is asked. */
+  readonly vault?: VaultSession;
 }
 
 /** How the templates of tasks reach the cluster and this machine; handed in by the agent. */

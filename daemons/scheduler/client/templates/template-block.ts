@@ -56,6 +56,8 @@ export async function readBlock(template: Template, around: BlockSurroundings): 
       gid: owner(template.Gid),
       backup: false,
       createDirs: true,
+      // After a power cut nothing of the task runs any more, and its folders are made anew.
+      durable: false,
       within: around.sandboxed ? around.allocRoot : undefined,
     },
   });
