@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import test from "ava";
 import * as v from "valibot";
 import { silentLog } from "#base/env/log.ts";
@@ -20,6 +21,7 @@ function secretAt(path: string): VaultDependency {
 
 function setUp(server: VaultServer, { token = "good", unwrap = false } = {}) {
   const clock = new HandClock();
+  server.nowMs = clock.nowMs;
   const disk: Disk = createSystemDisk(longest);
   const common = { clock, disk, log: silentLog, retry: DEFAULT_RETRY };
   const held = new VaultToken({ ...common, token, tokenFile: "", unwrap, renew: false, login: undefined });
@@ -47,9 +49,9 @@ function setUp(server: VaultServer, { token = "good", unwrap = false } = {}) {
   const values: string[] = [];
   const failures: string[] = [];
   const abort = new AbortController();
-  const follow = (path: string): Promise<void> =>
+  const follow = (asked: string | VaultDependency): Promise<void> =>
     source.follow(
-      secretAt(path),
+      typeof asked === "string" ? secretAt(asked) : asked,
       { value: (value) => void values.push(value), failed: (message) => void failures.push(message) },
       abort.signal,
     );
@@ -125,6 +127,94 @@ test("a wrapped token is unwrapped before anything is asked", async (t) => {
   await turns();
   t.is(values.length, 1);
   t.is(server.asked[0], "PUT sys/wrapping/unwrap");
+  abort.abort();
+  await turns();
+  await done;
+});
+
+test("a lease that cannot be renewed is replaced before it ends; one that was revoked, when that is noticed", async (t) => {
+  const server = new VaultServer();
+  const { values, failures, abort, follow, pass } = setUp(server);
+  const done = follow("aws/creds/app");
+  await turns();
+  await pass(85);
+  t.is(values.length, 1);
+  await pass(10);
+  t.is(values.length, 2, "a new one at nine tenths of the old one's time");
+  t.false(server.asked.includes("PUT sys/leases/renew"));
+  abort.abort();
+  await turns();
+  await done;
+  const other = setUp(server);
+  const following = other.follow("database/creds/app");
+  await turns();
+  server.revokeAll();
+  await other.pass(75);
+  t.is(other.values.length, 2);
+  t.regex(other.failures[0] ?? "", /cannot be renewed.*lease not found/);
+  t.deepEqual(failures, []);
+  other.abort.abort();
+  await turns();
+  await following;
+});
+
+test("standbys that do not send on are asked again until the active one answers", async (t) => {
+  for (const status of [429, 472, 473]) {
+    const server = new VaultServer();
+    server.kv.set("kv1/app", { a: "1" });
+    server.status = status;
+    const { values, failures, abort, follow, pass } = setUp(server);
+    const done = follow("kv1/app");
+    await turns();
+    t.regex(failures[0] ?? "", new RegExp(`with ${status}`));
+    server.status = 0;
+    await pass(5);
+    t.deepEqual(values, ['{"a":"1"}']);
+    abort.abort();
+    await turns();
+    await done;
+  }
+});
+
+test("lists and writes, in both key-value engines", async (t) => {
+  const server = new VaultServer();
+  const { values, abort, follow } = setUp(server);
+  const data = new Map([["a", "1"]]);
+  const all = [
+    follow({ kind: "vault.write", path: "kv1/new", data, hash: "x" }),
+    follow({ kind: "vault.write", path: "secret/new", data, hash: "x" }),
+  ];
+  await turns();
+  t.deepEqual(server.kv.get("kv1/new"), { a: "1" });
+  t.deepEqual(
+    server.kv.get("secret/data/new"),
+    { data: { a: "1" } },
+    "the versioned engine wants its data one level deeper",
+  );
+  server.kv.set("secret/metadata/one", {});
+  all.push(follow({ kind: "vault.list", path: "secret" }), follow({ kind: "vault.list", path: "kv1" }));
+  await turns();
+  t.true(values.some((value) => value.includes('"keys":["one"]')));
+  t.true(values.some((value) => value.includes('"keys":["new"]')));
+  abort.abort();
+  await turns();
+  await Promise.all(all);
+});
+
+test("a certificate that was really signed is replaced before it ends", async (t) => {
+  const server = new VaultServer();
+  const { values, abort, follow, pass } = setUp(server);
+  const data = new Map([["common_name", "a.example"]]);
+  const done = follow({ kind: "vault.pki", path: "pki/issue/web", data, hash: "x", destination: "" });
+  await turns();
+  const [first] = values.map((pem) => new X509Certificate(pem));
+  t.is(first?.subject, "CN=a.example");
+  t.is(first?.issuer, "CN=root");
+  t.is(first?.subjectAltName, "DNS:a.example");
+  await pass(860);
+  t.is(values.length, 1);
+  await pass(20);
+  t.is(values.length, 2, "at 87 of 100 of its life, where chance is least");
   abort.abort();
   await turns();
   await done;
