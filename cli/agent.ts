@@ -45,11 +45,19 @@ export const agent: RunCommand = async ({ flags, output }) => {
     };
     process.on("SIGHUP", onHangUp);
     const stopSignal = nextStopSignal();
-    const running = await startAgent({ config, env, version: VERSION, tasksAtStop: dev ? "stop" : "leave", reload });
+    const running = await startAgent({
+      config,
+      env,
+      version: VERSION,
+      tasksAtStop: dev ? "stop" : "leave",
+      reload,
+      shutdown: () => process.kill(process.pid, "SIGTERM"),
+    });
     started.agent = running;
     output.line(`Lares v${VERSION} serves: ${servedAddresses(running.addresses, config)}`);
     const signal = await stopSignal;
     env.log.info("stopping", { signal });
+    if (signal === "SIGINT" ? config.leaveOnInterrupt : config.leaveOnTerminate) await running.leave();
     await running.stop();
     process.off("SIGHUP", onHangUp);
     env.close();

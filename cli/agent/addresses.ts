@@ -6,6 +6,7 @@ export interface Addresses {
   readonly http: string;
   readonly consul: string;
   readonly dns: string;
+  readonly gossip: string;
   /** One IP address. */
   readonly advertise: string;
 }
@@ -17,6 +18,7 @@ export function addressesOf(config: AgentConfig, net: Net): Addresses {
     http,
     consul: bound(config.addresses.consul),
     dns: bound(config.addresses.dns),
+    gossip: bound(config.addresses.gossip),
     advertise: advertised(config.advertise.http === "" ? http : hostOf(config.advertise.http), net),
   };
 }

@@ -18,6 +18,7 @@ import { openDataFolder } from "./data-folder.ts";
 import { createDrivers } from "./drivers.ts";
 import { agentFacts } from "./facts.ts";
 import { writeFirstConfiguration } from "./first-configuration.ts";
+import { createAgentGossip } from "./gossip.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { listen } from "./listeners.ts";
 import { monitorLog } from "./monitor.ts";
@@ -34,6 +35,8 @@ export interface Agent {
   reopenFiles(): void;
   /** Reads again what files define besides the configuration: services and checks. Rejects with their mistakes. */
   reload(): Promise<void>;
+  /** Tells the other members that this node goes; `stop` is still to be called. */
+  leave(): Promise<void>;
   /** Stops everything in reverse order. Idempotent. */
   stop(): Promise<void>;
 }
@@ -52,6 +55,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await serve(composition, apis, lifecycle);
     return {
       addresses: composition.addresses,
+      leave: async () => composition.gossip?.serf.leave(),
       stop: () => lifecycle.stop(),
       reload: () => composition.discovery.agent.reload(),
       reopenFiles: () => audit?.reopen(),
@@ -106,7 +110,9 @@ async function compose(options: AgentOptions, lifecycle: Lifecycle): Promise<Com
     },
   });
   lifecycle.add("the tasks' templates", () => templates.stop());
-  const known = { ...options, addresses, folder, state, identity, nodeName, discovery, server, taskApi, templates };
+  const gossip = await createAgentGossip({ ...options, addresses, folder, identity, nodeName });
+  const whole = { addresses, folder, state, identity, nodeName, discovery, gossip, server, taskApi, templates };
+  const known = { ...options, ...whole };
   return { ...known, client: config.client.enabled ? createClient(known) : undefined };
 }
 
@@ -181,7 +187,7 @@ function discoveryConfig(
 }
 
 function createAgentApis(composition: Composition, audit: OpenAuditLog | undefined): Apis {
-  const { env, state, discovery, server, client, config, reload, version } = composition;
+  const { env, state, discovery, gossip, server, client, config, reload, version } = composition;
   const access: AccessPolicy = (token) => server.acl.resolver.access(token);
   return createApis({
     env,
@@ -193,6 +199,7 @@ function createAgentApis(composition: Composition, audit: OpenAuditLog | undefin
       ...(client === undefined ? [] : clientRoutes({ env, client, access })),
     ],
     consulRoutes: discovery.routes({
+      ...(gossip === undefined ? {} : { gossip }),
       snapshotKey: config.server.snapshotKey,
       reload,
       monitor: (request) => monitorLog(env.logHub, request),
@@ -216,6 +223,9 @@ async function serve(composition: Composition, apis: Apis, lifecycle: Lifecycle)
   await discovery.start().catch((thrown: unknown) => {
     throw nameListener(thrown, { name: "DNS server", port: "dns" });
   });
+  await composition.gossip?.start(lifecycle);
+  if (composition.gossip !== undefined)
+    discovery.follow(composition.gossip.serf, { forgetAfterMs: config.discovery.gossip.reconnectTimeoutMs });
   await listen(
     { name: "nomad", addresses: addresses.http, port: config.ports.http, exchange: apis.nomad, ...limits },
     lifecycle,

@@ -5,6 +5,8 @@ import type { SchedulerClient } from "#daemons/scheduler/client/client.ts";
 import type { NodeIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
 import type { SchedulerServer } from "#daemons/scheduler/server/server.ts";
 import type { Addresses } from "./addresses.ts";
+import type { Serf } from "#daemons/discovery/serf/shell/serf.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { State } from "./open-state.ts";
 import type { TaskApi } from "./task-api.ts";
@@ -18,6 +20,16 @@ export interface AgentOptions {
   readonly tasksAtStop: "leave" | "stop";
   /** Reads the configuration again. */
   readonly reload: () => Promise<void>;
+  /** Asks the program to stop this agent and end. */
+  readonly shutdown?: () => void;
+}
+
+/** This agent's part in gossip, as the routes need it. */
+export interface AgentGossip {
+  readonly serf: Serf;
+  readonly leave: () => Promise<void>;
+  /** Binds, joins whom the configuration names, and opens the RPC port. */
+  start(lifecycle: Lifecycle): Promise<void>;
 }
 
 /** All a start has made so far. */
@@ -28,6 +40,8 @@ export interface Composition extends AgentOptions {
   readonly nodeName: string;
   readonly state: State;
   readonly discovery: Discovery;
+  /** Undefined on a node that is alone. */
+  readonly gossip: AgentGossip | undefined;
   readonly server: SchedulerServer;
   readonly taskApi: TaskApi;
   readonly templates: AgentTemplates;

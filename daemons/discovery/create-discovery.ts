@@ -1,4 +1,5 @@
 import type { Env } from "#base/env/env.ts";
+import type { Random } from "#base/env/random.ts";
 import type { Route } from "#base/http/route.ts";
 import {
   autopilotConfigurations,
@@ -25,6 +26,9 @@ import { DnsServer } from "./dns/dns-server.ts";
 import { Recursor, recursorAddress } from "./dns/recursor.ts";
 import { Responder } from "./dns/responder.ts";
 import { Zone } from "./dns/zone.ts";
+import { EventLog } from "./events/event-log.ts";
+import { MemberKeeper } from "./membership/member-keeper.ts";
+import type { Serf } from "./serf/shell/serf.ts";
 import { PreparedQueries } from "./queries/prepared-queries.ts";
 import { createAgent, type LocalAgent } from "./local/agent.ts";
 import type { TaskServices } from "./local/registry.ts";
@@ -54,6 +58,8 @@ export interface Discovery {
   readonly agent: LocalAgent;
   /** Consul's HTTP API; its kit wants the Consul dialect and `explainConsul`. */
   routes(surroundings?: Surroundings): Route[];
+  /** Brings the members of gossip into the catalog, and events to them. */
+  follow(serf: Serf, options: { readonly forgetAfterMs: number }): void;
   /** Where DNS is answered, once started. */
   readonly dnsAddress: Address | undefined;
   /** Registers the node, starts the checks that were kept and the DNS server. Rejects when the DNS port cannot be had. */
@@ -76,6 +82,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const queries = new PreparedQueries({ env, store, view });
   const kvStore = new KvStore({ store, view, delays });
   const catalog = new CatalogWriter(store, view);
+  const events = createEventLog(env.random, config.nodeName, agent);
+  let keeper: MemberKeeper | undefined;
   const dns = config.dns ?? {};
   const recursor = new Recursor(env, {
     servers: (dns.recursors ?? []).map(recursorAddress),
@@ -88,7 +96,20 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   return {
     registry: agent.registry,
     agent,
-    routes: (surroundings = {}) => consulRoutes({ ...shared, kv: kvStore, catalog, queries, surroundings }),
+    routes: (surroundings = {}) => consulRoutes({ ...shared, kv: kvStore, catalog, queries, events, surroundings }),
+    follow(serf, { forgetAfterMs }) {
+      events.attach(serf);
+      const { nodeName, datacenter } = config;
+      keeper = new MemberKeeper(serf, {
+        clock: env.clock,
+        log: env.log,
+        view,
+        catalog,
+        nodeName,
+        datacenter,
+        forgetAfterMs,
+      });
+    },
     get dnsAddress() {
       return server?.address;
     },
@@ -98,6 +119,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       await server?.start();
     },
     async stop() {
+      await keeper?.stop();
       recursor.stop();
       sessionKeeper.stop();
       changes.close();
@@ -133,4 +155,9 @@ function createDnsServer(
     ...(altDomain === undefined ? {} : { altDomain }),
   });
   return new DnsServer({ env, responder: new Responder(zone, dns), recursor, at: { host: config.bindAddr, port } });
+}
+
+function createEventLog(random: Random, nodeName: string, { state }: LocalAgent): EventLog {
+  const services = () => [...state.services.values()].map(({ row }) => ({ name: row.Service, tags: row.Tags }));
+  return new EventLog(random, { nodeName, services });
 }

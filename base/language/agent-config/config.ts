@@ -19,6 +19,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
+export const GOSSIP_PROFILES = ["lan", "wan", "local"] as const;
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 
 /** Where each service listens; 0 switches it off. */
@@ -261,12 +262,29 @@ const LimitsSchema = settings({
   txnMaxOps: whole(128),
 });
 
+const GossipSchema = settings({
+  /** Null: where other machines can reach it, or where it is told whom to join. */
+  enabled: v.nullish(v.boolean(), null),
+  profile: v.nullish(v.picklist(GOSSIP_PROFILES), "lan"),
+  tags: textMap,
+  /** `host:port` for the `serf` command; empty: nowhere. */
+  rpcAddress: text,
+  rpcAuth: text,
+  /** A failed member is tried again for so long, then it goes from the catalog. */
+  reconnectTimeoutMs: whole(72 * HOUR),
+  rejoinAfterLeave: off,
+});
+
 const DiscoverySchema = settings({
   enabled: on,
   domain: word("consul."),
   altDomain: text,
   encrypt: text,
   retryJoin: texts,
+  startJoin: texts,
+  retryMax: whole(0),
+  retryIntervalMs: whole(30 * SECOND),
+  gossip: GossipSchema,
   /** A folder of files with `service` and `check` blocks. */
   definitions: text,
   enableScriptChecks: off,

@@ -2,13 +2,11 @@ import * as v from "valibot";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
-import { GLOBAL } from "#base/protocol/keys.ts";
-import { catalogChecks, catalogNodes, catalogServices, kv, sessions } from "#base/state/tables.ts";
+import { catalogNodes, catalogServices, kv, sessions } from "#base/state/tables.ts";
 import { maintenanceId } from "../local/maintenance.ts";
+import { failedNodes, membersOf } from "./members.ts";
 import { API_VERSION, capability, type ConsulDeps } from "./consul-deps.ts";
-import { nodeList, ownNode } from "./consul-access.ts";
-
-const GOSSIP_PORT = 8301;
+import { ownNode } from "./consul-access.ts";
 
 /** https://developer.hashicorp.com/consul/api-docs/agent */
 export function agentRoutes(deps: ConsulDeps): Route[] {
@@ -24,14 +22,6 @@ function selfRoutes(deps: ConsulDeps): Route[] {
       summary: "This agent: configuration, membership, figures",
       access: capability("agent", "read"),
       handle: () => ({ kind: "json", value: self(deps) }),
-    }),
-    route({
-      method: "GET",
-      path: "/v1/agent/members",
-      summary: "The members of the gossip pool",
-      access: nodeList("Name"),
-      filter: "items",
-      handle: () => ({ kind: "json", value: members(deps) }),
     }),
     route({
       method: "GET",
@@ -137,8 +127,8 @@ function monitorRoutes({ surroundings }: ConsulDeps): Route[] {
 }
 
 function self(deps: ConsulDeps) {
-  const { config, view } = deps;
-  const own = members(deps).find((member) => member.Name === config.nodeName) ?? null;
+  const { config } = deps;
+  const own = membersOf(deps).find((member) => member.Name === config.nodeName) ?? null;
   return {
     Config: {
       Datacenter: config.datacenter,
@@ -159,7 +149,7 @@ function self(deps: ConsulDeps) {
       EnableLocalScriptChecks: config.enableLocalScriptChecks ?? config.enableScriptChecks ?? false,
       ACLsEnabled: false,
     },
-    Coord: null,
+    Coord: deps.surroundings.gossip?.serf.coordinateOf(config.nodeName) ?? null,
     Member: own,
     Stats: {
       agent: {
@@ -169,43 +159,31 @@ function self(deps: ConsulDeps) {
       },
       build: { version: API_VERSION, lares: config.version ?? "" },
       consul: { acl: "disabled", known_servers: "1", server: String(config.server ?? true), leader: "true" },
-      serf_lan: { members: String(view.table(catalogNodes).size), failed: String(failedNodes(deps).size) },
+      serf_lan: gossipStats(deps),
     },
     Meta: { "consul-network-segment": "", ...config.nodeMeta },
   };
 }
 
-/** Nodes whose gossip check is critical. */
-function failedNodes({ view }: ConsulDeps): ReadonlySet<string> {
-  const critical = [...view.table(catalogChecks).by("status", "critical")];
-  return new Set(critical.filter((row) => row.value.CheckID === "serfHealth").map((row) => row.value.Node));
-}
-
-/** Nodes that run an agent: those the catalog has a gossip check for. Status 1 is alive, 4 failed. */
-function members(deps: ConsulDeps) {
-  const { view, config } = deps;
-  const failed = failedNodes(deps);
-  const servers = new Set([...view.table(catalogServices).by("service", "consul")].map((row) => row.value.Node));
-  return [...view.table(catalogNodes).list(GLOBAL)]
-    .filter((row) => view.table(catalogChecks).get(GLOBAL, `${row.id}/serfHealth`) !== undefined)
-    .map(({ value }) => ({
-      Name: value.Node,
-      Addr: value.Address,
-      Port: GOSSIP_PORT,
-      Tags: {
-        role: servers.has(value.Node) ? "consul" : "node",
-        dc: config.datacenter,
-        id: value.ID,
-        build: API_VERSION,
-      },
-      Status: failed.has(value.Node) ? 4 : 1,
-      ProtocolMin: 1,
-      ProtocolMax: 5,
-      ProtocolCur: 2,
-      DelegateMin: 2,
-      DelegateMax: 5,
-      DelegateCur: 4,
-    }));
+function gossipStats(deps: ConsulDeps): Readonly<Record<string, string>> {
+  const { view, surroundings } = deps;
+  if (surroundings.gossip === undefined)
+    return { members: String(view.table(catalogNodes).size), failed: String(failedNodes(deps).size) };
+  const stats = surroundings.gossip.serf.stats();
+  return {
+    members: String(stats.members),
+    failed: String(stats.failed),
+    left: String(stats.left),
+    member_time: String(stats.memberTime),
+    event_time: String(stats.eventTime),
+    query_time: String(stats.queryTime),
+    intent_queue: String(stats.intentQueue),
+    event_queue: String(stats.eventQueue),
+    query_queue: String(stats.queryQueue),
+    coordinate_resets: String(stats.coordinateResets),
+    health_score: String(stats.healthScore),
+    encrypted: String(stats.encrypted),
+  };
 }
 
 function metrics({ view, env, agent }: ConsulDeps) {

@@ -5,6 +5,8 @@ import type { AccessRule } from "#base/http/access.ts";
 import type { Store } from "#base/state/store.ts";
 import type { View } from "#base/state/table.ts";
 import type { CatalogWriter } from "../catalog/catalog-writer.ts";
+import type { EventLog } from "../events/event-log.ts";
+import type { Serf } from "../serf/shell/serf.ts";
 import type { ChangeIndex } from "../catalog/change-index.ts";
 import type { DiscoveryConfig } from "../config.ts";
 import type { KvStore } from "../kv/kv-store.ts";
@@ -26,11 +28,18 @@ export interface ConsulDeps {
   readonly prefixes: PrefixIndex;
   readonly sessions: Sessions;
   readonly queries: PreparedQueries;
+  readonly events: EventLog;
   readonly surroundings: Surroundings;
 }
 
 /** What only the composed agent can do. */
 export interface Surroundings {
+  /** Absent: this agent takes no part in gossip. */
+  readonly gossip?: {
+    readonly serf: Serf;
+    /** Leaves the cluster, and ends the agent. */
+    readonly leave: () => Promise<void>;
+  };
   /** What snapshots are encrypted with. Absent: nothing. */
   readonly snapshotKey?: string;
   /** Reads the agent's configuration again. Absent: the route says that there is nothing to reload. */

@@ -7,6 +7,10 @@ import { agentRoutes } from "./agent-routes.ts";
 import { agentServiceRoutes } from "./agent-service-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
+import { eventRoutes } from "./event-routes.ts";
+import { memberRoutes } from "./member-routes.ts";
+import { coordinateRoutes } from "./coordinate-routes.ts";
+import { gossipKeyRoutes } from "./gossip-key-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { kvRoutes } from "./kv-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
@@ -26,6 +30,10 @@ export function consulRoutes(deps: ConsulDeps): Route[] {
     ...catalogRoutes(deps),
     ...healthRoutes(deps),
     ...agentRoutes(deps),
+    ...memberRoutes(deps),
+    ...eventRoutes(deps),
+    ...coordinateRoutes(deps),
+    ...gossipKeyRoutes(deps),
     ...agentServiceRoutes(deps),
     ...agentCheckRoutes(deps),
     ...agentHealthRoutes(deps),

@@ -1,17 +1,14 @@
 import { HttpError } from "#base/http/http-error.ts";
 import { route, type Route } from "#base/http/route.ts";
-import { catalogNodes } from "#base/state/tables.ts";
-import { GLOBAL } from "#base/protocol/keys.ts";
 import { instancesOf } from "../catalog/instances.ts";
-import { nodeInPath, nodeList } from "./consul-access.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
 
 /** The port Consul's servers speak among each other: what clients expect to see behind an address. */
 const SERVER_PORT = 8300;
 
-/** https://developer.hashicorp.com/consul/api-docs/status, .../coordinate; and what says that ACLs are off. */
+/** https://developer.hashicorp.com/consul/api-docs/status; and what says that ACLs are off. */
 export function statusRoutes(deps: ConsulDeps): Route[] {
-  const { view, config } = deps;
+  const { view } = deps;
   const peers = () => instancesOf(view, "consul").map((server) => serverAddress(server.node.value.Address));
   return [
     route({
@@ -27,35 +24,6 @@ export function statusRoutes(deps: ConsulDeps): Route[] {
       summary: "The servers' addresses",
       access: { kind: "public" },
       handle: () => ({ kind: "json", value: peers() }),
-    }),
-    route({
-      method: "GET",
-      path: "/v1/coordinate/datacenters",
-      summary: "Network coordinates of the servers of each datacenter",
-      access: { kind: "public" },
-      handle: () => ({ kind: "json", value: [{ Datacenter: config.datacenter, AreaID: "lan", Coordinates: [] }] }),
-    }),
-    route({
-      method: "GET",
-      path: "/v1/coordinate/nodes",
-      summary: "Network coordinates of the nodes: none are measured",
-      access: nodeList(),
-      tables: [catalogNodes],
-      handle: () => ({ kind: "state", read: () => ({ index: view.table(catalogNodes).lastIndex, value: [] }) }),
-    }),
-    route({
-      method: "GET",
-      path: "/v1/coordinate/node/:node",
-      summary: "Network coordinates of a node",
-      access: nodeInPath,
-      tables: [catalogNodes],
-      handle: ({ params: { node } }) => ({
-        kind: "state",
-        read: () => {
-          const known = view.table(catalogNodes).get(GLOBAL, node) !== undefined;
-          return { index: view.table(catalogNodes).lastIndex, value: known ? [] : undefined, missing: "" };
-        },
-      }),
     }),
     route({
       method: ["GET", "PUT", "POST", "DELETE"],

@@ -13,6 +13,7 @@ import { AgentServiceDefinitionSchema } from "#base/protocol/catalog.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { followView } from "#base/state/view.ts";
 import { explainConsul } from "#daemons/discovery/http/consul-routes.ts";
+import type { Surroundings } from "#daemons/discovery/http/consul-deps.ts";
 import type { DiscoveryConfig } from "#daemons/discovery/config.ts";
 import { createDiscovery, discoveryTables } from "#daemons/discovery/create-discovery.ts";
 
@@ -25,7 +26,11 @@ export interface Owner {
 export async function startNode(
   owner: Owner,
   config: Partial<DiscoveryConfig> = {},
-  { store = new MemoryStore(), access = openAccess }: { store?: MemoryStore; access?: AccessPolicy } = {},
+  {
+    store = new MemoryStore(),
+    access = openAccess,
+    surroundings = {},
+  }: { store?: MemoryStore; access?: AccessPolicy; surroundings?: Surroundings } = {},
 ) {
   const env = createEnv({ logLevel: "error" });
   const view = await followView(store, discoveryTables);
@@ -57,7 +62,7 @@ export async function startNode(
   const dnsPort = discovery.dnsAddress?.port ?? 0;
   const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
   const exchange = createApi({
-    routes: discovery.routes(),
+    routes: discovery.routes(surroundings),
     dialect: consulDialect,
     env: { ...env, log: silentLog },
     blocking,

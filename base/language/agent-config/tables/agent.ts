@@ -8,14 +8,14 @@ import { acl, audit, limits, telemetry, tls, vault } from "./security.ts";
 import { server } from "./server.ts";
 
 const LISTENERS = ["http", "rpc", "consul", "dns", "vault", "gossip"] as const;
-/** Nomad's name for the gossip port. */
-const OLD_NAMES = { serf: "gossip" } as const;
+/** Nomad's and Consul's names for the gossip port. */
+const OLD_NAMES = { serf: to("gossip", text), serf_lan: to("gossip", text) } as const;
 
 const addresses: BlockTable = {
   name: "addresses",
   attributes: {
     ...Object.fromEntries(LISTENERS.map((name) => [name, to(name, text)])),
-    serf: to(OLD_NAMES.serf, text),
+    ...OLD_NAMES,
   },
   blocks: {},
 };
@@ -25,7 +25,7 @@ const advertise: BlockTable = {
     http: to("http", text),
     rpc: to("rpc", text),
     gossip: to("gossip", text),
-    serf: to(OLD_NAMES.serf, text),
+    ...OLD_NAMES,
   },
   blocks: {},
 };
@@ -33,7 +33,8 @@ const ports: BlockTable = {
   name: "ports",
   attributes: {
     ...Object.fromEntries(LISTENERS.map((name) => [name, to(name, port)])),
-    serf: to(OLD_NAMES.serf, port),
+    serf: to("gossip", port),
+    serf_lan: to("gossip", port),
   },
   blocks: {},
 };

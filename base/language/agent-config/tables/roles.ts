@@ -1,6 +1,7 @@
 import { durationMs, flag, text, textMap } from "#base/language/hcl/decode/readers.ts";
 import { freeBlock, nestedBlock, to, type BlockTable } from "#base/language/hcl/decode/table.ts";
-import { count, durationsMs, oneOrMore, port } from "../readers.ts";
+import { GOSSIP_PROFILES } from "../config.ts";
+import { count, durationsMs, oneOf, oneOrMore, port } from "../readers.ts";
 
 const dns: BlockTable = {
   name: "dns",
@@ -16,6 +17,20 @@ const dns: BlockTable = {
   blocks: { service_ttl: freeBlock("serviceTtlMs", durationsMs) },
 };
 
+const gossip: BlockTable = {
+  name: "gossip",
+  attributes: {
+    enabled: to("enabled", flag),
+    profile: to("profile", oneOf(GOSSIP_PROFILES)),
+    tags: to("tags", textMap),
+    rpc_addr: to("rpcAddress", text),
+    rpc_auth: to("rpcAuth", text),
+    reconnect_timeout: to("reconnectTimeoutMs", durationMs),
+    rejoin_after_leave: to("rejoinAfterLeave", flag),
+  },
+  blocks: { tags: freeBlock("tags", textMap) },
+};
+
 export const discovery: BlockTable = {
   name: "discovery",
   attributes: {
@@ -29,8 +44,11 @@ export const discovery: BlockTable = {
     node_checks: to("nodeChecks", oneOrMore),
     node_meta: to("nodeMeta", textMap),
     retry_join: to("retryJoin", oneOrMore),
+    start_join: to("startJoin", oneOrMore),
+    retry_max: to("retryMax", count),
+    retry_interval: to("retryIntervalMs", durationMs),
   },
-  blocks: { dns: nestedBlock("dns", dns) },
+  blocks: { dns: nestedBlock("dns", dns), gossip: nestedBlock("gossip", gossip) },
 };
 
 export const ingress: BlockTable = {
