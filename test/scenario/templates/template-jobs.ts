@@ -112,3 +112,13 @@ export async function put(agent: TestAgent, key: string, value: string): Promise
   const response = await fetch(`${agent.consul}/v1/kv/${key}`, { method: "PUT", body: value });
   if (response.status !== 200) throw new Error(`kv put ${key}: ${response.status}`);
 }
+
+/** What is in `local/x` of a job's allocations, where it is there. */
+export async function filesOf(
+  agent: TestAgent,
+  job: string,
+  get: (path: string) => Promise<string>,
+): Promise<string[]> {
+  const allocs = v.parse(v.pipe(v.string(), v.parseJson(), AllocsSchema), await get(`/v1/job/${job}/allocations`));
+  return allocs.map(({ ID }) => new Watched(agent, ID).text("local/x")).filter((text) => text !== "");
+}

@@ -5,7 +5,17 @@ import test from "ava";
 import * as v from "valibot";
 import { testAgent, until, type TestAgent } from "../agent.ts";
 import { removeAgent } from "../faults/tasks-of.ts";
-import { allocOf, AT_ONCE, jobWith, NOTING, put, submit, type TemplateJob, type Watched } from "./template-jobs.ts";
+import {
+  allocOf,
+  AT_ONCE,
+  filesOf,
+  jobWith,
+  NOTING,
+  put,
+  submit,
+  type TemplateJob,
+  type Watched,
+} from "./template-jobs.ts";
 import { smallVault, type SmallVault } from "./vault.ts";
 
 let agent: TestAgent;
@@ -305,3 +315,40 @@ test.serial("secrets that cannot be had say what is missing", async (t) => {
     [[], [], []],
   );
 });
+
+test.serial(
+  "with access control a task's templates read what its identity may, and nothing of other jobs",
+  async (t) => {
+    t.timeout(120_000);
+    const guarded = await testAgent({ config: "acl { enabled = true }" });
+    t.teardown(() => removeAgent(guarded));
+    let secret = "";
+    const call = async (method: string, path: string, body?: unknown): Promise<string> => {
+      const headers = { "x-nomad-token": secret };
+      const response = await fetch(`${guarded.nomad}${path}`, { method, headers, body: JSON.stringify(body) });
+      const text = await response.text();
+      if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text}`);
+      return text;
+    };
+    const { SecretID } = v.parse(
+      v.pipe(v.string(), v.parseJson(), v.object({ SecretID: v.string() })),
+      await call("POST", "/v1/acl/bootstrap"),
+    );
+    secret = SecretID;
+    const set = (path: string, value: string) => call("PUT", `/v1/var/${path}`, { Path: path, Items: { value } });
+    const place = (job: string): string => `{{ with nomadVar "nomad/jobs/${job}" }}{{ .value }}{{ end }}`;
+    const run = async (job: string, of: string): Promise<void> => {
+      const templates = [{ ...AT_ONCE, EmbeddedTmpl: place(of), DestPath: "local/x", ChangeMode: "noop" }];
+      await call("POST", "/v1/jobs", jobWith(job, { templates }));
+    };
+    await set("nomad/jobs/mine", "one");
+    await run("mine", "mine");
+    await run("other", "mine");
+    const files = (job: string) => filesOf(guarded, job, (path) => call("GET", path));
+    await until("its own variable is read", async () => (await files("mine")).includes("one"));
+    await set("nomad/jobs/mine", "two");
+    await until("and followed", async () => (await files("mine")).includes("two"));
+    await until("the other is refused", () => /nomad answered 403/.test(guarded.log()));
+    t.deepEqual(await files("other"), []);
+  },
+);
