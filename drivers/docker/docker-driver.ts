@@ -67,9 +67,9 @@ export function createDockerDriver(env: Env, { options, dockerHost }: DockerDriv
     },
     ...containerCommands(engine, stats),
     sweep: (request) => sweep(env, engine, request),
-    close() {
+    async close() {
       exits.close();
-      logs.close();
+      await logs.close();
     },
   };
 }

@@ -2,9 +2,10 @@ import { basename, dirname, join } from "node:path/posix";
 import { sleep } from "#base/env/clock.ts";
 import type { AppendFile } from "#base/env/disk.ts";
 import type { Env } from "#base/env/env.ts";
-import { messageOf } from "#base/env/errors.ts";
+import { CodedError, messageOf } from "#base/env/errors.ts";
 import type { Engine } from "./engine.ts";
-import { createFrameReader } from "./frames.ts";
+import { createEntryReader } from "./log-entries.ts";
+import { PositionFinder, readPosition, secondsOf, writePosition, type LogPosition } from "./log-position.ts";
 
 export interface LogTarget {
   readonly containerId: string;
@@ -19,15 +20,21 @@ export interface LogCopies {
   start(target: LogTarget, resume: boolean): void;
   /** Resolves when all output of an ended container is copied, or after a grace time. */
   drain(containerId: string): Promise<void>;
-  close(): void;
+  /** Resolves when nothing is written any more. */
+  close(): Promise<void>;
 }
 
 interface Copy {
   readonly stop: AbortController;
   readonly done: Promise<void>;
+  /** Rises while something comes. */
+  readonly progress: { readonly bytes: number };
 }
 
-const DRAIN_MS = 2000;
+/** How long output may take to go on coming once its container has ended. */
+const SILENCE_MS = 5000;
+/** In all: the rest of a log that is larger than what is copied in this time stays with the engine. */
+const DRAIN_MS = 60_000;
 const RETRY_MS = 1000;
 
 /** Copies containers' output to the ends of the tasks' log files, one stream each. */
@@ -37,19 +44,27 @@ export function createLogCopies(env: Env, engine: Engine): LogCopies {
     start(target, resume) {
       if (copies.has(target.containerId)) return;
       const stop = new AbortController();
-      const done = copyUntilEnded(env, engine, { target, resume, signal: stop.signal })
+      const progress = { bytes: 0 };
+      const done = copyUntilEnded(env, engine, { target, resume, signal: stop.signal, progress })
         .catch((thrown: unknown) => env.log.warn("cannot copy a container's output", { error: messageOf(thrown) }))
         .then(() => void copies.delete(target.containerId));
-      copies.set(target.containerId, { stop, done });
+      copies.set(target.containerId, { stop, done, progress });
     },
     async drain(containerId) {
       const copy = copies.get(containerId);
       if (copy === undefined) return;
-      await Promise.race([copy.done, sleep(env.clock, DRAIN_MS)]);
+      let isDone = false;
+      void copy.done.then(() => (isDone = true));
+      const until = env.clock.monotonicMs() + DRAIN_MS;
+      for (let before = -1; !isDone && copy.progress.bytes !== before && env.clock.monotonicMs() < until;) {
+        before = copy.progress.bytes;
+        await Promise.race([copy.done, sleep(env.clock, SILENCE_MS)]);
+      }
       copy.stop.abort();
     },
-    close() {
+    async close() {
       for (const copy of copies.values()) copy.stop.abort();
+      await Promise.all([...copies.values()].map((copy) => copy.done));
     },
   };
 }
@@ -58,39 +73,119 @@ interface CopyJob {
   readonly target: LogTarget;
   readonly resume: boolean;
   readonly signal: AbortSignal;
+  readonly progress: { bytes: number };
 }
 
-async function copyUntilEnded(env: Env, engine: Engine, { target, resume, signal }: CopyJob): Promise<void> {
+async function copyUntilEnded(env: Env, engine: Engine, job: CopyJob): Promise<void> {
+  const { target, signal } = job;
   const files = new OutputFiles(env, target);
-  let sinceMs = resume ? await files.lastWriteMs() : 0;
   try {
+    let isFirst = true;
     while (!signal.aborted) {
-      const since = sinceMs === 0 ? "" : `&since=${(sinceMs / 1000).toFixed(3)}`;
+      // Of a terminal the engine gives no entries, only bytes: there the time of the last one has to do.
+      const copy = target.tty ? copyTerminal : copyEntries;
       try {
-        const path = `/containers/${target.containerId}/logs?follow=1&stdout=1&stderr=1${since}`;
-        const response = await engine.stream({ path, signal });
-        if (response.status >= 300) {
-          if (response.status !== 404)
-            env.log.warn("the engine gives no logs of a container", { status: response.status });
-          response.abandon();
-          return;
-        }
-        const frames = createFrameReader();
-        for await (const chunk of response.body) {
-          sinceMs = env.clock.nowMs();
-          if (target.tty) await files.append("stdout", chunk);
-          else for (const frame of frames(chunk)) await files.append(frame.stream, frame.data);
-        }
+        await copy(env, { ...job, engine, files, resume: job.resume || !isFirst });
         return;
       } catch (thrown) {
         if (signal.aborted) return;
         env.log.debug("lost a container's output; following again", { error: messageOf(thrown) });
         await sleep(env.clock, RETRY_MS, signal);
       }
+      isFirst = false;
     }
   } finally {
     await files.close();
   }
+}
+
+interface Copying extends CopyJob {
+  readonly engine: Engine;
+  readonly files: OutputFiles;
+}
+
+async function copyTerminal(_: Env, { engine, files, progress, ...job }: Copying): Promise<void> {
+  const sinceMs = job.resume ? await files.lastWriteMs() : 0;
+  const since = sinceMs === 0 ? "" : `&since=${(sinceMs / 1000).toFixed(3)}`;
+  const body = await open(engine, job, `follow=1${since}`);
+  if (body === undefined) return;
+  for await (const chunk of body) {
+    await files.append("stdout", chunk);
+    progress.bytes += chunk.length;
+  }
+}
+
+async function copyEntries(env: Env, copying: Copying): Promise<void> {
+  const { files, target, resume } = copying;
+  if (!resume) await writePosition(env, target, { since: "", skip: 0, first: "", ...(await files.sizes()) });
+  await copyFromNote(env, copying, true);
+  // An engine may end the stream before it has given the last entries: what it has left is asked for once more.
+  await copyFromNote(env, copying, false);
+}
+
+async function copyFromNote(env: Env, copying: Copying, isFollowed: boolean): Promise<void> {
+  const { files, target } = copying;
+  const from = await readPosition(env, target);
+  if (from !== undefined && (await copyFrom(env, copying, { from, isFollowed }))) return;
+  // What the files end with is no longer in the engine's log, or was never noted: their time has to do.
+  const since = new Date(await files.lastWriteMs()).toISOString().replace("Z", "000000Z");
+  if (isFollowed)
+    await copyFrom(env, copying, { from: { since, skip: 0, first: "", ...(await files.sizes()) }, isFollowed });
+}
+
+interface Stretch {
+  readonly from: LogPosition;
+  /** Goes on with what comes; else what there is. */
+  readonly isFollowed: boolean;
+}
+
+/** False: the engine's log does not go back so far. */
+async function copyFrom(
+  env: Env,
+  { engine, files, progress, ...job }: Copying,
+  { from, isFollowed }: Stretch,
+): Promise<boolean> {
+  const place = job.target;
+  const held = await files.sizes();
+  const known = { stdout: held.stdout - from.stdout, stderr: held.stderr - from.stderr };
+  const since = from.since === "" ? "" : `&since=${secondsOf(from.since)}`;
+  const body = await open(engine, job, `follow=${isFollowed ? 1 : 0}&timestamps=1${since}`);
+  if (body === undefined) return true;
+  const read = createEntryReader();
+  const finder = new PositionFinder();
+  let seen = 0;
+  for await (const chunk of body) {
+    progress.bytes += chunk.length;
+    for (const { stream, data, stamp } of read(chunk)) {
+      if (stamp !== undefined) {
+        if (seen === 0 && from.first !== "" && stamp !== from.first) return false;
+        seen += 1;
+        const isNew = seen > from.skip && known.stdout <= 0 && known.stderr <= 0;
+        if (isNew && finder.entry(stamp, env.clock.monotonicMs())) {
+          await writePosition(env, place, finder.tell(env.clock.monotonicMs(), await files.sizes()));
+        }
+      }
+      if (seen <= from.skip || data.length === 0) continue;
+      const old = Math.min(Math.max(0, known[stream]), data.length);
+      known[stream] -= old;
+      if (old < data.length) await files.append(stream, data.subarray(old));
+    }
+  }
+  return true;
+}
+
+/** Undefined: the engine has no log of it, for good. */
+async function open(
+  engine: Engine,
+  { target, signal }: Pick<CopyJob, "target" | "signal">,
+  how: string,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const path = `/containers/${target.containerId}/logs?stdout=1&stderr=1&${how}`;
+  const response = await engine.stream({ path, signal });
+  if (response.status < 300) return response.body;
+  response.abandon();
+  if (response.status === 404) return undefined;
+  throw new CodedError("ENGINE", `the engine gives no logs of a container: HTTP ${response.status}`);
 }
 
 class OutputFiles {
@@ -104,13 +199,21 @@ class OutputFiles {
   }
 
   async append(stream: "stdout" | "stderr", data: Uint8Array): Promise<void> {
+    await (await this.#file(stream)).append(data);
+  }
+
+  /** Bytes in each, those that rotation has cut off included. */
+  async sizes(): Promise<{ readonly stdout: number; readonly stderr: number }> {
+    return { stdout: (await this.#file("stdout")).size, stderr: (await this.#file("stderr")).size };
+  }
+
+  async #file(stream: "stdout" | "stderr"): Promise<AppendFile> {
+    const open = this.#open.get(stream);
+    if (open !== undefined) return open;
     const path = stream === "stdout" ? this.#target.stdoutPath : this.#target.stderrPath;
-    let file = this.#open.get(stream);
-    if (file === undefined) {
-      file = await this.#env.disk.openAppend(await livePath(this.#env, path));
-      this.#open.set(stream, file);
-    }
-    await file.append(data);
+    const file = await this.#env.disk.openAppend(await livePath(this.#env, path));
+    this.#open.set(stream, file);
+    return file;
   }
 
   async lastWriteMs(): Promise<number> {

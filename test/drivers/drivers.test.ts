@@ -13,6 +13,7 @@ import { conformance } from "#drivers/conformance.ts";
 import type { DriverSubject } from "#drivers/conformance.ts";
 import { createDockerDriver } from "#drivers/docker/docker-driver.ts";
 import { createFrameReader } from "#drivers/docker/frames.ts";
+import { createEntryReader } from "#drivers/docker/log-entries.ts";
 import { imageRef, parseImageName } from "#drivers/docker/image-name.ts";
 import { readDockerOptions } from "#drivers/docker/plugin-options.ts";
 import { createExecDriver } from "#drivers/exec/exec-driver.ts";
@@ -400,6 +401,67 @@ test("image names", (t) => {
   t.deepEqual(shown("host:5000/a/b"), ["host:5000/a/b:latest", true]);
   t.deepEqual(shown("docker://host:5000/a/b:1"), ["host:5000/a/b:1", false]);
   t.deepEqual(shown("a@sha256:00"), ["a@sha256:00", false]);
+});
+
+test("docker: of what a task prints in bursts nothing is lost or doubled, however often the agent goes away", async (t) => {
+  const lines = 60_000;
+  const script = `i=0; while [ $i -lt ${lines} ]; do echo "line $i"; [ $((i % 7)) = 0 ] && echo "err $i" >&2; [ $((i % 4000)) = 0 ] && sleep 0.1; i=$((i+1)); done`;
+  const logging = [{ type: "json-file", config: [{ "max-size": "100m", "max-file": "2" }] }];
+  const task = taskOf({ image: IMAGE, command: "/bin/sh", args: ["-c", script], logging });
+  writeFileSync(task.paths.stdoutPath, "from an attempt before\n");
+  let driver = docker();
+  const started = await driver.start(task);
+  if (!started.ok) return t.fail(started.error.message);
+  for (let round = 0; round < 8; round++) {
+    await new Promise((resolve) => setTimeout(resolve, 60 + 70 * round));
+    await driver.close?.();
+    driver = docker();
+    t.true((await driver.recover(started.value)).ok);
+  }
+  await driver.wait(started.value, nothing);
+  await driver.destroy(started.value);
+  await driver.close?.();
+  const numbers = Array.from({ length: lines }, (_, n) => n);
+  const stdout = numbers.map((n) => `line ${n}\n`).join("");
+  const got = readFileSync(task.paths.stdoutPath, "utf8").split("\n");
+  const bad = `from an attempt before\n${stdout}`.split("\n").findIndex((line, at) => line !== got[at]);
+  t.is(bad, -1, `standard output differs at ${bad}: ${got.slice(Math.max(0, bad - 2), bad + 3).join(" | ")}`);
+  t.is(got.length, lines + 2);
+  const stderr = numbers.flatMap((n) => (n % 7 === 0 ? [`err ${n}\n`] : [])).join("");
+  t.true(readFileSync(task.paths.stderrPath, "utf8") === stderr, "standard error is whole");
+});
+
+test("entries of a log come out with their times, however the bytes are cut", (t) => {
+  t.throws(() => createEntryReader()(new Uint8Array(50)), { message: /no time/ });
+  const stamp = "2026-11-21T09:45:00.123456789Z";
+  const entry = fc.record({ stream: fc.constantFrom(1, 2), data: fc.uint8Array({ maxLength: 40 }) });
+  fc.assert(
+    fc.property(fc.array(entry, { maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 60 })), (entries, cuts) => {
+      const bytes = Buffer.concat(
+        entries.map(({ stream, data }) => {
+          const body = Buffer.concat([Buffer.from(`${stamp} `), data]);
+          const header = Buffer.alloc(8);
+          header[0] = stream;
+          header.writeUInt32BE(body.length, 4);
+          return Buffer.concat([header, body]);
+        }),
+      );
+      const read = createEntryReader();
+      const out: string[] = [];
+      for (let at = 0, i = 0; at < bytes.length; i++) {
+        const size = cuts[i % Math.max(1, cuts.length)] ?? 3;
+        for (const each of read(bytes.subarray(at, at + size))) {
+          if (each.stamp !== undefined) out.push(`${each.stream} ${each.stamp} `);
+          out.push(Buffer.from(each.data).toString("hex"));
+        }
+        at += size;
+      }
+      const wanted = entries.map(
+        ({ stream, data }) => `${stream === 1 ? "stdout" : "stderr"} ${stamp} ${Buffer.from(data).toString("hex")}`,
+      );
+      return out.join("") === wanted.join("");
+    }),
+  );
 });
 
 test("frames come out whole, however the bytes are cut", (t) => {
