@@ -82,6 +82,9 @@ function renderOnce(file: string, { flags, environment, output }: Testing): numb
   const failure = compiled.value.failure();
   if (rendered.missing.length > 0) {
     for (const key of rendered.missing) output.error(`the data has no answer for ${key}`);
+    output.error(
+      'add it to the file of -data, as in: keys { name = "value" } or answers { "health.service(web|passing)" = [] }',
+    );
     return 1;
   }
   if (failure !== undefined) return complain(output, { failure, file, text });

@@ -414,7 +414,7 @@ test("template test: data from a file, a difference line by line, mistakes with 
   t.regex(other.out, /\n- 2 p u\n\+ 1 p u\n/);
   const bare = await say(template);
   t.is(bare.code, 1);
-  t.regex(bare.err, /the data has no answer for kv\.block\(a\)/);
+  t.regex(bare.err, /the data has no answer for kv\.block\(a\)[^]*add it to the file of -data/);
   const broken = await say(await file("b.ctmpl", 'ok\n  {{ index (parseJSON "[]") 3 }}\n'));
   t.is(broken.code, 1);
   t.regex(broken.err, /b\.ctmpl:2:6: error: .*index out of range: 3\n[^\n]*\n +\| +\^/);
