@@ -12,7 +12,14 @@ import { countIn, newMetric, type MetricDraft } from "./metric.ts";
 import type { NodeEntry, NodeTable } from "./node-table.ts";
 import { preemptionScore, type Victim } from "./preempt.ts";
 import { RoomMaker } from "./room-maker.ts";
-import { antiAffinityScore, fitScore, fitScoreAt, type SchedulerAlgorithm } from "./score.ts";
+import {
+  antiAffinityScore,
+  balanceScore,
+  balanceScoreAt,
+  fitScore,
+  fitScoreAt,
+  type SchedulerAlgorithm,
+} from "./score.ts";
 import { screen } from "./screen.ts";
 import { SlotHeap } from "./slot-heap.ts";
 import { SpreadCounts } from "./spread.ts";
@@ -53,6 +60,13 @@ export interface Placed {
   readonly metric: AllocMetric;
   /** Who has to end for it. */
   readonly evicted: readonly Victim[];
+}
+
+/** A node, and whoever has to leave it. */
+interface MadeRoom {
+  readonly slot: number;
+  readonly victims: readonly Victim[];
+  readonly score: number;
 }
 
 /**
@@ -108,7 +122,8 @@ export class GroupPlacer {
     const { table, group, random, oversubscribes } = this.#options;
     for (;;) {
       const found = this.#choose(request);
-      const { slot, victims } = found === undefined ? this.#makeRoom() : { slot: found, victims: [] };
+      const room = found === undefined ? this.#makeRoom() : undefined;
+      const slot = found ?? room?.slot;
       const entry = slot === undefined ? undefined : table.at(slot);
       if (slot === undefined || entry?.node === undefined) return undefined;
       const resources = grant({ table, slot, group, ask: this.#ask, random, oversubscribes });
@@ -117,7 +132,7 @@ export class GroupPlacer {
         this.#refused.add(slot);
         continue;
       }
-      const metric = this.#explain(slot, request, victims);
+      const metric = this.#explain(slot, request, room);
       this.#leave(slot, entry);
       table.hold(request.allocId, entry.id, usageOf(resources));
       this.#distinct.add(entry.node, true);
@@ -126,24 +141,22 @@ export class GroupPlacer {
       this.#placed += 1;
       this.#rooms?.changed(slot);
       this.#enter(slot);
-      return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric, evicted: victims };
+      return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric, evicted: room?.victims ?? [] };
     }
   }
 
   /** Nothing fits beside what is there: the node where ending something costs least. Its victims have left the table then. */
-  #makeRoom(): { readonly slot: number | undefined; readonly victims: readonly Victim[] } {
-    let best: { slot: number; victims: readonly Victim[] } | undefined;
-    let bestScore = Number.NEGATIVE_INFINITY;
+  #makeRoom(): MadeRoom | undefined {
+    let best: MadeRoom | undefined;
     for (const slot of this.#rooms === undefined ? [] : this.#screened) {
       const node = this.#options.table.at(slot)?.node;
       const victims = this.#rooms?.victimsAt(slot);
       if (node === undefined || victims === undefined || victims.length === 0 || this.#refused.has(slot)) continue;
       if (this.#distinct.active && this.#distinct.broken(node) !== undefined) continue;
       const score = this.#scoreWithout(slot, victims);
-      if (score > bestScore) [best, bestScore] = [{ slot, victims }, score];
+      if (best === undefined || score > best.score) best = { slot, victims, score };
     }
-    if (best === undefined) return { slot: undefined, victims: [] };
-    this.#rooms?.evict(best.slot, best.victims);
+    if (best !== undefined) this.#rooms?.evict(best.slot, best.victims);
     return best;
   }
 
@@ -152,11 +165,13 @@ export class GroupPlacer {
     const freed = (pick: (victim: Victim) => number): number => victims.reduce((sum, each) => sum + pick(each), 0);
     const entry = table.at(slot);
     const free = (total = 0, used = 0, more: number): number => (total <= 0 ? 0 : 1 - (used + more) / total);
-    const fit = fitScore(
-      algorithm,
-      free(table.cpuTotal[slot], table.cpuUsed[slot], cpuOn(entry?.node, this.#ask) - freed(({ usage }) => usage.cpu)),
-      free(table.memoryTotal[slot], table.memoryUsed[slot], this.#ask.memory - freed(({ usage }) => usage.memory)),
-    );
+    const cpu = cpuOn(entry?.node, this.#ask) - freed(({ usage }) => usage.cpu);
+    const memory = this.#ask.memory - freed(({ usage }) => usage.memory);
+    const left = [
+      free(table.cpuTotal[slot], table.cpuUsed[slot], cpu),
+      free(table.memoryTotal[slot], table.memoryUsed[slot], memory),
+    ] as const;
+    const fit = fitScore(algorithm, ...left) + balanceScore(algorithm, ...left);
     const others = [
       antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1),
       entry === undefined ? 0 : this.#affinity(entry),
@@ -236,7 +251,9 @@ export class GroupPlacer {
     const anti = antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1);
     const affinity = this.#affinity(entry);
     const devices = deviceScore(entry, this.#ask.devices);
-    this.#sums[slot] = fitScoreAt(table, slot, { ask: this.#ask, algorithm }) + anti + affinity + devices;
+    const by = { ask: this.#ask, algorithm };
+    const fit = fitScoreAt(table, slot, by) + balanceScoreAt(table, slot, by);
+    this.#sums[slot] = fit + anti + affinity + devices;
     this.#parts[slot] = 1 + (anti === 0 ? 0 : 1) + (affinity === 0 ? 0 : 1) + (devices === 0 ? 0 : 1);
     const key = this.#heapKey(slot, entry);
     let heap = this.#heaps.get(key);
@@ -315,7 +332,7 @@ export class GroupPlacer {
     return ((this.#sums[slot] ?? 0) + spread + penalty) / parts;
   }
 
-  #explain(chosen: number, request: PlaceRequest, victims: readonly Victim[]): AllocMetric {
+  #explain(chosen: number, request: PlaceRequest, room: MadeRoom | undefined): AllocMetric {
     const slots = new Set([chosen]);
     if (this.#placed < DETAILED_SCORES) {
       const leaders = [...this.#heaps].flatMap(([key, heap]) =>
@@ -327,7 +344,11 @@ export class GroupPlacer {
     }
     const ScoreMetaData = [...slots].flatMap((slot) => this.#scoresOf(slot, request));
     const [own] = ScoreMetaData;
-    if (own !== undefined && victims.length > 0) own.Scores["preemption"] = preemptionScore(victims);
+    if (own !== undefined && room !== undefined) {
+      own.Scores["preemption"] = preemptionScore(room.victims);
+      // Full as the node was, it had no place among the candidates.
+      own.NormScore = room.score;
+    }
     return { ...this.#screening, ScoreMetaData };
   }
 
@@ -337,8 +358,11 @@ export class GroupPlacer {
     if (entry === undefined) return [];
     const penalty = penaltyNodes.has(entry.id) ? RESCHEDULE_PENALTY : 0;
     const key = this.#heapKey(slot, entry);
+    const by = { ask: this.#ask, algorithm };
+    const balance = balanceScoreAt(table, slot, by);
     const Scores: Record<string, number> = {
-      binpack: fitScoreAt(table, slot, { ask: this.#ask, algorithm }),
+      binpack: fitScoreAt(table, slot, by),
+      ...(balance === 0 ? {} : { balance }),
       "job-anti-affinity": antiAffinityScore(this.#counts[slot] ?? 0, group.Count ?? 1),
       "node-affinity": this.#affinity(entry),
       "node-reschedule-penalty": penalty,

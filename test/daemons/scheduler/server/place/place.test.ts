@@ -8,7 +8,7 @@ import { GroupPlacer, type Placed } from "#daemons/scheduler/server/place/group-
 import { NodeTable } from "#daemons/scheduler/server/place/node-table.ts";
 import { computeClass } from "#daemons/scheduler/server/place/node-class.ts";
 import { parsePortRanges } from "#daemons/scheduler/server/place/port-ranges.ts";
-import { antiAffinityScore, fitScore } from "#daemons/scheduler/server/place/score.ts";
+import { antiAffinityScore, balanceScore, fitScore } from "#daemons/scheduler/server/place/score.ts";
 import { matchDatacenters, screen } from "#daemons/scheduler/server/place/screen.ts";
 import { askOf } from "#daemons/scheduler/server/place/ask.ts";
 import { newMetric } from "#daemons/scheduler/server/place/metric.ts";
@@ -193,7 +193,7 @@ test("place › affinity draws, the node of a failure repels, a preferred node i
 test("place › the five best nodes are listed, best first", (t) => {
   const table = tableOf(nodesNamed("a", "b", "c", "d", "e", "f", "g"));
   for (const [at, id] of ["a", "b", "c", "d", "e", "f", "g"].entries()) {
-    table.hold(`other-${id}`, id, { cpu: at * 500, memory: at * 100, disk: 0, cores: [], devices: [], ports: [] });
+    table.hold(`other-${id}`, id, { cpu: at * 500, memory: at * 1000, disk: 0, cores: [], devices: [], ports: [] });
   }
   const [placed] = placeAll(placerOf(table, group({})), 1);
   const listed = placed?.metric.ScoreMetaData ?? [];
@@ -205,6 +205,22 @@ test("place › the five best nodes are listed, best first", (t) => {
     listed.map(({ NormScore }) => NormScore),
     listed.map(({ NormScore }) => NormScore).toSorted((a, b) => b - a),
   );
+});
+
+test("place › of nodes that are as full, one that keeps both processor time and memory", (t) => {
+  const usage = { cpu: 1000, memory: 6000, disk: 0, cores: [], devices: [], ports: [] };
+  const table = tableOf(nodesNamed("lopsided", "even"));
+  table.hold("one", "lopsided", { ...usage, cpu: 3500, memory: 0 });
+  table.hold("two", "even", { ...usage, cpu: 1700, memory: 3500 });
+  t.deepEqual(nodesPlaced(placeAll(placerOf(table, group({})), 1)), ["even"]);
+});
+
+test("balance › at most half of the score, and nothing where loads are spread", (t) => {
+  t.is(balanceScore("spread", 1, 0), 0);
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+  const bounded = (cpu: number, memory: number): boolean =>
+    Math.abs(balanceScore("binpack", cpu, memory) * 2) <= fitScore("binpack", cpu, memory);
+  fc.assert(fc.property(share, share, bounded));
 });
 
 test("place › cores are given out by number and never twice", (t) => {

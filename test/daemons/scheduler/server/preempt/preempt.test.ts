@@ -120,6 +120,7 @@ test("a job takes the place of a less important one, which then waits for anothe
   t.deepEqual(done?.FailedTGAllocs, {});
   const [high] = cluster.running("high");
   t.deepEqual(high?.PreemptedAllocations, [low!.ID]);
+  t.true(Number.isFinite(high?.Metrics?.ScoreMetaData[0]?.NormScore));
   const [evicted] = cluster.allocs("low");
   t.is(evicted?.alloc.DesiredStatus, "evict");
   t.is(evicted?.alloc.PreemptedByAllocation, high?.ID);
