@@ -49,7 +49,7 @@ export interface AgentOptions {
 /** An agent in a process of its own, from the sources, on free loopback ports. */
 export async function testAgent(options: AgentOptions = {}): Promise<TestAgent> {
   const dir = mkdtempSync(join(tmpdir(), "lares-agent-"));
-  const [freeHttp = 0, freeConsul = 0, freeDns = 0, rpc = 0] = await freePorts(4);
+  const [freeHttp = 0, freeConsul = 0, freeDns = 0, rpc = 0, gossip = 0] = await freePorts(5);
   const { http, consul, dns } = options.ports ?? { http: freeHttp, consul: freeConsul, dns: freeDns };
   const endpoint = options.docker ?? process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
   writeFileSync(
@@ -60,6 +60,7 @@ log_level = "${options.logLevel ?? "debug"}"
 ports {
   http   = ${http}
   rpc    = ${rpc}
+  gossip = ${gossip}
   consul = ${consul}
   dns    = ${dns}
 }
