@@ -193,7 +193,7 @@ const refused: readonly (readonly [name: string, template: Record<string, unknow
 ];
 
 test.serial("what cannot be rendered is said in the task's events, and others go on", async (t) => {
-  t.timeout(120_000);
+  t.timeout(240_000);
   const sent = submit(
     agent,
     "/v1/jobs",
@@ -211,7 +211,7 @@ test.serial("what cannot be rendered is said in the task's events, and others go
     await until(
       `${name} says ${event}; it says: ${await alloc.events()}`,
       async () => event.test(await alloc.events()),
-      20_000,
+      60_000,
     );
     t.deepEqual(alloc.lines(), [], `${name}: the task did not start`);
   }
