@@ -129,7 +129,8 @@ function cleanName(name: string): string {
 }
 
 /** From `job.group[7]`. */
-function allocIndex(name: string): string {
+/** `2` of `job.group[2]`. */
+export function allocIndex(name: string): string {
   return /\[(\d+)\]$/.exec(name)?.[1] ?? "";
 }
 

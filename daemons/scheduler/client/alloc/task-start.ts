@@ -11,7 +11,7 @@ import type { ServerLink } from "../../link.ts";
 import { interpolate, interpolateMap } from "./interpolate.ts";
 import { keepVariables } from "./kept-identities.ts";
 import { placeIdentities } from "./task-identity.ts";
-import { buildEnvironment } from "./task-environment.ts";
+import { allocIndex, buildEnvironment } from "./task-environment.ts";
 import type { TaskEnvironment, TaskScope } from "./task-environment.ts";
 
 export type StartScope = Omit<TaskScope, "dirs"> & {
@@ -140,13 +140,17 @@ async function writePayload(env: Env, { job, task }: StartScope, localDir: strin
   return undefined;
 }
 
-function mountsOf({ task, group, node }: StartScope): Result<readonly TaskMount[], StartFailure> {
+function mountsOf({ alloc, task, group, node }: StartScope): Result<readonly TaskMount[], StartFailure> {
   const mounts: TaskMount[] = [];
   for (const mount of task.VolumeMounts) {
     const request = group.Volumes[mount.Volume];
-    const volume = request === undefined || request.Type !== "host" ? undefined : node.HostVolumes[request.Source];
+    const source = request?.PerAlloc === true ? `${request.Source}[${allocIndex(alloc.Name)}]` : request?.Source;
+    const volume = source === undefined || request?.Type !== "host" ? undefined : node.HostVolumes[source];
     if (request === undefined || volume === undefined) {
-      return refuse("SETUP", `volume_mount ${JSON.stringify(mount.Volume)}: this node has no such host volume`);
+      return refuse(
+        "SETUP",
+        `volume_mount ${JSON.stringify(mount.Volume)}: this node has no host volume ${JSON.stringify(source ?? "")}`,
+      );
     }
     const readOnly = mount.ReadOnly || request.ReadOnly || volume.ReadOnly;
     mounts.push({ hostPath: volume.Path, taskPath: mount.Destination, readOnly });

@@ -14,6 +14,13 @@ export interface PortAsk {
   readonly ignoreCollision: boolean;
 }
 
+/** A host volume by name; `write`: some task may change it; `perAlloc`: each instance has one of its own. */
+export interface VolumeAsk {
+  readonly source: string;
+  readonly write: boolean;
+  readonly perAlloc: boolean;
+}
+
 /** What one allocation of a group wants of a node. */
 export interface Ask {
   /** Without whole cores: what those come to is the node's affair ({@link cpuOn}). */
@@ -28,8 +35,9 @@ export interface Ask {
   readonly networkMode: string;
   readonly drivers: readonly string[];
   readonly devices: readonly DeviceAsk[];
-  /** Host volumes by name; `write`: some task may change it. */
-  readonly volumes: readonly { readonly source: string; readonly write: boolean }[];
+  readonly volumes: readonly VolumeAsk[];
+  /** Whether nodes are not alike to instances of this group. */
+  readonly perAlloc: boolean;
 }
 
 export function askOf(group: TaskGroup): Ask {
@@ -49,6 +57,9 @@ export function askOf(group: TaskGroup): Ask {
     hook: Lifecycle?.Hook ?? "",
     sidecar: Lifecycle?.Sidecar ?? false,
   }));
+  const volumes = Object.values(group.Volumes)
+    .filter(({ Type }) => Type === "host")
+    .map(({ Source, ReadOnly, PerAlloc }) => ({ source: Source, write: !ReadOnly, perAlloc: PerAlloc }));
   return {
     ...peak(tasks),
     tasks,
@@ -59,9 +70,8 @@ export function askOf(group: TaskGroup): Ask {
     networkMode: group.Networks[0]?.Mode ?? "",
     drivers: [...new Set(group.Tasks.map((task) => task.Driver))],
     devices: deviceAsks(group),
-    volumes: Object.values(group.Volumes)
-      .filter(({ Type, PerAlloc }) => Type === "host" && !PerAlloc)
-      .map(({ Source, ReadOnly }) => ({ source: Source, write: !ReadOnly })),
+    volumes,
+    perAlloc: volumes.some(({ perAlloc }) => perAlloc),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Random } from "#base/env/random.ts";
 import type { AllocMetric } from "#base/protocol/alloc.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
+import type { Node } from "#base/protocol/node.ts";
 import type { AllocatedResources } from "#base/protocol/resources.ts";
 import { affinityScorer } from "./affinity.ts";
 import { askOf, cpuOn, type Ask } from "./ask.ts";
@@ -24,6 +25,7 @@ import { screen } from "./screen.ts";
 import { SlotHeap } from "./slot-heap.ts";
 import { SpreadCounts } from "./spread.ts";
 import { usageOf } from "./usage.ts";
+import { hasOwnVolumes, MISSING_VOLUMES } from "./volumes.ts";
 
 /** Placements of one group whose record lists the best nodes; later ones of the same plan name only their own. */
 export const DETAILED_SCORES = 32;
@@ -47,6 +49,8 @@ export interface GroupPlacerOptions {
 
 export interface PlaceRequest {
   readonly allocId: string;
+  /** Which one of its group it is. */
+  readonly index?: number;
   /** Nodes to avoid: where the allocation failed before. */
   readonly penaltyNodes: ReadonlySet<string>;
   /** Taken if it fits, whatever its score: where the allocation's data lies. */
@@ -94,6 +98,8 @@ export class GroupPlacer {
   /** Had no port, core or device left when it was chosen, whatever its score: not to be chosen again as it is. */
   readonly #refused = new Set<number>();
   #placed = 0;
+  /** Of the last that was to be placed. */
+  #index = 0;
 
   constructor(options: GroupPlacerOptions) {
     const { table, job, group, victimsOn } = options;
@@ -120,6 +126,7 @@ export class GroupPlacer {
   /** Puts one allocation on a node and holds its resources in the table; undefined: nothing fits ({@link failure}). */
   place(request: PlaceRequest): Placed | undefined {
     const { table, group, random, oversubscribes } = this.#options;
+    this.#index = request.index ?? 0;
     for (;;) {
       const found = this.#choose(request);
       const room = found === undefined ? this.#makeRoom() : undefined;
@@ -152,7 +159,7 @@ export class GroupPlacer {
       const node = this.#options.table.at(slot)?.node;
       const victims = this.#rooms?.victimsAt(slot);
       if (node === undefined || victims === undefined || victims.length === 0 || this.#refused.has(slot)) continue;
-      if (this.#distinct.active && this.#distinct.broken(node) !== undefined) continue;
+      if (!this.#hasOwnVolumes(node) || (this.#distinct.active && this.#distinct.broken(node) !== undefined)) continue;
       const score = this.#scoreWithout(slot, victims);
       if (best === undefined || score > best.score) best = { slot, victims, score };
     }
@@ -214,7 +221,8 @@ export class GroupPlacer {
     for (const slot of this.#screened) {
       const node = table.at(slot)?.node;
       if (node === undefined) continue;
-      const broken = this.#distinct.active ? this.#distinct.broken(node) : undefined;
+      const barred = this.#distinct.active ? this.#distinct.broken(node) : undefined;
+      const broken = barred ?? (this.#hasOwnVolumes(node) ? undefined : MISSING_VOLUMES);
       if (broken !== undefined) {
         metric.NodesFiltered += 1;
         countIn(metric.ConstraintFiltered, broken);
@@ -301,13 +309,13 @@ export class GroupPlacer {
 
   /** The best of a heap that still may be used and is not to be avoided; drops those that broke a rule meanwhile. */
   #topOf(heap: SlotHeap, { penaltyNodes }: PlaceRequest): number | undefined {
-    if (penaltyNodes.size === 0 && !this.#distinct.active) return heap.top;
+    if (penaltyNodes.size === 0 && !this.#distinct.active && !this.#ask.perAlloc) return heap.top;
     const dropped: number[] = [];
     let top: number | undefined;
     for (const slot of heap.ranked()) {
       const entry = this.#options.table.at(slot);
       if (entry?.node === undefined || this.#distinct.broken(entry.node) !== undefined) dropped.push(slot);
-      else if (!penaltyNodes.has(entry.id)) {
+      else if (!penaltyNodes.has(entry.id) && this.#hasOwnVolumes(entry.node)) {
         top = slot;
         break;
       }
@@ -321,9 +329,13 @@ export class GroupPlacer {
     const slot = table.slotOf(nodeId);
     const node = slot === undefined ? undefined : table.at(slot)?.node;
     if (slot === undefined || node === undefined || !this.#nodes.has(slot)) return undefined;
-    if (this.#refused.has(slot)) return undefined;
+    if (this.#refused.has(slot) || !this.#hasOwnVolumes(node)) return undefined;
     if (exhausted(table, slot, this.#ask) !== undefined || this.#distinct.broken(node) !== undefined) return undefined;
     return slot;
+  }
+
+  #hasOwnVolumes(node: Node): boolean {
+    return !this.#ask.perAlloc || hasOwnVolumes(node, this.#ask.volumes, this.#index);
   }
 
   #mean(slot: number, key: number, penalty: number): number {

@@ -7,6 +7,7 @@ import { hasDevices } from "./devices.ts";
 import { countIn, type MetricDraft } from "./metric.ts";
 import { isUnique } from "./node-class.ts";
 import { nodeRule } from "./node-rule.ts";
+import { hasOwnVolumes, hasVolumes, MISSING_VOLUMES } from "./volumes.ts";
 import type { NodeTable } from "./node-table.ts";
 
 /** These compare placements with each other, not nodes with values; the placer sees to them. */
@@ -72,11 +73,21 @@ export function barriers(node: Node, job: Job, group: TaskGroup): string[] {
   ];
 }
 
+export interface Standing {
+  readonly job: Job;
+  readonly group: TaskGroup;
+  /** Which one of its group it is. */
+  readonly index: number;
+}
+
 /** Whether an allocation of the group that runs on this node may go on there, by everything but what is in use. */
-export function mayRunOn(node: Node, job: Job, group: TaskGroup): boolean {
+export function mayRunOn(node: Node, { job, group, index }: Standing): boolean {
   if (!inPool(job, node) || !matchDatacenters(job.Datacenters)(node.Datacenter)) return false;
+  const ask = askOf(group);
   return (
-    whyNot(node, askOf(group)) === undefined && firstBroken(constraintsOf(job, group).map(ruleOf), node) === undefined
+    whyNot(node, ask) === undefined &&
+    hasOwnVolumes(node, ask.volumes, index) &&
+    firstBroken(constraintsOf(job, group).map(ruleOf), node) === undefined
   );
 }
 
@@ -117,16 +128,9 @@ function whyNot(node: Node, ask: Ask): string | undefined {
     if (!info.Healthy) return "unhealthy drivers";
   }
   if (ask.devices.length > 0 && !hasDevices(node, ask.devices)) return "missing devices";
-  if (!ask.volumes.every(({ source, write }) => hasVolume(node, source, write))) {
-    return "missing compatible host volumes";
-  }
+  if (!hasVolumes(node, ask.volumes)) return MISSING_VOLUMES;
   if (!hasNetworkMode(node, ask.networkMode)) return "missing network";
   return missingHostNetwork(node, ask);
-}
-
-function hasVolume(node: Node, source: string, write: boolean): boolean {
-  const volume = node.HostVolumes[source];
-  return volume !== undefined && !(write && volume.ReadOnly);
 }
 
 function hasNetworkMode(node: Node, mode: string): boolean {

@@ -9,6 +9,7 @@ import type { NodeTable } from "./node-table.ts";
 import type { Victim } from "./preempt.ts";
 import { RoomMaker } from "./room-maker.ts";
 import { screen } from "./screen.ts";
+import { hasOwnVolumes, MISSING_VOLUMES } from "./volumes.ts";
 import { usageOf } from "./usage.ts";
 
 export interface SystemPlacerOptions {
@@ -36,11 +37,16 @@ export class SystemPlacer {
     this.#screened = new Set(screen({ table, job, group, ask: this.#ask }, this.#metric));
   }
 
-  place({ allocId, preferredNode }: PlaceRequest): Placed | undefined {
+  place({ allocId, preferredNode, index = 0 }: PlaceRequest): Placed | undefined {
     const { table, group, random, oversubscribes } = this.#options;
     const slot = preferredNode === undefined ? undefined : table.slotOf(preferredNode);
     const entry = slot === undefined ? undefined : table.at(slot);
     if (slot === undefined || entry?.node === undefined || !this.#screened.has(slot)) return undefined;
+    if (this.#ask.perAlloc && !hasOwnVolumes(entry.node, this.#ask.volumes, index)) {
+      this.#metric.NodesFiltered += 1;
+      countIn(this.#metric.ConstraintFiltered, MISSING_VOLUMES);
+      return undefined;
+    }
     let lacking = exhausted(table, slot, this.#ask);
     const victims = lacking === undefined ? [] : (this.#rooms?.victimsAt(slot) ?? []);
     if (victims.length > 0) {

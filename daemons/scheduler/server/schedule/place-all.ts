@@ -1,4 +1,4 @@
-import { isTerminal, type KnownAlloc } from "../alloc-state.ts";
+import { indexOfName, isTerminal, type KnownAlloc } from "../alloc-state.ts";
 import { GroupPlacer, type Placed } from "../place/group-placer.ts";
 import type { MetricDraft } from "../place/metric.ts";
 import { SystemPlacer } from "../place/system-placer.ts";
@@ -105,6 +105,7 @@ function placeOne(
   const allocId = deps.random.uuid();
   const placed: Placed | undefined = placer.place({
     allocId,
+    index: indexOfName(placement.name),
     penaltyNodes: placement.reason === "reschedule" ? nodesTried(previous) : new Set(),
     ...preference(placement),
   });

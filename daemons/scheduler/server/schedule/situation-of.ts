@@ -1,5 +1,5 @@
 import type { NodeStatus } from "#base/protocol/node.ts";
-import type { KnownAlloc } from "../alloc-state.ts";
+import { indexOfName, type KnownAlloc } from "../alloc-state.ts";
 import type { ClusterState } from "../cluster-state.ts";
 import type { NodeTable } from "../place/node-table.ts";
 import { mayRunOn } from "../place/screen.ts";
@@ -31,7 +31,9 @@ export function* situationOf(state: ClusterState, request: ScheduleRequest, tabl
     mayStay: (known, group) => {
       const slot = table.slotOf(known.alloc.NodeID);
       const node = slot === undefined ? undefined : table.at(slot)?.node;
-      return job !== undefined && node !== undefined && mayRunOn(node, job, group);
+      return (
+        job !== undefined && node !== undefined && mayRunOn(node, { job, group, index: indexOfName(known.alloc.Name) })
+      );
     },
     deployment: state
       .jobDeployments(Namespace, JobID)
