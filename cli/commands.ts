@@ -1,4 +1,5 @@
 import { ACL_COMMANDS } from "./acl/rows.ts";
+import { ALERT_COMMANDS } from "./alerts/rows.ts";
 import { ALLOC_COMMANDS } from "./alloc/rows.ts";
 import { CATALOG_COMMANDS } from "./catalog/rows.ts";
 import { CLUSTER_COMMANDS } from "./cluster/rows.ts";
@@ -46,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   ...KV_COMMANDS,
   ...CATALOG_COMMANDS,
   ...LOCK_COMMANDS,
+  ...ALERT_COMMANDS,
   ...WATCH_COMMANDS,
   ...REGISTRATION_COMMANDS,
   ...CLUSTER_COMMANDS,

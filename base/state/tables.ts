@@ -14,6 +14,7 @@ import {
   type BindingRule,
   type OneTimeToken,
 } from "#base/protocol/acl.ts";
+import { AlertLogSchema, AlertSchema, type Alert, type AlertLog } from "#base/protocol/alert.ts";
 import { AllocReportSchema, AllocSchema, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
 import { AutopilotConfigurationSchema, type AutopilotConfiguration } from "#base/protocol/autopilot.ts";
 import {
@@ -238,6 +239,17 @@ export const preparedQueries = defineTable<PreparedQuery>({
     template: (query) => (query.Template.Type === "" ? [] : ["yes"]),
     session: (query) => (query.Session === "" ? [] : [query.Session]),
   },
+});
+
+/** What was told of checks. id: `<rule>/<node>/<check id>`. */
+export const alerts = defineTable<Alert>({ name: "alerts", schemaVersion: 1, schema: AlertSchema, indexes: {} });
+
+/** What was sent. id: time and a random part. */
+export const alertLogs = defineTable<AlertLog>({
+  name: "alert-log",
+  schemaVersion: 1,
+  schema: AlertLogSchema,
+  indexes: {},
 });
 
 /** What secrets are encrypted and identities signed with. id: key id. */

@@ -168,6 +168,7 @@ function discoveryConfig(
     enableScriptChecks: discovery.enableScriptChecks,
     enableLocalScriptChecks: discovery.enableLocalScriptChecks,
     nodeChecks: discovery.nodeChecks,
+    alerts: discovery.alerts,
     nodeMeta: discovery.nodeMeta,
     ...(discovery.definitions === "" ? {} : { definitions: discovery.definitions }),
     version,

@@ -1,3 +1,4 @@
+import type { AlertRule } from "./alerts/alert-rule.ts";
 import type { NodeCheck } from "#base/protocol/catalog.ts";
 
 /** What a node's discovery needs to know of itself. */
@@ -28,6 +29,7 @@ export interface DiscoveryConfig {
   /** A folder of files that define services and checks. */
   readonly definitions?: string;
   /** Checks of the machine itself. Default none. */
+  readonly alerts?: readonly AlertRule[];
   readonly nodeChecks?: readonly NodeCheck[];
   /** How long a change of nothing but a check's output may wait to be written. Default 5 minutes. */
   readonly checkUpdateIntervalMs?: number;

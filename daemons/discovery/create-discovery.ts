@@ -2,6 +2,8 @@ import type { Env } from "#base/env/env.ts";
 import type { Random } from "#base/env/random.ts";
 import type { Route } from "#base/http/route.ts";
 import {
+  alertLogs,
+  alerts,
   autopilotConfigurations,
   catalogChecks,
   catalogNodes,
@@ -10,6 +12,7 @@ import {
   preparedQueries,
   sessions,
 } from "#base/state/tables.ts";
+import { AlertKeeper } from "./alerts/alert-keeper.ts";
 import { CatalogWriter } from "./catalog/catalog-writer.ts";
 import { ChangeIndex } from "./catalog/change-index.ts";
 import { consulRoutes } from "./http/consul-routes.ts";
@@ -42,6 +45,8 @@ export const discoveryTables = [
   kv,
   sessions,
   preparedQueries,
+  alerts,
+  alertLogs,
 ] as const;
 
 export interface DiscoveryDeps {
@@ -79,16 +84,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const changes = new ChangeIndex(view);
   const prefixes = new PrefixIndex(view);
   const shared = { env, store, view, config, agent, changes, prefixes, sessions: sessionKeeper };
+  const alerting = new AlertKeeper({ env, store, view, rules: config.alerts ?? [] });
   const queries = new PreparedQueries({ env, store, view });
   const kvStore = new KvStore({ store, view, delays });
   const catalog = new CatalogWriter(store, view);
   const events = createEventLog(env.random, config.nodeName, agent);
   let keeper: MemberKeeper | undefined;
-  const dns = config.dns ?? {};
-  const recursor = new Recursor(env, {
-    servers: (dns.recursors ?? []).map(recursorAddress),
-    ...(dns.recursorTimeoutMs === undefined ? {} : { timeoutMs: dns.recursorTimeoutMs }),
-  });
+  const recursor = createRecursor(env, config);
   const server =
     config.dnsPort === undefined
       ? undefined
@@ -96,7 +98,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   return {
     registry: agent.registry,
     agent,
-    routes: (surroundings = {}) => consulRoutes({ ...shared, kv: kvStore, catalog, queries, events, surroundings }),
+    routes: (surroundings = {}) =>
+      consulRoutes({ ...shared, kv: kvStore, catalog, queries, events, alerts: alerting, surroundings }),
     follow(serf, { forgetAfterMs }) {
       events.attach(serf);
       const { nodeName, datacenter } = config;
@@ -116,11 +119,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     async start() {
       sessionKeeper.start();
       await agent.start();
+      alerting.start();
       await server?.start();
     },
     async stop() {
       await keeper?.stop();
       recursor.stop();
+      await alerting.stop();
       sessionKeeper.stop();
       changes.close();
       prefixes.close();
@@ -128,6 +133,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       await agent.stop();
     },
   };
+}
+
+function createRecursor(env: Env, { dns = {} }: DiscoveryConfig): Recursor {
+  return new Recursor(env, {
+    servers: (dns.recursors ?? []).map(recursorAddress),
+    ...(dns.recursorTimeoutMs === undefined ? {} : { timeoutMs: dns.recursorTimeoutMs }),
+  });
 }
 
 function createDnsServer(

@@ -291,6 +291,21 @@ const DiscoverySchema = settings({
   enableLocalScriptChecks: off,
   nodeChecks: v.nullish(v.array(v.picklist(NODE_CHECKS)), () => []),
   nodeMeta: textMap,
+  alerts: list(
+    v.object({
+      name: text,
+      services: texts,
+      nodes: texts,
+      checks: texts,
+      on: v.nullish(v.array(v.picklist(["passing", "warning", "critical"])), () => ["critical" as const]),
+      afterMs: whole(30_000),
+      remindMs: whole(0),
+      quiet: v.nullish(v.pipe(v.string(), v.regex(/^(\d{1,2}:\d{2}-\d{1,2}:\d{2})?$/, "expected HH:MM-HH:MM")), ""),
+      webhook: text,
+      slack: text,
+      command: texts,
+    }),
+  ),
   dns: settings({
     nodeTtlMs: whole(0),
     /** By service name; `*` stands for all others. */

@@ -4,6 +4,7 @@ import { HttpError } from "#base/http/http-error.ts";
 import type { AccessRule } from "#base/http/access.ts";
 import type { Store } from "#base/state/store.ts";
 import type { View } from "#base/state/table.ts";
+import type { AlertKeeper } from "../alerts/alert-keeper.ts";
 import type { CatalogWriter } from "../catalog/catalog-writer.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { Serf } from "../serf/shell/serf.ts";
@@ -29,6 +30,7 @@ export interface ConsulDeps {
   readonly sessions: Sessions;
   readonly queries: PreparedQueries;
   readonly events: EventLog;
+  readonly alerts: AlertKeeper;
   readonly surroundings: Surroundings;
 }
 

@@ -1,6 +1,7 @@
 import { CodedError } from "#base/env/errors.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import type { Route } from "#base/http/route.ts";
+import { alertRoutes } from "./alert-routes.ts";
 import { agentCheckRoutes } from "./agent-check-routes.ts";
 import { agentHealthRoutes } from "./agent-health-routes.ts";
 import { agentRoutes } from "./agent-routes.ts";
@@ -40,6 +41,7 @@ export function consulRoutes(deps: ConsulDeps): Route[] {
     ...queryRoutes(deps),
     ...operatorRoutes(deps),
     ...uiRoutes(deps),
+    ...alertRoutes(deps),
     ...statusRoutes(deps),
     ...snapshotRoutes(deps),
   ];
@@ -62,6 +64,7 @@ const STATUS: Readonly<Record<string, number>> = {
   invalid_query: 400,
   too_many: 429,
   unknown_service: 400,
+  unknown_alert: 404,
   unknown_node: 500,
   failed_check: 500,
   unknown_session: 500,

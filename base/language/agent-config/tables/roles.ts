@@ -31,6 +31,23 @@ const gossip: BlockTable = {
   blocks: { tags: freeBlock("tags", textMap) },
 };
 
+const alert: BlockTable = {
+  name: "alert",
+  attributes: {
+    services: to("services", oneOrMore),
+    nodes: to("nodes", oneOrMore),
+    checks: to("checks", oneOrMore),
+    on: to("on", oneOrMore),
+    after: to("afterMs", durationMs),
+    remind: to("remindMs", durationMs),
+    quiet: to("quiet", text),
+    webhook: to("webhook", text),
+    slack: to("slack", text),
+    command: to("command", oneOrMore),
+  },
+  blocks: {},
+};
+
 export const discovery: BlockTable = {
   name: "discovery",
   attributes: {
@@ -48,7 +65,11 @@ export const discovery: BlockTable = {
     retry_max: to("retryMax", count),
     retry_interval: to("retryIntervalMs", durationMs),
   },
-  blocks: { dns: nestedBlock("dns", dns), gossip: nestedBlock("gossip", gossip) },
+  blocks: {
+    dns: nestedBlock("dns", dns),
+    gossip: nestedBlock("gossip", gossip),
+    alert: nestedBlock("alerts", alert, { many: "list", label: "name" }),
+  },
 };
 
 export const ingress: BlockTable = {
