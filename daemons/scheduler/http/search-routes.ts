@@ -7,6 +7,7 @@ import { text } from "#base/protocol/schema.ts";
 import { CONTEXTS, FOREIGN_CONTEXTS, type IsVisible, type SearchContext } from "../server/search/contexts.ts";
 import { DEFAULT_SEARCH_LIMITS, searchFuzzy } from "../server/search/fuzzy-search.ts";
 import { searchPrefix } from "../server/search/prefix-search.ts";
+import { inSlices } from "../server/schedule/steps.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { namespaced, namespaceFilter } from "./requests.ts";
 
@@ -36,7 +37,7 @@ export function searchRoutes({ server, agent }: NomadHttpDeps): Route[] {
       path: "/v1/search/fuzzy",
       summary: "Find things by any part of their names",
       body: jsonBody(v.object({ Text: text, Context: text })),
-      handle: ({ body, query, access }) => {
+      handle: async ({ body, query, access }) => {
         const limits = agent.search ?? DEFAULT_SEARCH_LIMITS;
         if (!limits.fuzzyEnabled) {
           throw new HttpError(400, "fuzzy search is not enabled: set server { search { fuzzy_enabled = true } }");
@@ -49,7 +50,8 @@ export function searchRoutes({ server, agent }: NomadHttpDeps): Route[] {
           );
         }
         const scope = { view, namespace: namespaceFilter(query.namespace), isVisible: visibleTo(access) };
-        return answer(searchFuzzy(scope, body.Text, { contexts: contextsOf(body.Context, access), limits }));
+        const steps = searchFuzzy(scope, body.Text, { contexts: contextsOf(body.Context, access), limits });
+        return answer(await inSlices(steps, server.context.env.clock));
       },
     }),
   ];

@@ -1,3 +1,4 @@
+import { STRIDE, type Steps } from "../schedule/steps.ts";
 import { searchPrefix } from "./prefix-search.ts";
 import type { SearchContext, SearchScope } from "./contexts.ts";
 import { namesOf } from "./names.ts";
@@ -35,20 +36,24 @@ const NAMED: readonly SearchContext[] = ["allocs", "jobs", "namespaces", "node_p
 
 /**
  * Names that contain a text, upper and lower case alike, closest first: the earlier the match and the shorter the name,
- * the closer. A job brings its groups, tasks, services, images, commands and classes.
+ * the closer. A job brings its groups, tasks, services, images, commands and classes. Can be interrupted.
  */
-export function searchFuzzy(
+export function* searchFuzzy(
   scope: SearchScope,
   term: string,
   options: { readonly contexts: readonly SearchContext[]; readonly limits: SearchLimits },
-): FuzzyMatches {
+): Steps<FuzzyMatches> {
   const wanted = term.toLowerCase();
   const found = new Map<string, { readonly match: FuzzyMatch; readonly rank: Rank }[]>();
   const Truncations: Record<string, boolean> = {};
   for (const context of options.contexts.filter((each) => NAMED.includes(each))) {
     let things = 0;
     Truncations[context] = false;
+    let seen = 0;
     for (const named of namesOf(context, scope)) {
+      seen += 1;
+      // Of allocations there may be millions. Only they can be gone through over several turns.
+      if (context === "allocs" && seen % STRIDE === 0) yield;
       const hits = named.flatMap(({ kind, match }) => {
         const rank = rankOf(match.ID, wanted);
         return rank === undefined ? [] : [{ kind, match, rank }];

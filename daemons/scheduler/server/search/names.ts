@@ -12,7 +12,10 @@ export interface Named {
   readonly match: { readonly ID: string; readonly Scope?: readonly string[] };
 }
 
-/** For each thing of a context the names it goes by, those of its parts included. */
+/**
+ * For each thing of a context the names it goes by, those of its parts included; none for what is not to be seen. That of
+ * allocations may be continued in a later turn.
+ */
 export function* namesOf(context: SearchContext, scope: SearchScope): Generator<readonly Named[], void, void> {
   const { view, namespace } = scope;
   const isVisible = visibleIn(scope, context);
@@ -21,8 +24,9 @@ export function* namesOf(context: SearchContext, scope: SearchScope): Generator<
       for (const row of view.table(jobs).list(namespace)) if (isVisible(row)) yield namesOfJob(row.value);
       return;
     case "allocs":
-      for (const row of view.table(allocs).list(namespace)) {
-        if (isVisible(row)) yield [named("allocs", row.value.Name, [row.namespace, row.id])];
+      for (const row of view.table(allocs).each()) {
+        const isWanted = (namespace === undefined || row.namespace === namespace) && isVisible(row);
+        yield isWanted ? [named("allocs", row.value.Name, [row.namespace, row.id])] : [];
       }
       return;
     case "nodes":

@@ -1,8 +1,9 @@
 import test from "ava";
 import fc from "fast-check";
-import { searchFuzzy } from "#daemons/scheduler/server/search/fuzzy-search.ts";
+import { searchFuzzy, type FuzzyMatches } from "#daemons/scheduler/server/search/fuzzy-search.ts";
 import { MAX_PREFIX_MATCHES, searchPrefix } from "#daemons/scheduler/server/search/prefix-search.ts";
 import { CONTEXTS } from "#daemons/scheduler/server/search/contexts.ts";
+import { atOnce, STRIDE } from "#daemons/scheduler/server/schedule/steps.ts";
 import { api, sent } from "../../http/api.ts";
 
 const TASK = { Name: "redis", Driver: "docker", Config: { image: "redis:7", command: "redis-server" } };
@@ -75,12 +76,42 @@ test("the closest name comes first, and limits hold", async (t) => {
   for (const ID of ["my-app-x", "app", "apps", "an-app"]) await put("/v1/jobs", sent({ ID, Name: ID }));
   const scope = { view: cluster.view, namespace: "default" };
   const limits = { fuzzyEnabled: true, limitQuery: 20, limitResults: 100, minTermLength: 2 };
-  const ids = (found: ReturnType<typeof searchFuzzy>) => found.Matches["jobs"]?.map(({ ID }) => ID);
-  t.deepEqual(ids(searchFuzzy(scope, "app", { contexts: ["jobs"], limits })), ["app", "apps", "an-app", "my-app-x"]);
-  const few = searchFuzzy(scope, "app", { contexts: ["jobs"], limits: { ...limits, limitResults: 2 } });
+  const ids = (found: FuzzyMatches) => found.Matches["jobs"]?.map(({ ID }) => ID);
+  t.deepEqual(ids(atOnce(searchFuzzy(scope, "app", { contexts: ["jobs"], limits }))), [
+    "app",
+    "apps",
+    "an-app",
+    "my-app-x",
+  ]);
+  const few = atOnce(searchFuzzy(scope, "app", { contexts: ["jobs"], limits: { ...limits, limitResults: 2 } }));
   t.deepEqual([ids(few), few.Truncations["jobs"]], [["app", "apps"], true]);
-  const queried = searchFuzzy(scope, "app", { contexts: ["jobs"], limits: { ...limits, limitQuery: 1 } });
+  const queried = atOnce(searchFuzzy(scope, "app", { contexts: ["jobs"], limits: { ...limits, limitQuery: 1 } }));
   t.deepEqual([ids(queried)?.length, queried.Truncations["jobs"]], [1, true]);
+});
+
+test("a fuzzy search through very many allocations lets others in between", async (t) => {
+  const { put, cluster } = await api(t);
+  const small = {
+    Name: "main",
+    Driver: "mock",
+    Resources: { CPU: 1, MemoryMB: 10 },
+    LogConfig: { MaxFiles: 1, MaxFileSizeMB: 1 },
+  };
+  const EphemeralDisk = { SizeMB: 10, Sticky: false, Migrate: false };
+  const done = await put("/v1/jobs", sent({}, { Count: STRIDE + 1, EphemeralDisk, Tasks: [small] }));
+  t.is(done.status, 200, done.text);
+  await cluster.settled();
+  t.is(cluster.running().length, STRIDE + 1);
+  const limits = { fuzzyEnabled: true, limitQuery: 20, limitResults: 100, minTermLength: 2 };
+  const scope = { view: cluster.view, namespace: "default" };
+  const none = searchFuzzy(scope, "nothing", { contexts: ["allocs"], limits });
+  t.false(none.next().done, "a turn ends");
+  t.true(none.next().done);
+  const elsewhere = searchFuzzy({ ...scope, namespace: "other" }, "web", { contexts: ["allocs"], limits });
+  t.deepEqual(atOnce(elsewhere).Matches, {});
+  const [last] = cluster.running().slice(-1);
+  const found = atOnce(searchFuzzy(scope, last!.Name, { contexts: ["allocs"], limits }));
+  t.true(found.Matches["allocs"]?.some(({ Scope }) => Scope?.[1] === last!.ID));
 });
 
 test("any text is searched for", async (t) => {
