@@ -47,8 +47,14 @@ export class MsgpackReader {
 
   /** A copy: what is kept must not hold a whole packet in memory. */
   bytes(longest: number): Uint8Array {
-    const view = this.view(longest);
-    return view.length === 0 ? NO_BYTES : new Uint8Array(view);
+    const length = this.#rawLength(longest);
+    if (length === 0) return NO_BYTES;
+    const start = this.at;
+    this.at += length;
+    if (length > 64) return new Uint8Array(this.#bytes.subarray(start, this.at));
+    const copy = new Uint8Array(length);
+    for (let i = 0; i < length; i++) copy[i] = this.#bytes[start + i] ?? 0;
+    return copy;
   }
 
   /** Points into the packet. */

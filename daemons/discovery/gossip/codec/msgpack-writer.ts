@@ -1,22 +1,27 @@
 /**
  * MessagePack in the form from before `str8` and `bin` existed: text and bytes are both "raw". Peers of the other kind
- * read nothing else. One writer serves many messages: `reset`, write, `take`.
+ * read nothing else. One writer serves many messages: `reset`, write, `take`. Messages lie side by side in slabs of a few
+ * kilobytes: an array of its own for each would cost more than writing it.
  */
 export class MsgpackWriter {
-  #bytes = new Uint8Array(512);
+  #bytes = new Uint8Array(SLAB_BYTES);
+  /** Where the message that is being written begins. */
+  #start = 0;
   #at = 0;
 
   get length(): number {
-    return this.#at;
+    return this.#at - this.#start;
   }
 
   reset(): void {
-    this.#at = 0;
+    this.#at = this.#start;
   }
 
-  /** A copy of what was written. */
+  /** What was written since `reset`; it is never written over. */
   take(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    const message = this.#bytes.subarray(this.#start, this.#at);
+    this.#start = this.#at;
+    return message;
   }
 
   byte(value: number): void {
@@ -127,8 +132,13 @@ export class MsgpackWriter {
 
   #room(more: number): void {
     if (this.#at + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + more));
-    grown.set(this.#bytes.subarray(0, this.#at));
+    const written = this.length;
+    const grown = new Uint8Array(Math.max(SLAB_BYTES, written * 2, written + more));
+    grown.set(this.#bytes.subarray(this.#start, this.#at));
     this.#bytes = grown;
+    this.#start = 0;
+    this.#at = written;
   }
 }
+
+const SLAB_BYTES = 4096;
