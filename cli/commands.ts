@@ -7,6 +7,7 @@ import type { Command, Flag } from "./command/command.ts";
 import { DEPLOYMENT_COMMANDS } from "./deployment/rows.ts";
 import { ENVCONSUL_COMMANDS } from "./envconsul/rows.ts";
 import { EVAL_COMMANDS } from "./eval/rows.ts";
+import { GOSSIP_COMMANDS } from "./gossip/rows.ts";
 import { JOB_COMMANDS } from "./job/rows.ts";
 import { KV_COMMANDS } from "./kv/rows.ts";
 import { LOCK_COMMANDS } from "./lock/rows.ts";
@@ -50,6 +51,7 @@ export const COMMANDS: readonly Command[] = [
   ...ALERT_COMMANDS,
   ...WATCH_COMMANDS,
   ...REGISTRATION_COMMANDS,
+  ...GOSSIP_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...TEMPLATE_COMMANDS,
   ...ENVCONSUL_COMMANDS,

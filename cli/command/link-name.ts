@@ -23,7 +23,6 @@ const NOMAD: Readonly<Record<string, string>> = {
 /** Where Consul says a thing in other words (https://developer.hashicorp.com/consul/commands). */
 const CONSUL: Readonly<Record<string, string>> = {
   snapshot: "operator snapshot",
-  info: "agent-info",
 };
 
 /** By the name of a link: what its command line means here. */
