@@ -157,4 +157,17 @@ export const COMMANDS: readonly Command[] = [
     flags: { "dry-run": on("Only say what would be done") },
     load: async () => (await import("./setup.ts")).setup,
   },
+  {
+    name: "setup dns",
+    summary: "Let systemd-resolved or dnsmasq pass the cluster's names on to this machine's agent",
+    operands: "[resolved|dnsmasq]",
+    flags: {
+      undo: on("Take the file away again"),
+      "dry-run": on("Only say what would be done"),
+      domain: value("NAME", "The zone (default consul)"),
+      port: value("PORT", "Where the agent answers (default 8600)"),
+      etc: value("FOLDER", "Where configuration is (default /etc)"),
+    },
+    load: async () => (await import("./setup/dns.ts")).setupDns,
+  },
 ];

@@ -467,3 +467,17 @@ test("watches print, services are registered and taken out of service", async (t
   t.is((await say("services", "deregister", file)).code, 0);
   t.is((await say("catalog", "service", "web")).code, 1);
 });
+
+test("a resolver is set up for the cluster's names, and set back", async (t) => {
+  const { folder } = await startCluster(t);
+  const say = (...words: string[]) => lares({}, ["setup", "dns", `-etc=${folder}`, ...words]);
+  t.regex((await say("-dry-run")).out, /Domains=~consul[^]*would write/);
+  t.is((await say("resolved")).code, 0);
+  const file = join(folder, "systemd/resolved.conf.d/lares.conf");
+  t.is(readFileSync(file, "utf8"), "[Resolve]\nDNS=127.0.0.1:8600\nDomains=~consul\n");
+  t.is((await say("dnsmasq", "-domain=home.arpa", "-port=53")).code, 0);
+  t.is(readFileSync(join(folder, "dnsmasq.d/lares.conf"), "utf8"), "server=/home.arpa/127.0.0.1#53\n");
+  t.is((await say("-undo", "resolved")).code, 0);
+  t.throws(() => readFileSync(file, "utf8"));
+  t.is((await say("bind")).code, 2);
+});
