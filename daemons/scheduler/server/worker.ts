@@ -187,7 +187,7 @@ export class Worker {
   /** A large job is worked out over several turns, so that others are served meanwhile. */
   async #apply(request: ScheduleRequest): Promise<Applied> {
     const { state, table, random, applier, clock } = this.#deps;
-    const deps = { state, table, random };
+    const deps = { state, table, random, clock };
     if (!isLarge(state, request)) return applier.apply(schedule(deps, request));
     const { plan, release } = await scheduleInSlices(deps, request, clock);
     try {

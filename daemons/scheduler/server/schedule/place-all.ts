@@ -103,13 +103,16 @@ function placeOne(
 ): boolean {
   const { previous, stopPrevious } = placement;
   const allocId = deps.random.uuid();
-  const placed: Placed | undefined = placer.place({
+  const startMs = deps.clock?.monotonicMs() ?? 0;
+  const found: Placed | undefined = placer.place({
     allocId,
     index: indexOfName(placement.name),
     penaltyNodes: placement.reason === "reschedule" ? nodesTried(previous) : new Set(),
     ...preference(placement),
   });
-  if (placed === undefined) return false;
+  if (found === undefined) return false;
+  const AllocationTime = Math.round(((deps.clock?.monotonicMs() ?? 0) - startMs) * 1e6);
+  const placed = { ...found, metric: { ...found.metric, AllocationTime } };
   apart?.reserved.push(allocId);
   const alloc = newAlloc({ step, placement, placed, allocId });
   const usage = usageOf(placed.resources);

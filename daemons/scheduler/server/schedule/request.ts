@@ -1,3 +1,4 @@
+import type { Clock } from "#base/env/clock.ts";
 import type { Random } from "#base/env/random.ts";
 import type { AllocMetric } from "#base/protocol/alloc.ts";
 import type { Deployment } from "#base/protocol/deployment.ts";
@@ -13,6 +14,8 @@ export interface ScheduleDeps {
   readonly state: ClusterState;
   readonly table: NodeTable;
   readonly random: Random;
+  /** Tells how long each placement took. Absent: nobody wants to know. */
+  readonly clock?: Pick<Clock, "monotonicMs">;
 }
 
 export interface ScheduleRequest {

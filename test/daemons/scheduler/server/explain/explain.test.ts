@@ -2,6 +2,7 @@ import test from "ava";
 import { explainJob } from "#daemons/scheduler/server/explain/explain.ts";
 import { smallestChange } from "#daemons/scheduler/server/explain/smallest-change.ts";
 import type { NodeVerdict } from "#daemons/scheduler/server/explain/node-verdict.ts";
+import { schedule } from "#daemons/scheduler/server/schedule/schedule.ts";
 import { makeJob, makeNode, startCluster } from "../cluster.ts";
 
 const job = (fields: object, more: object = {}) =>
@@ -11,6 +12,26 @@ const job = (fields: object, more: object = {}) =>
       { Count: 3, Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 100, MemoryMB: 5000 } }], ...fields },
     ],
   });
+
+test("an allocation says how long it took to find its node", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  const { table, context } = cluster.server;
+  await cluster.run(job({ Count: 1 }));
+  await cluster.server.link.register(makeNode("node-2"));
+  let nowMs = 0;
+  const clock = { monotonicMs: () => (nowMs += 0.25) };
+  const deps = { state: cluster.state, table, random: context.env.random, clock };
+  const [row] = cluster.state.jobEvals("default", "app");
+  const proposed = { ...cluster.state.job("default", "app")!.value, ID: "other" };
+  const evaluation = { ...row!.value, JobID: "other" };
+  const plan = schedule(deps, { evaluation, evalModifyIndex: 1, nowNs: 1, proposed });
+  t.deepEqual(
+    plan.creates.map(({ alloc }) => alloc.Metrics?.AllocationTime),
+    [250_000],
+  );
+});
 
 test("what runs, what would fit where, and the least that would let the rest run", async (t) => {
   const cluster = await startCluster();
