@@ -161,12 +161,15 @@ test("a TTL check fails when nobody reports, and an alias follows at once", asyn
   await discovery.registry.register(service({ Name: "main", Check: { TTL: "300ms", Status: "passing" } }));
   await discovery.registry.register(service({ Name: "shadow", Check: { AliasService: "main" } }));
   const status = async (name: string) => (await call(`${url}/v1/health/checks/${name}`)).json[0].Status;
-  await until(async () => (await status("shadow")) === "passing", "the alias to pass");
+  const passes = async (): Promise<boolean> => {
+    await call(`${url}/v1/agent/check/pass/service:main`, "PUT");
+    return (await status("shadow")) === "passing";
+  };
+  await until(passes, "the alias to pass");
   await until(async () => (await status("main")) === "critical", "the TTL to run out");
   await until(async () => (await status("shadow")) === "critical", "the alias to fail");
   t.regex((await call(`${url}/v1/health/checks/main`)).json[0].Output, /TTL expired/);
-  await call(`${url}/v1/agent/check/pass/service:main`, "PUT");
-  await until(async () => (await status("shadow")) === "passing", "the alias to pass again");
+  await until(passes, "the alias to pass again");
   t.true(seen.includes("shadow critical"));
 });
 
