@@ -14,3 +14,18 @@ export const IdentitySchema = v.object({
   TTL: nanoseconds,
 });
 export type Identity = v.InferOutput<typeof IdentitySchema>;
+
+/** The name of the identity that every task has, asked for or not. */
+export const DEFAULT_IDENTITY_NAME = "default";
+/** That one, where the job says nothing of it. */
+export const DEFAULT_IDENTITY: Identity = {
+  Name: DEFAULT_IDENTITY_NAME,
+  Audience: [],
+  ChangeMode: "",
+  ChangeSignal: "",
+  Env: false,
+  File: false,
+  Filepath: "",
+  ServiceName: "",
+  TTL: 0,
+};

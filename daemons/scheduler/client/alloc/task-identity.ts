@@ -2,12 +2,11 @@ import { join, normalize } from "node:path/posix";
 import type { Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 import { messageOf, succeed, type Result } from "#base/env/errors.ts";
-import type { Identity } from "#base/protocol/identity.ts";
+import { DEFAULT_IDENTITY, DEFAULT_IDENTITY_NAME, type Identity } from "#base/protocol/identity.ts";
 import type { Task } from "#base/protocol/task.ts";
 import type { StartFailure } from "#drivers/driver.ts";
 import type { ServerLink } from "../../link.ts";
 
-const DEFAULT_NAME = "default";
 const READABLE = 0o644;
 /** Renewing is tried again after this part of an identity's life. */
 const RETRY_PART = 16;
@@ -23,7 +22,12 @@ export interface IdentityScope {
 
 /** The identities that a task wants to see. A role of this program talks to the cluster, whatever its job says. */
 export function shownIdentities({ Identity, Identities, Driver }: Task): readonly Identity[] {
-  const own = Identity === null && Driver === "lares" ? [{ ...PLAIN, Env: true }] : Identity === null ? [] : [Identity];
+  const own =
+    Identity === null && Driver === "lares"
+      ? [{ ...DEFAULT_IDENTITY, Env: true }]
+      : Identity === null
+        ? []
+        : [Identity];
   return [...own, ...Identities].filter(({ Env, File }) => Env || File);
 }
 
@@ -58,13 +62,13 @@ async function renew(scope: IdentityScope, wanted: readonly Identity[]): Promise
 }
 
 function variableOf(name: string): string {
-  return name === DEFAULT_NAME ? "NOMAD_TOKEN" : `NOMAD_TOKEN_${name}`;
+  return name === DEFAULT_IDENTITY_NAME ? "NOMAD_TOKEN" : `NOMAD_TOKEN_${name}`;
 }
 
 /** Never outside the task's folder. */
 function fileOf(taskDir: string, { Name, Filepath }: Identity): string {
   if (Filepath !== "") return join(taskDir, normalize(`/${Filepath}`));
-  return join(taskDir, "secrets", Name === DEFAULT_NAME ? "nomad_token" : `nomad_${Name}.jwt`);
+  return join(taskDir, "secrets", Name === DEFAULT_IDENTITY_NAME ? "nomad_token" : `nomad_${Name}.jwt`);
 }
 
 export interface Renewal {
@@ -107,15 +111,3 @@ function tell(changed: readonly Identity[], { restart, signal }: Renewal): void 
   const signals = changed.flatMap(({ ChangeMode, ChangeSignal }) => (ChangeMode === "signal" ? [ChangeSignal] : []));
   for (const name of new Set(signals)) signal(name);
 }
-
-const PLAIN: Identity = {
-  Name: DEFAULT_NAME,
-  Audience: [],
-  ChangeMode: "",
-  ChangeSignal: "",
-  Env: false,
-  File: false,
-  Filepath: "",
-  ServiceName: "",
-  TTL: 0,
-};

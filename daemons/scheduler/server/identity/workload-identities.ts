@@ -2,7 +2,7 @@ import { createPublicKey } from "node:crypto";
 import * as v from "valibot";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { isTerminalClientStatus } from "#base/protocol/alloc.ts";
-import type { Identity } from "#base/protocol/identity.ts";
+import { DEFAULT_IDENTITY, DEFAULT_IDENTITY_NAME, type Identity } from "#base/protocol/identity.ts";
 import { allocs } from "#base/state/tables.ts";
 import type { SignedIdentity } from "../../link.ts";
 import { clientStatus } from "../alloc-state.ts";
@@ -63,7 +63,7 @@ export class WorkloadIdentities {
     if (!found.ok) return found;
     const { workload, identities } = found.value;
     const wanted = identities.filter(({ Name }) => names === undefined || names.includes(Name));
-    if (wanted.some(({ Name }) => Name !== DEFAULT_NAME)) await this.#server.keyring.settled();
+    if (wanted.some(({ Name }) => Name !== DEFAULT_IDENTITY_NAME)) await this.#server.keyring.settled();
     return succeed(wanted.map((identity) => this.#signOne(workload, identity)));
   }
 
@@ -102,7 +102,7 @@ export class WorkloadIdentities {
     const { env, keyring } = this.#server;
     const { region, issuer } = this.#issuer;
     const nowS = Math.floor(env.clock.nowMs() / 1000);
-    const audience = Name === DEFAULT_NAME && Audience.length === 0 ? [OWN_AUDIENCE] : Audience;
+    const audience = Name === DEFAULT_IDENTITY_NAME && Audience.length === 0 ? [OWN_AUDIENCE] : Audience;
     const ttlS = Math.floor(TTL / 1e9);
     const { namespace, jobId, group, task, allocId } = workload;
     const claims = {
@@ -120,7 +120,7 @@ export class WorkloadIdentities {
     };
     const { own, rsa } = keysOf(keyring.active());
     // Others often know RSA only; our own API is asked more often, and Ed25519 costs it less.
-    const key = Name === DEFAULT_NAME ? own : (rsa ?? own);
+    const key = Name === DEFAULT_IDENTITY_NAME ? own : (rsa ?? own);
     return { name: Name, token: signJwt(claims, key), expiresMs: ttlS === 0 ? 0 : (nowS + ttlS) * 1000 };
   }
 
@@ -147,19 +147,6 @@ export class WorkloadIdentities {
     return succeed({ workload: { namespace, jobId, group, task: taskName, allocId: row.id }, identities });
   }
 }
-
-const DEFAULT_NAME = "default";
-const DEFAULT_IDENTITY: Identity = {
-  Name: DEFAULT_NAME,
-  Audience: [],
-  ChangeMode: "",
-  ChangeSignal: "",
-  Env: false,
-  File: false,
-  Filepath: "",
-  ServiceName: "",
-  TTL: 0,
-};
 
 interface SigningKeys {
   readonly own: JwsKey;
