@@ -6,6 +6,7 @@ import { runFaulty } from "#sim/gossip/gossip-faults.ts";
 import { GossipWorld } from "#sim/gossip/gossip-world.ts";
 
 test("views agree again after loss, one-way cuts, pauses, and restarts at new addresses", (t) => {
+  t.timeout(120_000);
   for (const [nodes, seeds] of [
     [3, 20],
     [7, 10],

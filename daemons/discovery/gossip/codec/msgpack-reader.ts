@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { assert } from "#base/env/assert.ts";
 import { MAX_SKIPPED_ITEMS } from "./limits.ts";
 import { NO_BYTES } from "./message.ts";
@@ -71,7 +72,10 @@ export class MsgpackReader {
     this.at += length;
     if (length === 0) return "";
     const text = this.#text.toString("utf8", start, this.at);
-    if (text.length !== length && text.includes("\ufffd")) this.#fail("text is not UTF-8");
+    // The mark that stands for bytes that are no text may also have been sent as such.
+    if (text.includes("\ufffd") && !isUtf8(this.#text.subarray(start, this.at))) {
+      this.#fail("text is not UTF-8");
+    }
     return text;
   }
 

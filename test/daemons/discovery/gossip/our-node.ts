@@ -13,7 +13,8 @@ export const quickSettings: GossipSettings = {
   probeTimeoutMs: 200,
   gossipIntervalMs: 50,
   pushPullIntervalMs: 2000,
-  suspicionMultiplier: 3,
+  // A busy machine must not look like a failure.
+  suspicionMultiplier: 8,
   streamTimeoutMs: 5000,
 };
 

@@ -242,6 +242,10 @@ test("lists that claim more than they have, and names that are too long, are dro
   t.is(why(alive("n".repeat(255))), "");
   t.is(why(alive("n", 513)), "text or bytes too long");
   t.is(why(alive("")), "member without a name");
+  t.is(why(alive("mark \ufffd")), "");
+  const broken = encodeMessage(alive("mark-xy"), writer);
+  broken.set([0xff, 0xfe], Buffer.from(broken).indexOf("xy"));
+  t.is(opened(wireOf(), broken).dropped.join(), "text is not UTF-8");
   t.is(why({ kind: "dead", incarnation: 2 ** 32 - 1, node: "n", from: "m" }), "number too large");
   // A map of four thousand million pairs, an array in an array in an array.
   t.is(opened(wireOf(), unhex("04dfffffffff")).dropped.join(), "too many fields");

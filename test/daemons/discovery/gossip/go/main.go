@@ -98,7 +98,7 @@ func runPeer() {
 	conf.ProbeTimeout = 200 * time.Millisecond
 	conf.GossipInterval = 50 * time.Millisecond
 	conf.PushPullInterval = 2 * time.Second
-	conf.SuspicionMult = 3
+	conf.SuspicionMult = 8
 	conf.TCPTimeout = 5 * time.Second
 	conf.DelegateProtocolMin, conf.DelegateProtocolMax, conf.DelegateProtocolVersion = 2, 5, 4
 	if *key != "" {
