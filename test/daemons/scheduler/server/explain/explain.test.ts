@@ -33,6 +33,25 @@ test("an allocation says how long it took to find its node", async (t) => {
   );
 });
 
+test("each instance goes where its own volume is, and what misses one says so", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  const own = (name: string) => ({ HostVolumes: { [name]: { Name: name, Path: "/d", ReadOnly: false } } });
+  for (const [id, volume] of [
+    ["a", "data[1]"],
+    ["b", "data[0]"],
+    ["c", "data"],
+  ] as const) {
+    await cluster.server.link.register(makeNode(id, own(volume)));
+  }
+  const done = await cluster.run(
+    job({ Count: 3, Volumes: { mine: { Name: "mine", Type: "host", Source: "data", PerAlloc: true } } }),
+  );
+  const placed = cluster.running("app").map(({ Name, NodeID }) => `${Name} ${NodeID}`);
+  t.deepEqual(placed.toSorted(), ["app.web[0] b", "app.web[1] a"]);
+  t.is(done?.FailedTGAllocs["web"]?.ConstraintFiltered["missing compatible host volumes"], 3);
+});
+
 test("what runs, what would fit where, and the least that would let the rest run", async (t) => {
   const cluster = await startCluster();
   t.teardown(() => cluster.stop());

@@ -498,16 +498,6 @@ test("place › host volumes have to be there, and writable for who writes", (t)
   t.deepEqual(placer.failure().ConstraintFiltered, { "missing compatible host volumes": 1 });
 });
 
-test("place › each instance goes where its own volume is", (t) => {
-  const own = (name: string) => ({ HostVolumes: { [name]: { Name: name, Path: "/d", ReadOnly: false } } });
-  const nodes = [makeNode("a", own("data[1]")), makeNode("b", own("data[0]")), makeNode("c", own("data"))];
-  const mine = { Name: "mine", Type: "host", Source: "data", PerAlloc: true };
-  const placer = placerOf(tableOf(nodes), group({ Count: 3, Volumes: { mine } }));
-  const at = (index: number) => placer.place({ allocId: `v${index}`, index, penaltyNodes: none })?.nodeId;
-  t.deepEqual([at(0), at(1), at(2)], ["b", "a", undefined]);
-  t.is(placer.failure().ConstraintFiltered["missing compatible host volumes"], 3);
-});
-
 test("place › memory above what is reserved only where operators allow it", (t) => {
   const job = makeJob({
     groups: [{ Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 10, MemoryMB: 100, MemoryMaxMB: 400 } }] }],
