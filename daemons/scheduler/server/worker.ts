@@ -124,11 +124,11 @@ export class Worker {
   }
 
   async #process({ evaluation, token }: Delivery): Promise<void> {
-    const { broker, log, state, clock } = this.#deps;
+    const { broker, log, state } = this.#deps;
     this.#plansInFlight += 1;
     try {
       const seen = await this.#inTurn(evaluation, token);
-      if (seen === undefined) broker.nack(evaluation.id, token);
+      if (seen === undefined) this.#nackLater(evaluation.id, token, { blameless: false });
       else if (broker.ack(evaluation.id, token)) {
         const row = state.evaluation(evaluation.namespace, evaluation.id);
         if (row?.value.Status === "blocked") this.#blockAgain(row, seen);
@@ -138,14 +138,20 @@ export class Worker {
       log.error("an evaluation could not be processed", { eval: evaluation.id, reason: messageOf(thrown) });
       // A disk that is full says nothing about the evaluation.
       const blameless = thrown instanceof StoreError;
-      clock.after(RETRY_MS, () => {
-        broker.nack(evaluation.id, token, { blameless });
-        this.wake();
-      });
+      this.#nackLater(evaluation.id, token, { blameless });
     } finally {
       this.#plansInFlight -= 1;
       this.wake();
     }
+  }
+
+  /** What stands in its way may have passed by then; tried at once, it would soon have been tried too often. */
+  #nackLater(id: string, token: number, options: { readonly blameless: boolean }): void {
+    const { broker, clock } = this.#deps;
+    clock.after(RETRY_MS, () => {
+      broker.nack(id, token, options);
+      this.wake();
+    });
   }
 
   #blockAgain(row: Row<Evaluation>, seen: number): void {
