@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import http, { createServer } from "node:http";
 import * as v from "valibot";
 import test, { type ExecutionContext } from "ava";
@@ -187,6 +187,48 @@ exec {
   t.is(await ended, 12, said.err);
   t.regex(await log(), /end\n$/);
   t.is(await read(join(folder, "pid")), "");
+});
+
+test("on a full disk the file that was there stays whole, other templates go on, and it is written when there is room", async (t) => {
+  const folder = await folderOf(t);
+  const { environment } = await startCluster(t);
+  const full = join(folder, "full");
+  mkdirSync(full);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", full]);
+  t.teardown(() => void execFileSync("umount", [full]));
+  writeFileSync(join(full, "out"), "old");
+  writeFileSync(join(full, "filler"), Buffer.alloc(40 * 1024));
+  await lares(environment, ["kv", "put", "text", "x".repeat(30 * 1024)]);
+  const once = ["template", "-once", "-template", `${join(folder, "a.ctmpl")}:${full}/out`];
+  await writeFile(join(folder, "a.ctmpl"), '{{ key "text" }}');
+  const refused = await lares(environment, once);
+  t.is(refused.code, 14);
+  t.regex(refused.err, /a\.ctmpl[^]*ENOSPC|ENOSPC[^]*a\.ctmpl/);
+  t.is(await read(join(full, "out")), "old");
+  const config = join(folder, "c.hcl");
+  await writeFile(
+    config,
+    `template {
+  source      = "${folder}/a.ctmpl"
+  destination = "${full}/out"
+  error_fatal = false
+}
+template {
+  contents    = "{{ key \\"text\\" | len }}"
+  destination = "${folder}/length"
+}`,
+  );
+  const { child, said, ended } = tool(t, environment, ["template", "-config", config]);
+  await until(
+    async () => (await read(join(folder, "length"))) === String(30 * 1024),
+    `the other is written: ${said.err}`,
+  );
+  t.is(await read(join(full, "out")), "old");
+  rmSync(join(full, "filler"));
+  await lares(environment, ["kv", "put", "text", "new"]);
+  await until(async () => (await read(join(full, "out"))) === "new", `there is room again: ${said.err}`);
+  child.kill("SIGINT");
+  t.is(await ended, 12);
 });
 
 /** Passes everything on to a server, and keeps what was asked. */
