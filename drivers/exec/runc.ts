@@ -1,6 +1,7 @@
 import type { Env } from "#base/env/env.ts";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { ownerName } from "../process/cgroup.ts";
+import { DEFAULT_PATH } from "../process/task-process.ts";
 import { askProgram } from "../process/program-version.ts";
 
 /** Where runc keeps what it knows of an agent's running containers: gone with them after a reboot. */
@@ -44,7 +45,7 @@ export class Runc {
     const child = await this.#env.exec.spawn(
       [...this.#base(), "--log", log, "create", ...pivot, "--bundle", wish.bundle, "--pid-file", wish.pidFile, wish.id],
       {
-        env: { PATH },
+        env: { PATH: DEFAULT_PATH },
         // The container inherits both.
         stdout: { appendTo: wish.stdoutPath },
         stderr: { appendTo: wish.stderrPath },
@@ -59,7 +60,7 @@ export class Runc {
   }
 
   async start(id: string): Promise<Result<void>> {
-    const done = await this.#env.exec.run([...this.#base(), "start", id], { env: { PATH } });
+    const done = await this.#env.exec.run([...this.#base(), "start", id], { env: { PATH: DEFAULT_PATH } });
     return done.code === 0
       ? succeed(undefined)
       : fail("RUNC", lastLine(done.stderr) || `runc start ended with ${done.code}`);
@@ -67,7 +68,7 @@ export class Runc {
 
   /** Ends and removes it; fine when there is none. */
   async remove(id: string): Promise<void> {
-    await this.#env.exec.run([...this.#base(), "delete", "--force", id], { env: { PATH } });
+    await this.#env.exec.run([...this.#base(), "delete", "--force", id], { env: { PATH: DEFAULT_PATH } });
   }
 
   /** Takes its own folder away, unless containers run on. */
@@ -107,7 +108,6 @@ export function runcVersion(env: Env): () => Promise<string | undefined> {
 }
 
 const SIGKILL = 9;
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 function lastLine(text: string): string {
   return text.trim().split("\n").at(-1) ?? "";

@@ -1,11 +1,11 @@
 import type { Env } from "#base/env/env.ts";
-import { CodedError, fail, messageOf, succeed } from "#base/env/errors.ts";
+import { fail } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
 import type { ExecRequest, ExecSession } from "../driver.ts";
+import { openCommand } from "./command-session.ts";
 import { childrenOf, readSoft } from "./proc.ts";
 import type { ProcessState } from "./processes.ts";
 
-const SIGKILL = 9;
 /** What programs expect of a terminal when nobody says which it is. */
 const DEFAULT_TERM = "xterm";
 
@@ -33,54 +33,11 @@ export async function openExec(
     ...(await asUserOf(env, state.pid)),
     ...request.command,
   ];
-  const about = { env: parseEnviron(environ), cwd: `/proc/${state.pid}/cwd` };
-  try {
-    const session = request.tty
-      ? await inTerminal(env, argv, { ...about, request })
-      : await inPipes(env, argv, { ...about, request });
-    const kill = (): void => killGroup(env, session.pid);
-    if (request.signal.aborted) kill();
-    request.signal.addEventListener("abort", kill, { once: true });
-    return succeed(session);
-  } catch (thrown) {
-    return thrown instanceof CodedError
-      ? fail(thrown.code, thrown.message, thrown.hint)
-      : fail("SPAWN", messageOf(thrown));
-  }
-}
-
-interface About {
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  readonly request: ExecRequest;
-}
-
-async function inTerminal(
-  env: Env,
-  argv: readonly string[],
-  { request, cwd, ...about }: About,
-): Promise<ExecSession & { readonly pid: number }> {
-  return env.exec.spawnTerminal(argv, {
-    env: { TERM: DEFAULT_TERM, ...about.env },
-    cwd,
-    onOutput: (data) => request.onOutput("stdout", data),
+  return openCommand(env, argv, {
+    env: { ...(request.tty ? { TERM: DEFAULT_TERM } : {}), ...parseEnviron(environ) },
+    cwd: `/proc/${state.pid}/cwd`,
+    request,
   });
-}
-
-async function inPipes(
-  env: Env,
-  argv: readonly string[],
-  { request, ...about }: About,
-): Promise<ExecSession & { readonly pid: number }> {
-  const child = await env.exec.spawn(argv, {
-    ...about,
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-    onOutput: request.onOutput,
-    detached: true,
-  });
-  return { ...child, resize: () => {} };
 }
 
 /** What stands before a command for it to run as the user the task runs as; nothing where that is the agent's own. */
@@ -98,14 +55,6 @@ async function asUserOf(env: Env, wrapper: number): Promise<readonly string[]> {
       .filter((id) => id !== "") ?? [];
   const supplementary = groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`;
   return ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, supplementary, "--"];
-}
-
-function killGroup(env: Env, pid: number): void {
-  try {
-    env.exec.kill(-pid, SIGKILL);
-  } catch {
-    // It has ended, or become somebody else's.
-  }
 }
 
 /** proc_pid_environ(5): `NAME=value` entries, each ended by a zero byte. */
