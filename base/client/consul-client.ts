@@ -20,6 +20,9 @@ export interface PutOptions {
   readonly release?: string | undefined;
 }
 
+/** In one transaction (https://developer.hashicorp.com/consul/api-docs/txn). */
+const MAX_OPERATIONS = 64;
+
 export type ConsulClient = ReturnType<typeof createConsulClient>;
 
 /** The Consul-compatible API of an agent (https://developer.hashicorp.com/consul/api-docs). */
@@ -99,5 +102,19 @@ function kvCalls(api: ApiCaller) {
       write("PUT", key, { query: { flags: flags?.toString(), cas, acquire, release }, body: value }),
     delete: (key: string, options: { readonly recurse?: boolean; readonly cas?: number | undefined } = {}) =>
       write("DELETE", key, { query: { recurse: options.recurse, cas: options.cas } }),
+    /** Many keys in as few transactions as there have to be; ends with the first that fails. */
+    deleteAll: async (keys: readonly string[]): Promise<ApiResult<unknown>> => {
+      const ofSome = (some: readonly string[]) =>
+        api.call({
+          method: "PUT",
+          path: "/v1/txn",
+          body: some.map((Key) => ({ KV: { Verb: "delete", Key } })),
+          schema: v.unknown(),
+        });
+      let done = await ofSome(keys.slice(0, MAX_OPERATIONS));
+      for (let at = MAX_OPERATIONS; at < keys.length && done.ok; at += MAX_OPERATIONS)
+        done = await ofSome(keys.slice(at, at + MAX_OPERATIONS));
+      return done;
+    },
   };
 }

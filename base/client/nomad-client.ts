@@ -20,6 +20,7 @@ export interface RegisterOptions {
   readonly checkIndex?: number | undefined;
   readonly evalPriority?: number | undefined;
   readonly preserveCounts?: boolean | undefined;
+  readonly preserveResources?: boolean | undefined;
   /** The text the job was read from, kept beside it. */
   readonly submission?: JobSubmission;
 }
@@ -127,6 +128,7 @@ function jobWrites(api: ApiCaller, of: (id: string, rest?: string) => string) {
           ...(options.checkIndex === undefined ? {} : { EnforceIndex: true, JobModifyIndex: options.checkIndex }),
           ...(options.evalPriority === undefined ? {} : { EvalPriority: options.evalPriority }),
           ...(options.preserveCounts === undefined ? {} : { PreserveCounts: options.preserveCounts }),
+          ...(options.preserveResources === undefined ? {} : { PreserveResources: options.preserveResources }),
           ...(options.submission === undefined ? {} : { Submission: options.submission }),
         },
         schema: answers.RegisterAnswerSchema,
@@ -193,12 +195,12 @@ function allocCalls(api: ApiCaller) {
         body: {},
         schema: answers.EvalIdSchema,
       }),
-    /** Empty task: all of them. */
-    restart: (id: string, task: string) =>
+    /** Without `task`: all that run; with `all` those that have ended, too. */
+    restart: (id: string, { task = "", all = false }: { readonly task?: string; readonly all?: boolean }) =>
       api.call({
         method: "PUT",
         path: `/v1/client/allocation/${segment(id)}/restart`,
-        body: task === "" ? { AllTasks: true } : { TaskName: task },
+        body: { TaskName: task, AllTasks: all },
         schema: v.unknown(),
       }),
     /** The text of a task's log. */

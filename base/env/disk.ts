@@ -5,6 +5,8 @@ export interface FileStat {
   readonly modifiedMs: number;
   readonly uid: number;
   readonly gid: number;
+  /** The kernel's numbers of what a device's file stands for. */
+  readonly device?: { readonly major: number; readonly minor: number };
 }
 
 /** A file that only grows at its end. Writes are buffered by the system until `sync` resolves. */
@@ -30,6 +32,8 @@ export interface Disk {
   openAppend(path: string, options?: FileOptions): Promise<AppendFile>;
   truncate(path: string, size: number): Promise<void>;
   stat(path: string): Promise<FileStat | undefined>;
+  /** Where a path leads once every link on it is followed; undefined when nothing is there. */
+  resolve(path: string): Promise<string | undefined>;
   /** Names in a folder, sorted; empty when it is missing. */
   list(path: string): Promise<readonly string[]>;
   /** With parents; fine if it is there. Default mode 0o755. */

@@ -31,6 +31,34 @@ export interface DatagramSocket {
   close(): Promise<void>;
 }
 
+/** Where a datagram came from. */
+export interface DatagramPeer extends Address {
+  /** The IPv4 address as 32 bits (a signed number), where it is known without making text of it. */
+  readonly ip?: number;
+}
+
+/**
+ * Looks at one datagram and writes what is answered at once into `out` (4096 bytes): the answer's length, or 0 when there
+ * is none, or none yet. `data` and `out` are its own only until it returns.
+ */
+export type DatagramAnswer = (data: Uint8Array, from: DatagramPeer, out: Uint8Array) => number;
+
+/** Longest answer of a {@link DatagramAnswer}. */
+export const MAX_DATAGRAM_ANSWER_BYTES = 4096;
+
+/** A certificate to speak TLS with, in PEM. */
+export interface ListenTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Protocols that may be agreed on (ALPN). */
+  readonly protocols?: readonly string[];
+}
+
+export interface ServeOptions {
+  /** Several sockets, of several processes, share the port (SO_REUSEPORT). */
+  readonly reusePort?: boolean;
+}
+
 export interface TlsOptions {
   readonly ca?: string;
   readonly cert?: string;
@@ -41,7 +69,7 @@ export interface TlsOptions {
 }
 
 export interface ConnectOptions extends Address {
-  /** A Unix socket to dial instead. */
+  /** A Unix socket to dial instead, however long its path; without TLS. */
   readonly socketPath?: string;
   /** Default 10 000; the handshake of TLS included. */
   readonly timeoutMs?: number;
@@ -62,17 +90,15 @@ export interface PeerSocket {
 
 export interface Net {
   /** Port 0 takes a free one. Rejects with the system's code (`EADDRINUSE`) and the address. */
-  listen(at: Address, onStream: (stream: Stream) => void): Promise<Listener>;
-  connect(to: ConnectOptions): Promise<Stream>;
-  /**
-   * `batched`: many datagrams are expected at once, and answered within the handler where that is possible. What the
-   * handler gets is then its own only until it returns.
-   */
-  bind(
+  listen(
     at: Address,
-    onDatagram: (data: Uint8Array, from: Address) => void,
-    options?: { readonly batched?: boolean },
-  ): Promise<DatagramSocket>;
+    onStream: (stream: Stream) => void,
+    options?: ServeOptions & { readonly tls?: ListenTls },
+  ): Promise<Listener>;
+  connect(to: ConnectOptions): Promise<Stream>;
+  bind(at: Address, onDatagram: (data: Uint8Array, from: Address) => void): Promise<DatagramSocket>;
+  /** For servers under load: datagrams come and go many at a time where this system can do that. */
+  serve(at: Address, answer: DatagramAnswer, options?: ServeOptions): Promise<DatagramSocket>;
   /** A socket that speaks to one peer only, so that the peer's refusals are heard: `onRefused` gets the system's code. */
   dial(to: Address, handlers: PeerHandlers): Promise<PeerSocket>;
   /** Host interfaces' addresses, loopback included. */

@@ -15,6 +15,8 @@ export interface WebSocketChannel {
   onClose(handler: (code: number, reason: string) => void): void;
   /** A text message. Resolves when the system took the bytes, or the connection is over. */
   send(text: string): Promise<void>;
+  /** A binary message. Resolves as `send` does. */
+  sendBytes(data: Uint8Array): Promise<void>;
   /** Says good-bye (RFC 6455 section 7.4.1) and ends. Default 1000, normal. The reason is cut at 123 bytes. */
   close(code?: number, reason?: string): void;
 }

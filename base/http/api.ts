@@ -5,7 +5,14 @@ import { audited, isAudited, type AuditLog } from "./audit.ts";
 import { limitBody, type BodySpec } from "./body.ts";
 import { isForeignWrite } from "./cross-site.ts";
 import { tokenOf } from "./dialect.ts";
-import { BodyTooLarge, type Exchange, type ExchangeRequest, type ExchangeResponse } from "./exchange.ts";
+import {
+  BodyTooLarge,
+  PARKED,
+  type Exchange,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type Parking,
+} from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
 import { openApi } from "./openapi.ts";
 import { ParsedQueries } from "./parsed-queries.ts";
@@ -34,6 +41,7 @@ export function createApi(options: ApiOptions): Exchange {
   return async (request) => {
     const startMs = options.env.clock.monotonicMs();
     const response = await answer(serving, request).catch((thrown: unknown) => failed(serving, request, thrown));
+    if (response === PARKED) return response;
     logAnswer(options, request, { status: response.status, startMs });
     return extra === undefined ? response : { ...response, headers: { ...extra, ...response.headers } };
   };
@@ -83,6 +91,7 @@ async function answer(serving: Serving, exchange: ExchangeRequest): Promise<Exch
   if (options.audit === undefined || !isAudited(match.method)) {
     await checkAccess(call);
     await readInput(call);
+    if (row.body === undefined) request.parking = exchange.parking;
     return respond(call);
   }
   return answerAudited(call, options.audit);
@@ -111,7 +120,8 @@ async function readInput({ serving, exchange, row, request }: Call): Promise<voi
 }
 
 async function respond({ serving, row, request }: Call): Promise<ExchangeResponse> {
-  const answering: Answering = { api: serving.options, row, request, shared: serving.shared };
+  const { parking } = request;
+  const answering: Answering = { api: serving.options, row, request, parking, shared: serving.shared };
   return renderReply(await row.handle(request), answering);
 }
 
@@ -141,6 +151,7 @@ class Request implements RouteRequest {
   readonly token: string;
   access: Access = noAccess;
   isRead = false;
+  parking: Parking | undefined;
   query: unknown;
   body: unknown;
   readonly #exchange: ExchangeRequest;
@@ -165,6 +176,10 @@ class Request implements RouteRequest {
 
   get headers(): Readonly<Record<string, string>> {
     return this.#exchange.headers;
+  }
+
+  get peer(): RouteRequest["peer"] {
+    return this.#exchange.peer;
   }
 
   get remote(): RouteRequest["remote"] {

@@ -9,6 +9,17 @@ import type { LocalAnswer, LocalReply, NamedTable } from "./route.ts";
 export interface BlockingReads {
   /** Rises whenever `read` may answer something else; two reads at one version answer the same. */
   version?(): number;
+  /** Calls `wake` once `run` would answer; undefined: answer now. Returns what `leave` takes. */
+  wait?(
+    query: {
+      readonly index: number;
+      readonly waitMs: number;
+      readonly tables: readonly NamedTable[] | undefined;
+      readonly read: () => { readonly index: number };
+    },
+    wake: () => void,
+  ): object | undefined;
+  leave?(waiting: object): void;
   run<A extends { readonly index: number }>(query: {
     readonly index: number;
     readonly waitMs: number;

@@ -21,8 +21,39 @@ export interface ExchangeRequest {
   readonly body: AsyncIterable<Uint8Array>;
   /** Empty host, port 0 on a Unix socket. */
   readonly remote: Address;
+  /** What the client proved by a certificate; undefined: it showed none, or the connection is no TLS. */
+  readonly peer?: PeerCertificate | undefined;
   /** Aborts when the client went away before the answer was sent, or when the listener closes. */
   readonly signal: AbortSignal;
+  /** Where the listener can set requests aside; absent: the exchange waits itself. */
+  readonly parking?: Parking | undefined;
+}
+
+/**
+ * Requests that wait for minutes are set aside whole: what was parsed and promised for them goes, and they are asked
+ * again. Only for requests without a body.
+ */
+export interface Parking {
+  /** It was set aside once and has to be answered now. */
+  readonly waited: boolean;
+  /**
+   * The exchange then resolves with {@link PARKED}, and is asked again once `wake` is called (in a later turn). `start`
+   * returns what waits for that, or undefined where there is nothing to wait for: then the answer is false, and the
+   * request goes on. `leave` is called with it when the client went away meanwhile.
+   */
+  park(waiting: {
+    readonly start: (wake: () => void) => object | undefined;
+    readonly leave: (waiting: object) => void;
+  }): boolean;
+}
+
+export interface PeerCertificate {
+  /** Why it is not to be trusted, in OpenSSL's words (`CERT_HAS_EXPIRED` …); empty: it is. */
+  readonly problem: string;
+  /** Its DNS names, as they stand there. */
+  readonly names: readonly string[];
+  /** In hexadecimal, upper case. */
+  readonly serial: string;
 }
 
 export interface ExchangeResponse {
@@ -33,6 +64,9 @@ export interface ExchangeResponse {
   /** The request's connection goes on as a WebSocket (RFC 9110 section 7.8), and this is called with it. */
   readonly webSocket?: (channel: WebSocketChannel) => void;
 }
+
+/** No answer: the request was set aside. */
+export const PARKED: ExchangeResponse = { status: 0, headers: {}, body: "" };
 
 export class BodyTooLarge extends CodedError {
   readonly limitBytes: number;

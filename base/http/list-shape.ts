@@ -51,32 +51,46 @@ function keep(value: unknown, matches: (item: unknown) => boolean): unknown {
   return Object.fromEntries(Object.entries(value).filter(([, item]) => matches(item)));
 }
 
+/** Which part of a list was asked for. */
+export interface Page {
+  readonly isReverse: boolean;
+  /** 0: all. */
+  readonly perPage: number;
+  readonly keyOf: (item: unknown) => string;
+  /** Of the items in their order: whether this one is the page's first, or behind it. */
+  readonly begins: (item: unknown) => boolean;
+}
+
+/** Throws an {@link HttpError} 400. Without `keyOf` there is one page. */
+export function pageAsked(
+  keyOf: ((item: unknown) => string) | undefined,
+  query: ReadonlyMap<string, readonly string[]>,
+): Page {
+  if (keyOf === undefined) return { isReverse: false, perPage: 0, keyOf: () => "", begins: () => true };
+  const reverse = query.get("reverse")?.[0];
+  const isReverse = reverse !== undefined && reverse !== "false" && reverse !== "0";
+  const token = query.get("next_token")?.[0] ?? "";
+  const perPage = perPageOf(query.get("per_page")?.[0] ?? "");
+  // The token may name an item that is gone.
+  const begins = (item: unknown): boolean => (isReverse ? keyOf(item) <= token : keyOf(item) >= token);
+  return { isReverse, perPage, keyOf, begins: token === "" ? () => true : begins };
+}
+
 function pageOf(
   list: readonly unknown[],
   keyOf: (item: unknown) => string,
   query: ReadonlyMap<string, readonly string[]>,
 ): Shaped {
-  const reverse = query.get("reverse")?.[0];
-  const isReverse = reverse !== undefined && reverse !== "false" && reverse !== "0";
+  const { isReverse, perPage, begins } = pageAsked(keyOf, query);
   const ordered = isReverse ? list.toReversed() : list;
-  const token = query.get("next_token")?.[0] ?? "";
-  const start = token === "" ? 0 : startOf(ordered, { keyOf, token, isReverse });
-  const perPage = perPageOf(query.get("per_page")?.[0] ?? "");
+  const found = ordered.findIndex((item) => begins(item));
+  const start = found < 0 ? ordered.length : found;
   if (perPage === 0) return { value: start === 0 ? ordered : ordered.slice(start), nextToken: undefined };
   const next = ordered[start + perPage];
   return {
     value: ordered.slice(start, start + perPage),
     nextToken: start + perPage < ordered.length ? keyOf(next) : undefined,
   };
-}
-
-/** The first item at or behind the token, which may name an item that is gone. */
-function startOf(
-  list: readonly unknown[],
-  at: { readonly keyOf: (item: unknown) => string; readonly token: string; readonly isReverse: boolean },
-): number {
-  const found = list.findIndex((item) => (at.isReverse ? at.keyOf(item) <= at.token : at.keyOf(item) >= at.token));
-  return found < 0 ? list.length : found;
 }
 
 function perPageOf(text: string): number {

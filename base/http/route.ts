@@ -2,6 +2,7 @@ import type * as v from "valibot";
 import type { Address } from "#base/env/net.ts";
 import type { WebSocketChannel } from "#base/env/web-socket.ts";
 import type { Access, AccessRule } from "./access.ts";
+import type { PeerCertificate } from "./exchange.ts";
 import type { BodySpec } from "./body.ts";
 
 export type Method = "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE" | "LIST";
@@ -70,6 +71,8 @@ export interface RouteRequest<Q = unknown, B = unknown, P extends string = strin
   /** What the token may do; of a public route nothing, as nobody looked. */
   readonly access: Access;
   readonly remote: Address;
+  /** What the client proved by a certificate. */
+  readonly peer?: PeerCertificate | undefined;
   /** Aborts when the client went away or the server stops. */
   readonly signal: AbortSignal;
 }

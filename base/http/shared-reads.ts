@@ -10,6 +10,8 @@ export interface SharedAnswer {
   readonly answer: StateAnswer;
   /** By content coding; streams are not in here. */
   readonly responses: Map<string, ExchangeResponse>;
+  /** Long lists, which take several turns to write; their bodies can be sent again. */
+  readonly long: Map<string, Promise<ExchangeResponse>>;
 }
 
 /**
@@ -23,8 +25,7 @@ export class SharedReads {
   #size = 0;
 
   /** `version` undefined: nobody counts versions, nothing is shared; nor where nobody knows whose rights are the same. */
-  read(request: RouteRequest, version: number | undefined, read: () => StateAnswer): SharedAnswer {
-    const { rights } = request.access;
+  read({ rights, text }: Question, version: number | undefined, read: () => StateAnswer): SharedAnswer {
     if (version === undefined || rights === undefined) return fresh(read());
     if (version !== this.#version || this.#size >= MAX_QUESTIONS) {
       this.#version = version;
@@ -33,21 +34,26 @@ export class SharedReads {
     }
     const known = this.#questions.get(rights) ?? new Map<string, SharedAnswer>();
     this.#questions.set(rights, known);
-    const question = questionOf(request);
-    const found = known.get(question);
+    const found = known.get(text);
     if (found !== undefined) return found;
     const answer = fresh(read());
-    known.set(question, answer);
+    known.set(text, answer);
     this.#size += 1;
     return answer;
   }
 }
 
 function fresh(answer: StateAnswer): SharedAnswer {
-  return { index: answer.index, answer, responses: new Map() };
+  return { index: answer.index, answer, responses: new Map(), long: new Map() };
 }
 
-function questionOf({ method, path, token, rawQuery }: RouteRequest): string {
+/** What is asked, and with which rights. */
+export interface Question {
+  readonly rights: object | undefined;
+  readonly text: string;
+}
+
+export function questionOf({ method, path, token, rawQuery, access }: RouteRequest): Question {
   const parameters = [...rawQuery].filter(([name]) => name !== "index" && name !== "wait");
-  return JSON.stringify([method, path, token, parameters]);
+  return { rights: access.rights, text: JSON.stringify([method, path, token, parameters]) };
 }

@@ -1,6 +1,6 @@
 import type { Env } from "#base/env/env.ts";
 import type { LogLevel } from "#base/env/log.ts";
-import { systemClock } from "./clock.ts";
+import { skewedClock, systemClock } from "./clock.ts";
 import { createSystemDisk } from "./disk.ts";
 import { systemExec } from "./exec.ts";
 import { createSystemHttp } from "./http-client.ts";
@@ -19,6 +19,8 @@ export interface EnvOptions {
   /** Default true. */
   readonly logToStderr?: boolean;
   readonly logFile?: Omit<LogFileOptions, "clock">;
+  /** A file that says by how many milliseconds the clock is to be off, also while the program runs. Default: none. */
+  readonly clockFile?: string | undefined;
 }
 
 export interface SystemEnv extends Env {
@@ -31,7 +33,7 @@ export interface SystemEnv extends Env {
 
 /** The one real {@link Env} of a program. Throws when the log file cannot be opened. */
 export function createEnv(options: EnvOptions = {}): SystemEnv {
-  const clock = systemClock;
+  const clock = options.clockFile === undefined ? systemClock : skewedClock(options.clockFile);
   const file = options.logFile === undefined ? undefined : openLogFile({ ...options.logFile, clock });
   const sinks: LogSink[] = [];
   if (options.logToStderr ?? true) sinks.push((line) => void process.stderr.write(line));

@@ -22,10 +22,15 @@ export function createSystemDisk(random: Random): Disk {
     openAppend: (path, options) => openAppend(path, options ?? {}),
     truncate: (path, size) => named({ action: "truncate", path }, () => truncate(path, size)),
     stat: (path) => absentOr(() => stat(path), { action: "stat", path }),
+    resolve: (path) => absentOr(() => fs.realpath(path), { action: "resolve", path }),
     list: async (path) => (await absentOr(async () => (await fs.readdir(path)).sort(), { action: "list", path })) ?? [],
     makeDir: (path, options) => named({ action: "create folder", path }, () => makeDir(path, options ?? {})),
     rename: (from, to) => named({ action: `rename to ${to}:`, path: from }, () => rename(from, to)),
-    remove: (path) => named({ action: "remove", path }, () => fs.rm(path, { recursive: true, force: true })),
+    // Somebody may still write into a folder that goes.
+    remove: (path) =>
+      named({ action: "remove", path }, () =>
+        fs.rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }),
+      ),
     symlink: (target, path) => named({ action: "link", path }, () => fs.symlink(target, path)),
     setMode: (path, mode) => named({ action: "set the mode of", path }, () => fs.chmod(path, mode)),
     // A task's folder may hold links the task made: the link is changed, never what it points at.

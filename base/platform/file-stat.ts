@@ -9,5 +9,15 @@ export function statOf(found: Stats): FileStat {
     modifiedMs: found.mtimeMs,
     uid: found.uid,
     gid: found.gid,
+    ...(found.isCharacterDevice() || found.isBlockDevice() ? { device: numbersOf(found.rdev) } : {}),
+  };
+}
+
+/** How the kernel packs both numbers into one (makedev(3)). */
+function numbersOf(packed: number): { readonly major: number; readonly minor: number } {
+  const wide = BigInt(packed);
+  return {
+    major: Number(((wide >> 8n) & 0xfffn) | ((wide >> 32n) & ~0xfffn)),
+    minor: Number((wide & 0xffn) | ((wide >> 12n) & ~0xffn & 0xffffffffn)),
   };
 }

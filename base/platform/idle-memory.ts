@@ -6,7 +6,7 @@ import { loadMallocTrim } from "./malloc-trim.ts";
 const EVERY_MS = 15_000;
 /** Below this share of one core, averaged over the interval, the process counts as idle. */
 const IDLE_SHARE = 0.05;
-/** The heap has to have grown by this much since it was last given back. */
+/** The heap has to have grown by this much since it was last given back, unless its owner says otherwise. */
 const WORTH_BYTES = 6 * 1024 * 1024;
 
 /**
@@ -14,15 +14,12 @@ const WORTH_BYTES = 6 * 1024 * 1024;
  * started at once the heap was 97 MB for 23 MB of live objects, for as long as nothing else happened. The C library keeps
  * what its arenas were at their largest: another 12 MB then. Returns what ends it.
  */
-export function releaseMemoryWhenIdle(): () => void {
-  const collect = collector();
-  let trim: (() => void) | undefined;
+export function releaseMemoryWhenIdle(worthBytes = WORTH_BYTES): () => void {
+  const release = memoryReleaser();
   let floor = 0;
   let busyBefore = busyMs();
   const giveBack = async (): Promise<void> => {
-    trim ??= await loadMallocTrim();
-    collect();
-    trim();
+    await release();
     floor = getHeapStatistics().total_physical_size;
     busyBefore = busyMs();
   };
@@ -30,11 +27,30 @@ export function releaseMemoryWhenIdle(): () => void {
     const busy = busyMs();
     const idle = busy - busyBefore < EVERY_MS * IDLE_SHARE;
     busyBefore = busy;
-    if (!idle || getHeapStatistics().total_physical_size < floor + WORTH_BYTES) return;
+    if (!idle || getHeapStatistics().total_physical_size < floor + worthBytes) return;
     void giveBack();
   }, EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/**
+ * Code that was not run between two major collections is dropped, and compiled again should it be needed (V8 waits for six):
+ * for a process that works in bursts and mostly waits. A megabyte of the ingress's controller.
+ */
+export function forgetIdleCode(): void {
+  setFlagsFromString("--bytecode-old-age=1");
+}
+
+/** What gives all free memory back at once. */
+export function memoryReleaser(): () => Promise<void> {
+  const collect = collector();
+  let trim: (() => void) | undefined;
+  return async () => {
+    trim ??= await loadMallocTrim();
+    collect();
+    trim();
+  };
 }
 
 type Collect = (options: {

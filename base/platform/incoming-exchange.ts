@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { CodedError } from "#base/env/errors.ts";
 import type { Address } from "#base/env/net.ts";
 import { BodyTooLarge } from "#base/http/exchange.ts";
-import type { ExchangeRequest } from "#base/http/exchange.ts";
+import type { ExchangeRequest, Parking, PeerCertificate } from "#base/http/exchange.ts";
+import { peerCertificate } from "./listener-tls.ts";
 import { plainHost } from "./streams.ts";
 
 export interface IncomingOptions {
@@ -11,6 +12,7 @@ export interface IncomingOptions {
   readonly limits: { readonly maxBodyBytes: number };
   /** The client sent `Expect: 100-continue` and waits. */
   readonly awaitsContinue: boolean;
+  readonly parking?: Parking;
 }
 
 /** Node's request in the form the kit takes. Headers and signal are made when asked for: most requests need neither. */
@@ -22,15 +24,26 @@ export class IncomingExchange implements ExchangeRequest {
   #abort: AbortController | undefined;
   #aborted: string | undefined;
   #continueDue: boolean;
+  readonly #onClose: () => void;
 
   constructor(options: IncomingOptions) {
     this.method = options.message.method ?? "GET";
     this.url = options.message.url ?? "/";
     this.#options = options;
     this.#continueDue = options.awaitsContinue;
-    options.response.once("close", () => {
+    this.#onClose = () => {
       if (!options.response.writableFinished) this.abort("the client went away");
-    });
+    };
+    options.response.once("close", this.#onClose);
+  }
+
+  get parking(): Parking | undefined {
+    return this.#options.parking;
+  }
+
+  /** Somebody else looks after the request from now on. */
+  letGo(): void {
+    this.#options.response.removeListener("close", this.#onClose);
   }
 
   get headers(): Readonly<Record<string, string>> {
@@ -41,6 +54,10 @@ export class IncomingExchange implements ExchangeRequest {
   get remote(): Address {
     const { socket } = this.#options.message;
     return { host: plainHost(socket.remoteAddress), port: socket.remotePort ?? 0 };
+  }
+
+  get peer(): PeerCertificate | undefined {
+    return peerCertificate(this.#options.message.socket);
   }
 
   get signal(): AbortSignal {

@@ -1,5 +1,6 @@
 import type { Log, LogEntry, LogFeed, LogFields, LogLevel } from "#base/env/log.ts";
 import type { Clock } from "#base/env/clock.ts";
+import { mapStack } from "./embedded/stack-trace.ts";
 import { LogRing } from "./log-ring.ts";
 import { formatJson, formatText } from "./log-format.ts";
 
@@ -66,7 +67,7 @@ class Hub {
   write(entry: Omit<LogEntry, "timeMs">): void {
     const order = ORDER[entry.level];
     if (order < this.#wanted) return;
-    const timed = { ...entry, timeMs: this.#options.clock.nowMs() };
+    const timed = { ...entry, fields: withSources(entry.fields), timeMs: this.#options.clock.nowMs() };
     if (order >= this.#level) {
       this.ring.add(timed);
       const line = this.#options.format === "json" ? formatJson(timed) : formatText(timed);
@@ -78,6 +79,18 @@ class Hub {
   #reckon(): void {
     this.#wanted = Math.min(this.#level, ...[...this.#listeners].map((each) => each.level));
   }
+}
+
+/** A stack among the fields names the sources, not the bundled program. */
+function withSources(fields: LogFields): LogFields {
+  if (!Object.values(fields).some(isStack)) return fields;
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [key, isStack(value) ? mapStack(value) : value]),
+  );
+}
+
+function isStack(value: unknown): value is string {
+  return typeof value === "string" && value.includes("\n    at ");
 }
 
 function loggerOf(hub: Hub, name: string, own: LogFields): Log {

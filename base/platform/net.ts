@@ -1,59 +1,84 @@
 import { createSocket } from "node:dgram";
 import { hostname, networkInterfaces } from "node:os";
 import { CodedError } from "#base/env/errors.ts";
-import type { Address, DatagramSocket, InterfaceAddress, Net, PeerHandlers, PeerSocket } from "#base/env/net.ts";
-import { ipv4Number, Peer } from "./datagram-batch.ts";
+import { MAX_DATAGRAM_ANSWER_BYTES } from "#base/env/net.ts";
+import type {
+  Address,
+  DatagramAnswer,
+  DatagramSocket,
+  InterfaceAddress,
+  Net,
+  PeerHandlers,
+  PeerSocket,
+  ServeOptions,
+} from "#base/env/net.ts";
+import { bound } from "./bound-socket.ts";
+import { createBatchedDialer } from "./datagram-dial.ts";
 import { openBatchedSocket } from "./datagram-fd.ts";
-import { addressOf, cannotListen, connectStream, listenStreams, plainHost } from "./streams.ts";
+import { connectStream, listenStreams, plainHost } from "./streams.ts";
 import { codeOf } from "./system-error.ts";
 
 export const systemNet: Net = {
   listen: listenStreams,
   connect: connectStream,
   bind: bindDatagrams,
+  serve: serveDatagrams,
   dial: dialDatagrams,
   interfaces: listInterfaces,
   hostname: () => hostname(),
 };
 
-async function bindDatagrams(
-  at: Address,
-  onDatagram: (data: Uint8Array, from: Address) => void,
-  { batched = false }: { readonly batched?: boolean } = {},
-): Promise<DatagramSocket> {
-  const own = batched ? await openBatchedSocket(at) : undefined;
+function bindDatagrams(at: Address, onDatagram: (data: Uint8Array, from: Address) => void): Promise<DatagramSocket> {
   const socket = createSocket(at.host.includes(":") ? "udp6" : "udp4");
-  let open = true;
-  if (own === undefined) {
-    socket.on("message", (data, from) => onDatagram(data, { host: plainHost(from.address), port: from.port }));
-  } else {
-    socket.on("message", (data, from) => {
-      const peer = new Peer(ipv4Number(from.address) ?? 0, from.port);
-      own.batch.run(() => onDatagram(data, peer), onDatagram);
-    });
-  }
-  return new Promise((resolve, reject) => {
-    socket.once("error", (error) => reject(cannotListen(error, at)));
-    socket.bind(own === undefined ? { address: at.host, port: at.port } : { fd: own.fd }, () => {
-      // A peer's ICMP answer to something we sent; datagrams promise nothing.
-      socket.on("error", () => {});
-      resolve({
-        address: addressOf(socket.address(), at),
-        send(data, to) {
-          if (!open || (own !== undefined && to instanceof Peer && own.batch.queue(data, to))) return;
-          socket.send(data, to.port, to.host, () => {});
-        },
-        close: () => {
-          if (!open) return Promise.resolve();
-          open = false;
-          return new Promise((closed) => socket.close(() => closed()));
-        },
-      });
-    });
-  });
+  socket.on("message", (data, from) => onDatagram(data, { host: plainHost(from.address), port: from.port }));
+  return bound(socket, at, { address: at.host, port: at.port });
 }
 
-function dialDatagrams(to: Address, { onDatagram, onRefused }: PeerHandlers): Promise<PeerSocket> {
+async function serveDatagrams(
+  at: Address,
+  answer: DatagramAnswer,
+  { reusePort = false }: ServeOptions = {},
+): Promise<DatagramSocket> {
+  const sendOne = (data: Uint8Array, to: Address): void => {
+    if (isOpen) socket.send(data, to.port, to.host, () => {});
+  };
+  let isOpen = true;
+  const own = await openBatchedSocket(at, { answer, sendOne, reusePort });
+  const socket = createSocket({ type: at.host.includes(":") ? "udp6" : "udp4", reusePort, ipv6Only: true });
+  socket.once("close", () => {
+    isOpen = false;
+    own?.batch.close();
+  });
+  if (own !== undefined) {
+    socket.on("message", (data, from) => own.batch.run(data, from));
+    const served = await bound(socket, at, { fd: own.fd });
+    return {
+      ...served,
+      send(data, to) {
+        if (!own.batch.later(data, to)) served.send(data, to);
+      },
+      close() {
+        own.batch.close();
+        return served.close();
+      },
+    };
+  }
+  const out = new Uint8Array(MAX_DATAGRAM_ANSWER_BYTES);
+  socket.on("message", (data, from) => {
+    const to = { host: plainHost(from.address), port: from.port };
+    const length = answer(data, to, out);
+    if (length > 0) sendOne(out.slice(0, length), to);
+  });
+  return bound(socket, at, { address: at.host, port: at.port });
+}
+
+async function dialDatagrams(to: Address, handlers: PeerHandlers): Promise<PeerSocket> {
+  return (await dialBatched(to, handlers)) ?? dialPlain(to, handlers);
+}
+
+const dialBatched = createBatchedDialer();
+
+function dialPlain(to: Address, { onDatagram, onRefused }: PeerHandlers): Promise<PeerSocket> {
   const socket = createSocket(to.host.includes(":") ? "udp6" : "udp4");
   let open = true;
   const close = (): Promise<void> => {

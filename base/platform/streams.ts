@@ -1,9 +1,10 @@
 import { connect, createServer, isIP } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { CodedError } from "#base/env/errors.ts";
-import type { Address, ConnectOptions, Listener, Stream } from "#base/env/net.ts";
+import type { Address, ConnectOptions, Listener, ListenTls, ServeOptions, Stream } from "#base/env/net.ts";
 import { pour } from "./pour.ts";
+import { socketName } from "./socket-path.ts";
 import { codeOf } from "./system-error.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -45,17 +46,27 @@ export function plainHost(host: string | undefined): string {
   return host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host;
 }
 
-export function listenStreams(at: Address, onStream: (stream: Stream) => void): Promise<Listener> {
+export function listenStreams(
+  at: Address,
+  onStream: (stream: Stream) => void,
+  { tls, reusePort = false }: ServeOptions & { readonly tls?: ListenTls } = {},
+): Promise<Listener> {
   const live = new Set<Socket>();
-  const server = createServer((socket) => {
+  const take = (socket: Socket): void => {
     live.add(socket);
     socket.once("close", () => live.delete(socket));
     onStream(streamOf(socket));
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(take)
+      : createTlsServer({ cert: tls.cert, key: tls.key, ALPNProtocols: [...(tls.protocols ?? [])] }, take);
+  // A handshake that failed concerns nobody.
+  if (tls !== undefined) server.on("tlsClientError", () => {});
   server.maxConnections = MAX_STREAMS_PER_LISTENER;
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(cannotListen(error, at)));
-    server.listen({ host: at.host, port: at.port }, () => {
+    server.listen({ host: at.host, port: at.port, reusePort }, () => {
       server.on("error", () => {});
       resolve({
         address: addressOf(server.address(), at),
@@ -85,12 +96,11 @@ export function cannotListen(thrown: unknown, at: Address): CodedError {
 }
 
 export function connectStream(to: ConnectOptions): Promise<Stream> {
-  const where = `${to.host}:${to.port}`;
+  const where = to.socketPath ?? `${to.host}:${to.port}`;
   if (to.signal?.aborted === true)
     return Promise.reject(new CodedError("ABORTED", `connecting to ${where} was cancelled`));
   return new Promise((resolve, reject) => {
-    const socket =
-      to.tls === undefined ? connect({ host: to.host, port: to.port, noDelay: true }) : connectSafely(to, to.tls);
+    const { socket, release } = dial(to);
     const stopWith = (code: string, message: string): void => {
       settle();
       socket.destroy();
@@ -101,6 +111,7 @@ export function connectStream(to: ConnectOptions): Promise<Stream> {
     const abort = (): void => stopWith("ABORTED", `connecting to ${where} was cancelled`);
     const settle = (): void => {
       clearTimeout(timer);
+      release();
       to.signal?.removeEventListener("abort", abort);
       socket.off("error", failed);
       // What still fails after the outcome is known concerns nobody.
@@ -114,6 +125,16 @@ export function connectStream(to: ConnectOptions): Promise<Stream> {
       resolve(streamOf(socket));
     });
   });
+}
+
+function dial(to: ConnectOptions): { readonly socket: Socket; readonly release: () => void } {
+  if (to.socketPath !== undefined) {
+    const { name, release } = socketName(to.socketPath);
+    return { socket: connect({ path: name }), release };
+  }
+  const { host, port } = to;
+  const socket = to.tls === undefined ? connect({ host, port, noDelay: true }) : connectSafely(to, to.tls);
+  return { socket, release: () => undefined };
 }
 
 function connectSafely({ host, port }: ConnectOptions, tls: NonNullable<ConnectOptions["tls"]>): Socket {

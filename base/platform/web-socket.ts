@@ -16,6 +16,11 @@ export function channelOf(socket: WebSocket): WebSocketChannel {
   socket.on("error", () => {});
   const inbox = new Inbox(socket, () => close(INTERNAL_ERROR, "the message could not be taken"));
   socket.on("message", (data) => inbox.put(bytesOf(data)));
+  const send = (data: string | Uint8Array): Promise<void> =>
+    new Promise((resolve) => {
+      if (socket.readyState === socket.OPEN) socket.send(data, () => resolve());
+      else resolve();
+    });
   const close = (code = 1000, reason = ""): void => {
     socket.close(
       code,
@@ -33,11 +38,8 @@ export function channelOf(socket: WebSocket): WebSocketChannel {
       if (socket.readyState === socket.CLOSED) handler(NO_GOODBYE, "");
       else socket.once("close", (code, reason) => handler(code, reason.toString("utf8")));
     },
-    send: (text) =>
-      new Promise((resolve) => {
-        if (socket.readyState === socket.OPEN) socket.send(text, () => resolve());
-        else resolve();
-      }),
+    send,
+    sendBytes: send,
     close,
   };
 }

@@ -26,6 +26,10 @@ export const AclTokenSchema = v.object({
   Policies: texts,
   /** Ids of roles. */
   Roles: texts,
+  /** Consul's identities, as `service/NAME`, `node/NAME` and `builtin/TEMPLATE/NAME`: rules that follow from a name. */
+  Identities: texts,
+  /** The auth method that made it; empty: none. */
+  AuthMethod: text,
   Global: flag,
   CreateTime: integer,
   ExpirationTime: integer,
@@ -34,7 +38,14 @@ export const AclTokenSchema = v.object({
 export type AclToken = v.InferOutput<typeof AclTokenSchema>;
 
 /** https://developer.hashicorp.com/nomad/api-docs/acl/roles */
-export const AclRoleSchema = v.object({ ID: text, Name: text, Description: text, Policies: texts });
+export const AclRoleSchema = v.object({
+  ID: text,
+  Name: text,
+  Description: text,
+  Policies: texts,
+  /** As a token's. */
+  Identities: texts,
+});
 export type AclRole = v.InferOutput<typeof AclRoleSchema>;
 
 /** Exchanged once, for the token it stands for. */

@@ -17,6 +17,8 @@ export const AllocMetricSchema = v.object({
   ClassExhausted: v.nullish(v.record(v.string(), v.number()), () => ({})),
   DimensionExhausted: v.nullish(v.record(v.string(), v.number()), () => ({})),
   QuotaExhausted: list(v.string()),
+  /** By task: what it asked for where that had run out. */
+  ResourcesExhausted: v.exactOptional(v.nullable(v.record(v.string(), v.record(v.string(), v.number())))),
   ScoreMetaData: list(v.object({ NodeID: text, Scores: v.record(v.string(), v.number()), NormScore: number })),
   AllocationTime: nanoseconds,
   CoalescedFailures: integer,
@@ -123,7 +125,10 @@ export const AllocReportSchema = v.object({
   DeploymentStatus: v.nullish(v.object({ Healthy: optionalFlag, Timestamp: nanoseconds }), null),
   /** The deployment that health was found for; empty in reports of earlier versions. */
   DeploymentID: text,
-  NetworkStatus: v.nullish(v.object({ InterfaceName: text, Address: text, DNS: v.nullish(v.unknown(), null) }), null),
+  NetworkStatus: v.nullish(
+    v.object({ InterfaceName: text, Address: text, AddressIPv6: text, DNS: v.nullish(v.unknown(), null) }),
+    null,
+  ),
   ModifyTime: nanoseconds,
   /** Set by the servers: the time in `AllocStates` since which it was unknown when this report came in; 0: it was not. */
   UnknownSince: nanoseconds,

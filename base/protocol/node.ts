@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { flag, integer, list, text, textMap } from "./schema.ts";
+import { OfferedVolumeSchema, VolumeNewsSchema } from "./host-volume.ts";
 import { NetworkResourceSchema } from "./resources.ts";
 
 export type NodeStatus = "initializing" | "ready" | "down" | "disconnected";
@@ -63,6 +64,16 @@ export const NodeReservedSchema = v.object({
   Networks: v.object({ ReservedHostPorts: text }),
 });
 
+/** A folder of a node that tasks may ask for. */
+export const NodeVolumeSchema = v.object({
+  Name: text,
+  Path: text,
+  ReadOnly: flag,
+  /** Absent: it is of the node's configuration. */
+  Dynamic: v.optional(OfferedVolumeSchema),
+});
+export type NodeVolume = v.InferOutput<typeof NodeVolumeSchema>;
+
 /** What a node says of itself. Its status and eligibility are the servers' and live under another key ({@link NodeStateSchema}). */
 export const NodeSchema = v.object({
   ID: text,
@@ -79,7 +90,9 @@ export const NodeSchema = v.object({
   NodeResources: NodeResourcesSchema,
   ReservedResources: NodeReservedSchema,
   Drivers: v.nullish(v.record(v.string(), DriverInfoSchema), () => ({})),
-  HostVolumes: v.nullish(v.record(v.string(), v.object({ Name: text, Path: text, ReadOnly: flag })), () => ({})),
+  HostVolumes: v.nullish(v.record(v.string(), NodeVolumeSchema), () => ({})),
+  /** Of volumes that it does not offer, by their ids. */
+  HostVolumeNews: v.optional(v.record(v.string(), VolumeNewsSchema)),
   HostNetworks: v.nullish(
     v.record(v.string(), v.object({ Name: text, CIDR: text, Interface: text, ReservedPorts: text })),
     () => ({}),

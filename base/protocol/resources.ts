@@ -76,6 +76,12 @@ export type AllocatedTaskResources = v.InferOutput<typeof AllocatedTaskResources
 export const AllocatedResourcesSchema = v.object({
   Tasks: v.record(v.string(), AllocatedTaskResourcesSchema),
   TaskLifecycles: v.nullish(v.record(v.string(), v.nullable(v.object({ Hook: text, Sidecar: flag }))), () => ({})),
-  Shared: v.object({ DiskMB: integer, Networks: list(NetworkResourceSchema), Ports: list(PortMappingSchema) }),
+  Shared: v.object({
+    DiskMB: integer,
+    Networks: list(NetworkResourceSchema),
+    Ports: list(PortMappingSchema),
+    /** Host volumes that nobody else may write meanwhile. */
+    SoleVolumes: v.optional(v.array(v.string())),
+  }),
 });
 export type AllocatedResources = v.InferOutput<typeof AllocatedResourcesSchema>;

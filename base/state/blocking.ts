@@ -1,5 +1,6 @@
-import type { Clock, Timer } from "#base/env/clock.ts";
+import type { Clock } from "#base/env/clock.ts";
 import type { Random } from "#base/env/random.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Table, View, ViewChange } from "./table.ts";
 
 /** Queries waiting at once. Above: the query is answered at once, as if its time were up. */
@@ -12,25 +13,46 @@ export interface Indexed {
   readonly index: number;
 }
 
-export interface BlockingQuery<A extends Indexed> {
-  /** What the caller has seen: the answer waits until its own index is higher. 0: answer at once. */
-  readonly index: number;
-  /** At most this long; a random part of up to a sixteenth is added, so that a thousand callers do not return as one. */
-  readonly waitMs: number;
-  /** What `read` looks at: it runs again only when one of them changed. Undefined: after any change. */
-  readonly tables: readonly Table<unknown>[] | undefined;
+export interface BlockingQuery<A extends Indexed> extends Waiting {
   /** Aborts when nobody waits any more: answers at once. */
   readonly signal?: AbortSignal | undefined;
   /** Synchronous, from the view. */
   readonly read: () => A;
 }
 
-interface Waiter {
-  readonly tables: readonly string[] | undefined;
-  /** Reads again; true when that settled it. */
-  readonly check: () => boolean;
-  readonly settle: () => void;
-  queued: boolean;
+/** What somebody waits for. */
+export interface Waiting {
+  /** What the caller has seen: it waits until the answer's own index is higher. 0: answer at once. */
+  readonly index: number;
+  /** At most this long; a random part of up to a sixteenth is added, so that a thousand callers do not return as one. */
+  readonly waitMs: number;
+  /** What `read` looks at: it runs again only when one of them changed. Undefined: after any change. */
+  readonly tables: readonly Table<unknown>[] | undefined;
+  /** Synchronous, from the view. */
+  readonly read: () => Indexed;
+}
+
+/** One who waits: small, as there are many. */
+class Waiter {
+  readonly tables: readonly Table<unknown>[] | undefined;
+  readonly index: number;
+  readonly read: () => Indexed;
+  readonly wake: () => void;
+  /** See `Deadlines`. */
+  due = 0;
+  queued = false;
+  gone = false;
+
+  constructor(
+    tables: readonly Table<unknown>[] | undefined,
+    index: number,
+    { read, wake }: { readonly read: () => Indexed; readonly wake: () => void },
+  ) {
+    this.tables = tables;
+    this.index = index;
+    this.read = read;
+    this.wake = wake;
+  }
 }
 
 /**
@@ -41,6 +63,7 @@ export class BlockingQueries {
   readonly #view: View;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #deadlines: Deadlines<Waiter>;
   readonly #stop: () => void;
   /** By table name; `undefined`: whatever changes. */
   readonly #waiting = new Map<string | undefined, Set<Waiter>>();
@@ -52,6 +75,7 @@ export class BlockingQueries {
     this.#view = deps.view;
     this.#clock = deps.clock;
     this.#random = deps.random;
+    this.#deadlines = new Deadlines(deps.clock, (waiter) => this.#wake(waiter));
     this.#stop = this.#view.onChange((change) => this.#onChange(change));
   }
 
@@ -68,52 +92,70 @@ export class BlockingQueries {
   /** Rejects only with what `read` throws. */
   run<A extends Indexed>(query: BlockingQuery<A>): Promise<A> {
     return new Promise((resolve, reject) => {
-      const first = query.read();
-      const over = query.waitMs <= 0 || query.signal?.aborted === true || this.#size >= MAX_BLOCKED_QUERIES;
-      if (query.index <= 0 || first.index > query.index || over) return resolve(first);
-      this.#wait(query, { resolve, reject });
+      const { signal, read } = query;
+      const first = read();
+      if (query.index <= 0 || first.index > query.index || signal?.aborted === true) return resolve(first);
+      let news: A | undefined;
+      const look = (): A => {
+        const found = read();
+        if (found.index > query.index) news = found;
+        return found;
+      };
+      const wake = (): void => {
+        signal?.removeEventListener("abort", giveUp);
+        new Promise<A>((tell) => tell(news ?? read())).then(resolve, reject);
+      };
+      const waiting = this.wait({ ...query, read: look }, wake);
+      if (waiting === undefined) return resolve(first);
+      const giveUp = (): void => {
+        this.leave(waiting);
+        wake();
+      };
+      signal?.addEventListener("abort", giveUp, { once: true });
     });
   }
 
-  /** Answers everything that waits with what is there now. */
-  close(): void {
-    this.#stop();
-    for (const waiters of this.#waiting.values()) for (const waiter of waiters) waiter.settle();
+  /**
+   * Calls `wake`, once and in a later turn, when `read` may answer something newer than `index`, or time is up. Returns
+   * what {@link leave} takes; undefined when nobody can wait: time is up already, or too many wait.
+   */
+  wait({ index, waitMs, tables, read }: Waiting, wake: () => void): object | undefined {
+    if (waitMs <= 0 || this.#size >= MAX_BLOCKED_QUERIES) return undefined;
+    const waiter = new Waiter(tables, index, { read, wake });
+    waiter.due = this.#deadlines.add(waiter, waitMs + (this.#random.float() * waitMs) / 16);
+    this.#add(waiter);
+    return waiter;
   }
 
-  #wait<A extends Indexed>(
-    query: BlockingQuery<A>,
-    answer: { readonly resolve: (value: A) => void; readonly reject: (reason: unknown) => void },
-  ): void {
-    const attempt = (isEnough: (read: A) => boolean): boolean => {
-      try {
-        const read = query.read();
-        if (!isEnough(read)) return false;
-        answer.resolve(read);
-      } catch (thrown) {
-        answer.reject(thrown);
-      }
-      this.#remove(waiter);
-      timer.cancel();
-      query.signal?.removeEventListener("abort", settle);
+  /** Takes back what `wait` returned. */
+  leave(waiting: object): void {
+    if (waiting instanceof Waiter) this.#remove(waiting);
+  }
+
+  /** Wakes everything that waits. */
+  close(): void {
+    this.#stop();
+    for (const waiters of this.#waiting.values()) for (const waiter of waiters) this.#wake(waiter);
+  }
+
+  #wake(waiter: Waiter): void {
+    if (waiter.gone) return;
+    this.#remove(waiter);
+    waiter.wake();
+  }
+
+  /** What cannot be read any more is for the one who waits to find out. */
+  #isNews({ read, index }: Waiter): boolean {
+    try {
+      return read().index > index;
+    } catch {
       return true;
-    };
-    const settle = (): void => void attempt(() => true);
-    const waiter: Waiter = {
-      tables: query.tables?.map((table) => table.name),
-      check: () => attempt((read) => read.index > query.index),
-      settle,
-      queued: false,
-    };
-    const jitterMs = (this.#random.float() * query.waitMs) / 16;
-    const timer: Timer = this.#clock.after(query.waitMs + jitterMs, settle);
-    query.signal?.addEventListener("abort", settle, { once: true });
-    this.#add(waiter);
+    }
   }
 
   #add(waiter: Waiter): void {
     this.#size += 1;
-    for (const table of waiter.tables ?? [undefined]) {
+    for (const table of namesOf(waiter)) {
       const waiters = this.#waiting.get(table);
       if (waiters === undefined) this.#waiting.set(table, new Set([waiter]));
       else waiters.add(waiter);
@@ -121,9 +163,12 @@ export class BlockingQueries {
   }
 
   #remove(waiter: Waiter): void {
-    this.#size -= 1;
+    if (waiter.gone) return;
+    waiter.gone = true;
     waiter.queued = false;
-    for (const table of waiter.tables ?? [undefined]) {
+    this.#size -= 1;
+    this.#deadlines.remove(waiter, waiter.due);
+    for (const table of namesOf(waiter)) {
       const waiters = this.#waiting.get(table);
       waiters?.delete(waiter);
       if (waiters?.size === 0) this.#waiting.delete(table);
@@ -155,7 +200,7 @@ export class BlockingQueries {
     for (const [i, waiter] of due.entries()) {
       if (!waiter.queued) continue;
       waiter.queued = false;
-      waiter.check();
+      if (this.#isNews(waiter)) this.#wake(waiter);
       if (this.#clock.monotonicMs() - startMs < TURN_MS || i === due.length - 1) continue;
       this.#due = due.slice(i + 1);
       this.#scheduled = true;
@@ -164,3 +209,9 @@ export class BlockingQueries {
     }
   }
 }
+
+function namesOf({ tables }: Waiter): readonly (string | undefined)[] {
+  return tables?.map(({ name }) => name) ?? ANY_TABLE;
+}
+
+const ANY_TABLE = [undefined] as const;

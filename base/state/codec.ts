@@ -20,8 +20,9 @@ export function readRow<T>(table: Table<T>, { value, written }: StoreRecord): Re
   return written !== undefined && isOf(written, table) ? succeed(written.value) : decodeRow(table, value);
 }
 
-function headOf<T>(table: Table<T>): string {
-  return `{"schema":${table.schemaVersion},"value":`;
+/** What a stored row begins with that is in this shape of the table. */
+export function headOf<T>({ schemaVersion }: Table<T>, version = schemaVersion): string {
+  return `{"schema":${version},"value":`;
 }
 
 /**
@@ -47,7 +48,8 @@ export function decodeRow<T>(table: Table<T>, text: string): Result<T> {
       "run the version of lares that wrote it, or the one before",
     );
   }
-  const read = v.safeParse(table.schema, parsed.value);
+  const up = parsed.schema === table.schemaVersion - 1 ? table.before?.up : undefined;
+  const read = v.safeParse(table.schema, up === undefined ? parsed.value : up(parsed.value));
   if (read.success) return succeed(read.output);
   const issue = read.issues[0];
   const where = v.getDotPath(issue) ?? "value";

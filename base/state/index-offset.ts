@@ -38,7 +38,8 @@ export async function withIndexOffset(store: Store): Promise<Store> {
   return offset === 0 ? store : new OffsetStore(store, offset);
 }
 
-class OffsetStore implements Store {
+/** Adds to every revision that leaves, and takes from every one that enters. */
+export class OffsetStore implements Store {
   readonly #store: Store;
   readonly #offset: number;
 

@@ -64,7 +64,14 @@ export type Compare =
   | { readonly key: string; readonly target: "value"; readonly op: "=" | "!="; readonly operand: string };
 
 export type Op =
-  | { readonly op: "put"; readonly key: string; readonly value: string; readonly written?: Written }
+  | {
+      readonly op: "put";
+      readonly key: string;
+      readonly value: string;
+      readonly written?: Written;
+      /** The key goes when this lease of etcd's ends; engines of one server, whose leases would be their own, keep it. */
+      readonly lease?: number;
+    }
   | { readonly op: "delete"; readonly key: string }
   | { readonly op: "deletePrefix"; readonly prefix: string }
   | { readonly op: "get"; readonly key: string };
@@ -175,7 +182,8 @@ export type StoreErrorCode =
   | "too_large"
   | "duplicate_key"
   | "bad_key"
-  | "unavailable";
+  | "unavailable"
+  | "not_leader";
 
 export class StoreError extends Error {
   override readonly name = "StoreError";

@@ -16,8 +16,23 @@ export interface Table<T> {
    * hundred thousand, whose writers make every value anew and change none. Default false.
    */
   readonly handedOver?: boolean;
+  /** Until every server knows this version, rows are stored in the shape of the one before; see `shapes/`. */
+  readonly before?: FormerShape<T>;
   /** The id where the value holds it too: one text in memory then serves both. */
   readonly idIn?: Shares<T>["idIn"];
+}
+
+/** A method's type, for the same reason. */
+interface Lowers<T> {
+  down(value: T): unknown;
+}
+
+/** How a table's version and the one before it are made of each other. */
+export interface FormerShape<T> {
+  /** The value as the version before stores it. */
+  readonly down: Lowers<T>["down"];
+  /** What `schema` is to read of such a value. Default: the value as it is, with what the schema fills in. */
+  readonly up?: (value: unknown) => unknown;
 }
 
 /** A method's type, for the same reason. */
@@ -69,6 +84,11 @@ export interface View {
   reached(revision: number): Promise<void>;
   /** Keys of rows that were staged (`staging.ts`) by whoever did not live to show them, by the name they are staged under. */
   staged(): ReadonlyMap<string, readonly string[]>;
+  /**
+   * What the store tells from now on is kept back until the function that it returns is called, and then seen at once.
+   * Nobody who waits for it ({@link reached}) is answered before.
+   */
+  hold(): () => void;
   close(): void;
 }
 

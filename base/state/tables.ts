@@ -17,6 +17,7 @@ import {
 import { AlertLogSchema, AlertSchema, type Alert, type AlertLog } from "#base/protocol/alert.ts";
 import { AllocReportSchema, AllocSchema, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
 import { AutopilotConfigurationSchema, type AutopilotConfiguration } from "#base/protocol/autopilot.ts";
+import { BackupSchema, type Backup } from "#base/protocol/backup.ts";
 import {
   CatalogCheckSchema,
   CatalogNodeSchema,
@@ -25,8 +26,21 @@ import {
   type CatalogNode,
   type CatalogService,
 } from "#base/protocol/catalog.ts";
+import {
+  AdmissionSchema,
+  AuthoritySchema,
+  ClusterIdentitySchema,
+  ClusterMemberSchema,
+  JoinTokenSchema,
+  type Admission,
+  type Authority,
+  type ClusterIdentity,
+  type ClusterMember,
+  type JoinToken,
+} from "#base/protocol/cluster.ts";
 import { DeploymentSchema, type Deployment } from "#base/protocol/deployment.ts";
 import { EvaluationSchema, type Evaluation } from "#base/protocol/evaluation.ts";
+import { HostVolumeSchema, VolumeClaimSchema, type HostVolume, type VolumeClaim } from "#base/protocol/host-volume.ts";
 import { JobSubmissionSchema, type JobSubmission } from "#base/protocol/job-submission.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
 import { RootKeySchema, type RootKey } from "#base/protocol/keyring.ts";
@@ -37,9 +51,12 @@ import { NodeSchema, NodeStateSchema, type Node, type NodeState } from "#base/pr
 import { PreparedQuerySchema, type PreparedQuery } from "#base/protocol/prepared-query.ts";
 import { JobScalingSchema, type JobScaling } from "#base/protocol/scaling-event.ts";
 import { SchedulerConfigurationSchema, type SchedulerConfiguration } from "#base/protocol/scheduler-configuration.ts";
+import { ServerSchema, type Server } from "#base/protocol/server.ts";
 import { ServiceRemovalSchema, type ServiceRemoval } from "#base/protocol/service-removal.ts";
 import { StoredVariableSchema, type StoredVariable } from "#base/protocol/variable.ts";
 import { shareAlloc, shareReport } from "./alike.ts";
+export { rollouts } from "./rollouts-table.ts";
+export { shapes } from "./shapes/shapes-table.ts";
 import { defineTable } from "./table.ts";
 
 /** The newest specification of each job. id: job id. */
@@ -68,6 +85,9 @@ export const schedulerConfigurations = defineTable<SchedulerConfiguration>({
   schema: SchedulerConfigurationSchema,
   indexes: {},
 });
+
+/** The servers of the cluster. id: that of its node. */
+export const servers = defineTable<Server>({ name: "servers", schemaVersion: 1, schema: ServerSchema, indexes: {} });
 
 /** How servers are looked after. One row, id `current`. */
 export const autopilotConfigurations = defineTable<AutopilotConfiguration>({
@@ -169,6 +189,22 @@ export const nodeStates = defineTable<NodeState>({
   schemaVersion: 2,
   schema: NodeStateSchema,
   indexes: {},
+});
+
+/** Volumes on nodes that were asked for through the API. id: volume id. */
+export const hostVolumes = defineTable<HostVolume>({
+  name: "host-volumes",
+  schemaVersion: 1,
+  schema: HostVolumeSchema,
+  indexes: { node: (volume) => [volume.NodeID] },
+});
+
+/** id: claim id. */
+export const volumeClaims = defineTable<VolumeClaim>({
+  name: "volume-claims",
+  schemaVersion: 1,
+  schema: VolumeClaimSchema,
+  indexes: { job: (claim) => [`${claim.Namespace}/${claim.JobID}`], volume: (claim) => [claim.VolumeID] },
 });
 
 /** id: deployment id. */
@@ -315,3 +351,46 @@ export const bindingRules = defineTable<BindingRule>({
   schema: BindingRuleSchema,
   indexes: { method: (rule) => [rule.AuthMethod] },
 });
+
+/** Which cluster this is. One row, id `current`. */
+export const clusterIdentities = defineTable<ClusterIdentity>({
+  name: "cluster-identity",
+  schemaVersion: 1,
+  schema: ClusterIdentitySchema,
+  indexes: {},
+});
+
+/** Who signs the certificates of nodes. id: its own. */
+export const authorities = defineTable<Authority>({
+  name: "authorities",
+  schemaVersion: 1,
+  schema: AuthoritySchema,
+  indexes: {},
+});
+
+/** id: its own. */
+export const joinTokens = defineTable<JoinToken>({
+  name: "join-tokens",
+  schemaVersion: 1,
+  schema: JoinTokenSchema,
+  indexes: {},
+});
+
+/** Nodes that ask to be let in. id: node id. */
+export const admissions = defineTable<Admission>({
+  name: "admissions",
+  schemaVersion: 1,
+  schema: AdmissionSchema,
+  indexes: {},
+});
+
+/** Nodes with a certificate. id: node id. */
+export const clusterMembers = defineTable<ClusterMember>({
+  name: "cluster-members",
+  schemaVersion: 1,
+  schema: ClusterMemberSchema,
+  indexes: {},
+});
+
+/** How backups stand. id: name of the target. */
+export const backups = defineTable<Backup>({ name: "backups", schemaVersion: 1, schema: BackupSchema, indexes: {} });

@@ -2,6 +2,7 @@ import { assert } from "#base/env/assert.ts";
 import { silentLog, type Log } from "#base/env/log.ts";
 import { keyOf, partsOf, ROOT } from "#base/protocol/keys.ts";
 import { readRow } from "./codec.ts";
+import { RESTORE_MARK, restorationOf } from "./restore-mark.ts";
 import { Sharing } from "./sharing.ts";
 import { stagedName } from "./staging.ts";
 import { StoreError, type Change, type RevisionChange, type Store, type StoreRecord, type Watch } from "./store.ts";
@@ -18,9 +19,14 @@ export interface FollowOptions {
    * slices, one a turn. Default: at once, in the same turn.
    */
   readonly soon?: (run: () => void) => void;
+  /** A restoration of several transactions has begun, or is over: what it writes is kept back until then. Default: nobody is told. */
+  readonly onRestoring?: (isGoingOn: boolean) => void;
   /** Looks at every value that is handed over, and once more when the view closes. Default: nobody does. */
   readonly check?: WrittenCheck;
 }
+
+const HALF_RESTORED =
+  "the restoration of a snapshot was cut off: the state is partly what it was and partly the snapshot's; restore it again";
 
 /** Staged rows that listeners are told of in one turn. */
 const SETTLE_ROWS = 200;
@@ -76,8 +82,14 @@ class FollowedView implements View {
   readonly #onEnd: (reason: string) => void;
   readonly #soon: ((run: () => void) => void) | undefined;
   readonly #check: WrittenCheck | undefined;
+  readonly #onRestoring: (isGoingOn: boolean) => void;
+  /** Set while a snapshot is being restored, by whomever. */
+  #restored: (() => void) | undefined;
   readonly #stagedNames = new Set<string>();
   #settling = false;
+  /** Changes that are kept back while somebody holds the view. */
+  readonly #held: RevisionChange[] = [];
+  #holders = 0;
   readonly #intakes = new Map<string, Intake>();
   readonly #views = new Map<Table<unknown>, TableView<unknown>>();
   readonly #listeners = new Set<(change: ViewChange) => void>();
@@ -92,6 +104,7 @@ class FollowedView implements View {
     this.#onEnd = options.onEnd ?? (() => {});
     this.#soon = options.soon;
     this.#check = options.check;
+    this.#onRestoring = options.onRestoring ?? (() => {});
     for (const table of tables) {
       const rows = new TableRows(table);
       this.#views.set(table, rows);
@@ -139,6 +152,7 @@ class FollowedView implements View {
       for (const record of records) {
         const name = stagedName(record.key);
         if (name !== undefined) staged.set(record.modRevision, name);
+        if (record.key === RESTORE_MARK) this.#beginRestoring(record.value);
         const problem = this.#put(record);
         if (problem !== undefined && unreadable.length < 10) unreadable.push(problem);
       }
@@ -151,7 +165,7 @@ class FollowedView implements View {
     if (staged.size > 0) for (const intake of this.#intakes.values()) intake.withdraw(staged);
     // Deletes left no trace in what was read: any table may have changed as late as now.
     for (const { rows } of this.#intakes.values()) rows.touch(revision);
-    const onRevision = (change: RevisionChange): void => this.#apply(change);
+    const onRevision = (change: RevisionChange): void => this.#receive(change);
     const onEnd = (end: { readonly kind: string }): void => this.#ended(end.kind);
     this.#watch = store.watch({ prefix: "", fromRevision: revision + 1, onRevision, onEnd });
     await this.reached(store.status().revision);
@@ -168,7 +182,45 @@ class FollowedView implements View {
     );
   }
 
-  #apply({ revision, changes }: RevisionChange): void {
+  hold(): () => void {
+    this.#holders += 1;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#holders -= 1;
+      if (this.#holders > 0) return;
+      for (const change of this.#held.splice(0)) this.#apply(change);
+    };
+  }
+
+  #receive(change: RevisionChange): void {
+    for (const one of change.changes)
+      if (one.kind === "put" && one.record.key === RESTORE_MARK) this.#beginRestoring(one.record.value);
+    this.#apply(change);
+    if (this.#restored === undefined) return;
+    if (change.changes.some((one) => one.kind === "delete" && one.key === RESTORE_MARK)) this.#endRestoring();
+  }
+
+  #beginRestoring(mark: string): void {
+    if (restorationOf(mark) === undefined) return this.#log.error(HALF_RESTORED);
+    this.#restored ??= this.hold();
+    this.#onRestoring(true);
+  }
+
+  #endRestoring(): void {
+    const release = this.#restored;
+    this.#restored = undefined;
+    release?.();
+    this.#onRestoring(false);
+  }
+
+  #apply(change: RevisionChange): void {
+    if (this.#holders > 0) {
+      this.#held.push(change);
+      return;
+    }
+    const { revision, changes } = change;
     const mark = changes.find((change) => change.kind === "put" && stagedName(change.record.key) !== undefined);
     if (mark?.kind === "put") return this.#stage(stagedName(mark.record.key) ?? "", revision, changes);
     const rows: ViewRowChange[] = [];

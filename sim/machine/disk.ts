@@ -75,6 +75,14 @@ export class SimDisk implements Disk {
     });
   }
 
+  /** Links are made in last parts only. */
+  resolve(path: string): Promise<string | undefined> {
+    return this.#do("resolve", path, () => {
+      const entry = this.#files.follow(path);
+      return [...this.#files.entries].find(([, each]) => each === entry)?.[0];
+    });
+  }
+
   list(path: string): Promise<readonly string[]> {
     return this.#do("list", path, () => {
       const entry = this.#files.follow(path);

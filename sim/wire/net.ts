@@ -1,6 +1,8 @@
 import { CodedError } from "#base/env/errors.ts";
+import { MAX_DATAGRAM_ANSWER_BYTES } from "#base/env/net.ts";
 import type {
   Address,
+  DatagramAnswer,
   ConnectOptions,
   DatagramSocket,
   InterfaceAddress,
@@ -80,6 +82,15 @@ export class SimNet implements Net {
         return Promise.resolve();
       },
     };
+  }
+
+  async serve(at: Address, answer: DatagramAnswer): Promise<DatagramSocket> {
+    const out = new Uint8Array(MAX_DATAGRAM_ANSWER_BYTES);
+    const socket = await this.bind(at, (data, from) => {
+      const length = answer(data, from, out);
+      if (length > 0) socket.send(out.slice(0, length), from);
+    });
+    return socket;
   }
 
   async dial(to: Address, { onDatagram }: PeerHandlers): Promise<PeerSocket> {

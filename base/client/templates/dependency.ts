@@ -4,7 +4,7 @@ import { integer, list, text, textMap, texts } from "#base/protocol/schema.ts";
 /** Something of the cluster that a template asks for; answered by one blocking query, shared by all templates. */
 export type Dependency =
   | { readonly kind: "services" }
-  | { readonly kind: "service"; readonly name: string; readonly tag: string }
+  | { readonly kind: "service"; readonly name: string; readonly tag: string; readonly failing?: true }
   | { readonly kind: "key"; readonly key: string }
   | { readonly kind: "prefix"; readonly prefix: string };
 
@@ -15,10 +15,17 @@ export type Services = v.InferOutput<typeof ServicesSchema>;
 const CheckSchema = v.object({ CheckID: text, Status: text, Output: text });
 export const InstanceSchema = v.object({
   Node: v.object({ Node: text, Address: text, Datacenter: text, Meta: textMap }),
-  Service: v.object({ ID: text, Service: text, Tags: texts, Address: text, Port: integer, Meta: textMap }),
+  Service: v.object({
+    ID: text,
+    Service: text,
+    Tags: texts,
+    Address: text,
+    Port: integer,
+    Meta: textMap,
+    CreateIndex: integer,
+  }),
   Checks: list(CheckSchema),
 });
-/** An instance whose checks pass. */
 export interface Instance {
   readonly id: string;
   readonly name: string;
@@ -28,6 +35,10 @@ export interface Instance {
   readonly port: number;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
+  /** All its checks, and its node's, pass. */
+  readonly passing: boolean;
+  /** Higher for those that were registered later. */
+  readonly createIndex: number;
 }
 
 export const PairsSchema = v.array(v.object({ Key: text, Value: v.nullish(v.string(), "") }));
@@ -53,7 +64,7 @@ export function dependencyPath(dependency: Dependency): string {
       return "/v1/catalog/services";
     case "service": {
       const tag = dependency.tag === "" ? "" : `&tag=${encodeURIComponent(dependency.tag)}`;
-      return `/v1/health/service/${encodeURIComponent(dependency.name)}?passing=1${tag}`;
+      return `/v1/health/service/${encodeURIComponent(dependency.name)}?${dependency.failing === true ? "" : "passing=1"}${tag}`;
     }
     case "key":
       return `/v1/kv/${encodePath(dependency.key)}`;
@@ -87,7 +98,7 @@ export function readDependency(dependency: Dependency, body: unknown): Dependenc
 }
 
 function instanceOf(raw: v.InferOutput<typeof InstanceSchema>): Instance {
-  const { Service: service, Node: node } = raw;
+  const { Service: service, Node: node, Checks: checks } = raw;
   return {
     id: service.ID,
     name: service.Service,
@@ -96,6 +107,8 @@ function instanceOf(raw: v.InferOutput<typeof InstanceSchema>): Instance {
     port: service.Port,
     tags: service.Tags,
     meta: service.Meta,
+    passing: checks.every(({ Status }) => Status === "passing"),
+    createIndex: service.CreateIndex,
   };
 }
 

@@ -1,6 +1,11 @@
 import Handlebars from "handlebars";
 import type { TemplateData, TemplateFunction } from "./template.ts";
 
+export interface HandlebarsOptions {
+  /** Templates that others take in: `{{> name}}`. */
+  readonly partials?: Readonly<Record<string, string>>;
+}
+
 /**
  * Compiles a Handlebars template (https://handlebarsjs.com). Besides the built-in helpers it has
  * `{{#each (service "web")}}`, `{{#each (service "web" tag="v1")}}`, `{{#each (services)}}`, `{{kv "path"}}` and
@@ -10,10 +15,12 @@ import type { TemplateData, TemplateFunction } from "./template.ts";
 export function compileHandlebars(
   source: string,
   model: (data: TemplateData) => object = () => ({}),
+  { partials = {} }: HandlebarsOptions = {},
 ): TemplateFunction {
   const engine = Handlebars.create();
   // Compiling is lazy in Handlebars; parsing now reports a broken template at once.
   engine.parse(source);
+  for (const [name, partial] of Object.entries(partials)) engine.registerPartial(name, partial);
   const template = engine.compile(source, { noEscape: true, strict: true, knownHelpersOnly: false });
   return (data) =>
     template(model(data), {

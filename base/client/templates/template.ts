@@ -6,7 +6,10 @@ import type { Dependency, DependencyValue, Instance, Pair, Services } from "./de
  */
 export interface TemplateData {
   services(): Services;
+  /** Those whose checks pass. */
   service(name: string, tag?: string): readonly Instance[];
+  /** Those whose checks fail, too. */
+  everyInstance(name: string): readonly Instance[];
   key(key: string): string | undefined;
   prefix(prefix: string): readonly Pair[];
 }
@@ -42,6 +45,10 @@ export function renderPass(
     },
     service: (name, tag = "") => {
       const value = ask({ kind: "service", name, tag });
+      return value?.kind === "service" ? value.instances : [];
+    },
+    everyInstance: (name) => {
+      const value = ask({ kind: "service", name, tag: "", failing: true });
       return value?.kind === "service" ? value.instances : [];
     },
     key: (key) => {

@@ -59,15 +59,25 @@ function fill(policy: PolicyRules, of: (resource: ResourceName) => Rules, variab
     else of(Resource).addExact(Name, expand(Resource, Policy, []));
   }
   const single = {
-    agent: policy.Agent,
     node: policy.Node,
-    operator: policy.Operator,
     quota: policy.Quota,
     plugin: policy.Plugin,
   };
-  for (const resource of ["agent", "node", "operator", "quota", "plugin"] as const) {
+  for (const resource of ["node", "quota", "plugin"] as const) {
     const rule = single[resource];
     if (rule !== null) of(resource).addExact("", expand(resource, rule.Policy, []));
+  }
+  // Rules that name an agent go before the one for all.
+  if (policy.Agent !== null) of("agent").addPrefix("", expand("agent", policy.Agent.Policy, []));
+  // Nomad has one word for both, Consul one each.
+  if (policy.Operator !== null) {
+    const { Policy, Capabilities } = policy.Operator;
+    of("operator").addExact("", expand("operator", Policy, Capabilities));
+    of("keyring").addExact("", expand("keyring", Policy, []));
+  }
+  const words = { acl: policy.Acl, keyring: policy.Keyring, mesh: policy.Mesh, peering: policy.Peering } as const;
+  for (const resource of ["acl", "keyring", "mesh", "peering"] as const) {
+    if (words[resource] !== "") of(resource).addExact("", expand(resource, words[resource], []));
   }
 }
 

@@ -47,5 +47,7 @@ function problemOf(rules: PolicyRules): string | undefined {
 }
 
 function isEmpty(rules: PolicyRules): boolean {
-  return Object.values(rules).every((part) => part === null || (Array.isArray(part) && part.length === 0));
+  return Object.values(rules).every(
+    (part) => part === null || part === "" || (Array.isArray(part) && part.length === 0),
+  );
 }

@@ -19,14 +19,19 @@ export const PolicyRulesSchema = v.object({
   HostVolumes: list(NamedRule),
   Agent: PlainRule,
   Node: PlainRule,
-  Operator: PlainRule,
+  Operator: v.nullish(v.object({ Policy: text, Capabilities: texts }), null),
   Quota: PlainRule,
   Plugin: PlainRule,
+  /** Of Consul's API, as words: `acl = "read"`. */
+  Acl: text,
+  Keyring: text,
+  Mesh: text,
+  Peering: text,
   /** Of Consul's API: `Prefix` rules hold for every name that starts so. */
   Names: list(
     v.object({
       ...named,
-      Resource: v.picklist(["key", "service", "session", "event", "query", "node-name"]),
+      Resource: v.picklist(["key", "service", "session", "event", "query", "node-name", "agent"]),
       Prefix: v.nullish(v.boolean(), false),
     }),
   ),

@@ -46,6 +46,21 @@ function plain(name: string, field: string, resource: ResourceName): ReturnType<
   return nestedBlock(field, { name, attributes: policy, blocks: {}, finish: checked(resource) });
 }
 
+/** A block without a name for all of them, and any number with one. */
+function maybeNamed(name: string, resource: ResourceName): ReturnType<typeof nestedBlock> {
+  const table = { name, attributes: policy, blocks: {}, finish: checked(resource) };
+  return nestedBlock(name, table, { many: "list", label: "Name", optionalLabel: true });
+}
+
+/** `acl = "read"`: a rule in a word. */
+function word(field: string, resource: ResourceName): ReturnType<typeof to> {
+  const known = [...Object.keys(RESOURCES[resource].policies), DENY];
+  return to(field, (value) => {
+    if (typeof value === "string" && known.includes(value)) return { value };
+    return { message: `${JSON.stringify(value)} is not known here; expected ${known.join(", ")}` };
+  });
+}
+
 /** Any number of blocks with a name. */
 function named(name: string, field: string, resource: ResourceName): ReturnType<typeof nestedBlock> {
   const table = { name, attributes: { ...policy, ...capabilities }, blocks: {}, finish: checked(resource) };
@@ -75,36 +90,70 @@ const BY_NAME: Readonly<Record<string, ResourceName>> = {
   event: "event",
   query: "query",
   node: "node-name",
+  agent: "agent",
 };
+/** Blocks of these without a name are rules of Nomad's nodes and agents. */
+const ALSO_PLAIN: Readonly<Record<string, string>> = { node: "Node", agent: "Agent" };
+const serviceExtras = { intentions: word("Intentions", "service") };
 const byName = Object.entries(BY_NAME).flatMap(([type, resource]) => {
-  const table = (name: string): BlockTable => ({ name, attributes: policy, blocks: {}, finish: checked(resource) });
+  const attributes = resource === "service" ? { ...policy, ...serviceExtras } : policy;
+  const table = (name: string): BlockTable => ({ name, attributes, blocks: {}, finish: checked(resource) });
   const rule = (name: string) => nestedBlock(name, table(name), { many: "list", label: "Name" });
-  // A block `node` without a name is the rule of Nomad's nodes.
-  const exact = type === "node" ? [] : [{ type, resource, prefix: false, rule: rule(type) }];
-  return [...exact, { type: `${type}_prefix`, resource, prefix: true, rule: rule(`${type}_prefix`) }];
+  const exact = Object.hasOwn(ALSO_PLAIN, type) ? maybeNamed(type, resource) : rule(type);
+  return [
+    { type, resource, prefix: false, rule: exact },
+    { type: `${type}_prefix`, resource, prefix: true, rule: rule(`${type}_prefix`) },
+  ];
 });
 
 export const aclPolicy: BlockTable = {
   name: "an ACL policy",
-  attributes: {},
+  attributes: {
+    operator: word("OperatorWord", "operator"),
+    acl: word("Acl", "acl"),
+    keyring: word("Keyring", "keyring"),
+    mesh: word("Mesh", "mesh"),
+    peering: word("Peering", "peering"),
+  },
   blocks: {
     namespace: nestedBlock("Namespaces", namespace, { many: "list", label: "Name", optionalLabel: true }),
     node_pool: named("node_pool", "NodePools", "node-pool"),
     host_volume: named("host_volume", "HostVolumes", "host-volume"),
-    agent: plain("agent", "Agent", "agent"),
-    node: plain("node", "Node", "node"),
-    operator: plain("operator", "Operator", "operator"),
+    operator: nestedBlock("Operator", {
+      name: "operator",
+      attributes: { ...policy, ...capabilities },
+      blocks: {},
+      finish: checked("operator"),
+    }),
     quota: plain("quota", "Quota", "quota"),
     plugin: plain("plugin", "Plugin", "plugin"),
     ...Object.fromEntries(byName.map(({ type, rule }) => [type, rule])),
   },
-  finish(fields) {
+  finish(fields, place) {
     const Names = byName.flatMap(({ type, resource, prefix }) =>
-      blocksIn(fields[type]).map((block) => ({ ...block, Resource: resource, Prefix: prefix })),
+      blocksIn(fields[type])
+        .filter(({ Name }) => prefix || Name !== undefined || !Object.hasOwn(ALSO_PLAIN, type))
+        .map((block) => ({ ...block, Resource: resource, Prefix: prefix })),
     );
-    return Names.length === 0 ? fields : { ...fields, Names };
+    const { OperatorWord, ...rest } = fields;
+    return {
+      ...rest,
+      ...(OperatorWord === undefined ? {} : { Operator: { Policy: OperatorWord } }),
+      ...plainBlocks(fields, place),
+      ...(Names.length === 0 ? {} : { Names }),
+    };
   },
 };
+
+function plainBlocks(fields: Fields, { scope, body }: { readonly scope: Scope; readonly body: Body }): Fields {
+  const found: Fields = {};
+  for (const [type, field] of Object.entries(ALSO_PLAIN)) {
+    const [block, second] = blocksIn(fields[type]).filter(({ Name }) => Name === undefined);
+    if (second !== undefined) fault(scope, body, { message: `${type} is given twice without a name` });
+    if (block !== undefined) found[field] = block;
+  }
+  return found;
+}
 
 function blocksIn(value: unknown): readonly Fields[] {
   return Array.isArray(value) ? value.map((block: unknown) => ({ ...(typeof block === "object" ? block : {}) })) : [];

@@ -17,6 +17,22 @@ export const READ_SERVICE = "read-service";
 
 const READ_JOBS = ["list-jobs", "parse-job", "read-job", "csi-list-volume", "csi-read-volume", "host-volume-read"];
 const READ_SCALING = ["list-scaling-policies", "read-scaling-policy", "read-job-scaling"];
+/** What submitting jobs consists of, to be granted one by one. */
+const SUBMIT_JOB = [
+  "register-job",
+  "plan-job",
+  "evaluate-job",
+  "revert-job",
+  "stable-job",
+  "deregister-job",
+  "purge-job",
+  "force-periodic-job",
+  "fail-deployment",
+  "pause-deployment",
+  "promote-deployment",
+  "set-alloc-health-deployment",
+  "unblock-deployment",
+];
 
 const namespace: Vocabulary = {
   policies: {
@@ -36,14 +52,16 @@ const namespace: Vocabulary = {
       "scale-job",
       "submit-recommendation",
     ],
-    scale: [...READ_SCALING, "scale-job"],
+    scale: [...READ_SCALING, "scale-job", "read-job", "submit-recommendation"],
   },
   capabilities: {
     "list-jobs": ["csi-list-volume"],
     "parse-job": [],
     "read-job": ["csi-read-volume", READ_SERVICE],
-    "submit-job": [],
-    "dispatch-job": [],
+    "submit-job": [...SUBMIT_JOB],
+    ...Object.fromEntries(SUBMIT_JOB.map((capability) => [capability, []])),
+    "purge-job": ["deregister-job"],
+    "dispatch-job": ["force-periodic-job"],
     "read-logs": [],
     "read-fs": ["read-logs"],
     "alloc-exec": [],
@@ -87,6 +105,16 @@ const readOrWrite: Vocabulary = {
   policies: { read: ["read"], write: ["read", "write"] },
   capabilities: { read: [], write: ["read"] },
 };
+const operator: Vocabulary = {
+  policies: { read: ["read", "license-read"], write: ["write"] },
+  capabilities: {
+    read: [],
+    write: ["read", "snapshot-save", "keyring-rotate", "license-read"],
+    "snapshot-save": [],
+    "keyring-rotate": [],
+    "license-read": [],
+  },
+};
 const listToo: Vocabulary = {
   policies: { list: ["list"], read: ["list", "read"], write: ["list", "read", "write"] },
   capabilities: { list: [], read: ["list"], write: ["read"] },
@@ -100,7 +128,7 @@ export const RESOURCES = {
   "node-pool": nodePool,
   node: readOrWrite,
   agent: readOrWrite,
-  operator: readOrWrite,
+  operator,
   quota: readOrWrite,
   plugin: listToo,
   key: listToo,
@@ -109,6 +137,11 @@ export const RESOURCES = {
   session: readOrWrite,
   event: readOrWrite,
   query: readOrWrite,
+  /** Consul's words for what it keeps apart from `operator`. */
+  keyring: readOrWrite,
+  acl: readOrWrite,
+  mesh: readOrWrite,
+  peering: readOrWrite,
 } satisfies Readonly<Record<string, Vocabulary>>;
 export type ResourceName = keyof typeof RESOURCES;
 

@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path/posix";
 import type { Failure } from "#base/env/errors.ts";
+import { checkBackup } from "./backup-config.ts";
 import type { AgentConfig } from "./config.ts";
 
 /** What contradicts itself in a configuration whose keys are all right one by one. Empty: an agent can start with it. */
@@ -26,13 +27,28 @@ export function checkAgentConfig(config: AgentConfig): readonly Failure[] {
       "lower it",
     );
   }
+  checkEtcd(config, error);
+  for (const [message, hint] of checkBackup(config.backup)) error(message, hint);
   checkPorts(config, error);
   checkTls(config, error);
-  checkProtection(config, error);
   return found;
 }
 
 type Complain = (message: string, hint: string) => void;
+
+function checkEtcd({ state: { etcd } }: AgentConfig, error: Complain): void {
+  for (const endpoint of etcd.endpoints) {
+    if (!/^https?:\/\/[^/]+:\d+$/.test(endpoint))
+      error(`state.etcd.endpoints: ${JSON.stringify(endpoint)} is no URL of a member`, "write https://host:2379");
+  }
+  if ((etcd.certFile === "") !== (etcd.keyFile === ""))
+    error("state.etcd: cert_file and key_file belong together", "give both, or neither");
+  if (etcd.caFile === "" && etcd.endpoints.some((endpoint) => endpoint.startsWith("https:")))
+    error("state.etcd: ca_file is missing", "name the file with the authority that signed the members' certificates");
+  const clear = etcd.endpoints.find((endpoint) => endpoint.startsWith("http:"));
+  if (etcd.certFile !== "" && clear !== undefined)
+    error(`state.etcd.endpoints: ${clear} would be asked in the clear, though there is a cert_file`, "write https://");
+}
 
 function checkPorts(config: AgentConfig, error: Complain): void {
   const taken = new Map<number, string>();
@@ -51,10 +67,4 @@ function checkTls({ tls }: AgentConfig, error: Complain): void {
   // Certificates of a cluster made by `lares init` need no mention; half of a set is a mistake.
   if (missing.length > 0 && missing.length < 3)
     error(`tls: ${missing.join(" and ")} missing`, "ca_file, cert_file and key_file belong together");
-}
-
-/** An agent that took these and did nothing would be open to whoever it was to be closed to. */
-function checkProtection({ tls }: AgentConfig, error: Complain): void {
-  const hint = "remove it, and let only people who may do everything reach the APIs (bind_addr, addresses, a firewall)";
-  if (tls.http || tls.rpc) error("tls: encrypted listeners are not available yet", hint);
 }

@@ -1,19 +1,10 @@
 import * as v from "valibot";
 import { NODE_CHECKS } from "#base/protocol/catalog.ts";
+import { AlertSchema } from "./alert-schema.ts";
+import { BackupConfigSchema } from "./backup-config.ts";
+import { off, on, settings, whole, word } from "./setting-schemas.ts";
 import { integer, list, text, textMap, texts } from "#base/protocol/schema.ts";
-
-const on = v.nullish(v.boolean(), true);
-const off = v.nullish(v.boolean(), false);
-const whole = (otherwise: number) => v.nullish(v.pipe(v.number(), v.integer()), otherwise);
-const word = (otherwise: string) => v.nullish(v.string(), otherwise);
-/** A block whose every key has a default. */
-function settings<S extends v.ObjectEntries>(entries: S) {
-  const schema = v.object(entries);
-  return v.pipe(
-    v.nullish(v.record(v.string(), v.unknown()), () => ({})),
-    schema,
-  );
-}
+import { StateSchema } from "./state-config.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -32,6 +23,9 @@ const PortsSchema = settings({
   /** The Vault API. */
   vault: whole(8200),
   gossip: whole(8301),
+  /** Of the etcd member that a server of several looks after: for clients of it, and for the other members. */
+  etcd: whole(2379),
+  etcdPeer: whole(2380),
 });
 
 /** Addresses to bind to (an IP, an interface as `{{ GetInterfaceIP "eth0" }}` or several separated by spaces); empty: `bindAddress`. */
@@ -76,6 +70,12 @@ const ServerSchema = settings({
   /** Passphrase of snapshots; empty: they are not encrypted. */
   snapshotKey: text,
   serverJoin: JoinSchema,
+  /** Whether a node that is new has to show a token, and how long those last. */
+  clientIntroduction: settings({
+    enforcement: v.nullish(v.picklist(["none", "warn", "strict"]), "warn"),
+    defaultIdentityTtlMs: whole(5 * MINUTE),
+    maxIdentityTtlMs: whole(30 * MINUTE),
+  }),
   search: settings({ fuzzyEnabled: on, limitQuery: whole(20), limitResults: whole(100), minTermLength: whole(2) }),
   /** `schedulerAlgorithm`, `memoryOversubscription` and `preemption` of a new cluster. */
   defaultSchedulerConfig: settings({
@@ -108,7 +108,9 @@ const ClientSchema = settings({
   allocDir: text,
   allocMountsDir: text,
   stateDir: text,
+  /** Where dynamic host volumes are made, and the programs that make them. Empty: in the data folder. */
   hostVolumesDir: text,
+  hostVolumePluginDir: text,
   nodeClass: text,
   nodePool: word("default"),
   servers: texts,
@@ -145,7 +147,9 @@ const ClientSchema = settings({
   bridgeNetworkName: word("nomad"),
   bridgeNetworkSubnet: word("172.26.64.0/20"),
   bridgeNetworkSubnetIpv6: text,
-  bridgeNetworkHairpinMode: off,
+  bridgeNetworkHairpinMode: on,
+  /** Nodes tell each other the subnets of their bridges, and route them. */
+  bridgeNetworkRouted: off,
   bindWildcardDefaultHostNetwork: on,
   nomadServiceDiscovery: on,
   preferredAddressFamily: text,
@@ -287,25 +291,15 @@ const DiscoverySchema = settings({
   gossip: GossipSchema,
   /** A folder of files with `service` and `check` blocks. */
   definitions: text,
+  /** Tells the local network by mDNS that this node is there, and of which cluster. */
+  announce: off,
+  /** Commands of `lares exec` are ignored. */
+  disableRemoteExec: v.nullish(v.boolean(), true),
   enableScriptChecks: off,
   enableLocalScriptChecks: off,
   nodeChecks: v.nullish(v.array(v.picklist(NODE_CHECKS)), () => []),
   nodeMeta: textMap,
-  alerts: list(
-    v.object({
-      name: text,
-      services: texts,
-      nodes: texts,
-      checks: texts,
-      on: v.nullish(v.array(v.picklist(["passing", "warning", "critical"])), () => ["critical" as const]),
-      afterMs: whole(30_000),
-      remindMs: whole(0),
-      quiet: v.nullish(v.pipe(v.string(), v.regex(/^(\d{1,2}:\d{2}-\d{1,2}:\d{2})?$/, "expected HH:MM-HH:MM")), ""),
-      webhook: text,
-      slack: text,
-      command: texts,
-    }),
-  ),
+  alerts: list(AlertSchema),
   dns: settings({
     nodeTtlMs: whole(0),
     /** By service name; `*` stands for all others. */
@@ -362,6 +356,8 @@ export const AgentConfigSchema = settings({
   ports: PortsSchema,
   advertise: AdvertiseSchema,
   server: ServerSchema,
+  state: StateSchema,
+  backup: BackupConfigSchema,
   client: ClientSchema,
   /** `plugin "docker" { config { … } }`: driver name → its configuration, which the driver checks. */
   plugins: v.nullish(v.record(v.string(), v.record(v.string(), v.unknown())), () => ({})),

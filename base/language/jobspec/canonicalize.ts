@@ -1,6 +1,6 @@
 import { isJobType } from "./job-type.ts";
 import type { Job, JobType, TaskGroup } from "#base/protocol/job.ts";
-import type { DisconnectStrategy, ReschedulePolicy, ScalingPolicy } from "#base/protocol/policies.ts";
+import type { DisconnectStrategy, ReschedulePolicy, ScalingPolicy, UpdateStrategy } from "#base/protocol/policies.ts";
 import type { Service } from "#base/protocol/service.ts";
 import type { Task } from "#base/protocol/task.ts";
 import { canonicalTask } from "./canonical-task.ts";
@@ -16,15 +16,20 @@ import {
 } from "./defaults.ts";
 import { overlay } from "./overlay.ts";
 
+/** What a cluster may set differently. */
+export interface JobDefaults {
+  readonly defaultPriority?: number;
+}
+
 /**
  * The job with every default filled in, so that nothing behind this needs to know one. Applying it twice changes nothing.
  * What a group does not say of `update`, `reschedule` and `migrate`, the job says; what that does not say, the job's type.
  */
-export function canonicalize(job: Job): Job {
+export function canonicalize(job: Job, { defaultPriority = DEFAULT_PRIORITY }: JobDefaults = {}): Job {
   const ID = job.ID.trim();
   const Type = job.Type === "" ? "service" : job.Type;
   const kind: JobType = isJobType(Type) ? Type : "service";
-  const Update = rolls(kind) ? overlay(job.Update, DEFAULT_UPDATE) : null;
+  const Update = rolls(kind) ? overlay(staggered(job.Update, kind), DEFAULT_UPDATE) : null;
   const named: Job = {
     ...job,
     ID,
@@ -32,7 +37,7 @@ export function canonicalize(job: Job): Job {
     Region: job.Region === "" ? "global" : job.Region,
     Namespace: job.Namespace === "" ? "default" : job.Namespace,
     Type,
-    Priority: job.Priority === null || job.Priority === 0 ? DEFAULT_PRIORITY : job.Priority,
+    Priority: job.Priority === null || job.Priority === 0 ? defaultPriority : job.Priority,
     AllAtOnce: job.AllAtOnce ?? false,
     Datacenters: job.Datacenters.length === 0 ? ["*"] : job.Datacenters,
     NodePool: job.NodePool === "" ? "default" : job.NodePool,
@@ -53,6 +58,16 @@ function rolls(kind: JobType): boolean {
   return kind === "service" || kind === "system";
 }
 
+/**
+ * The older word of system jobs for how long an update has to have been well; one that the deadline would not let come
+ * true is left alone. https://developer.hashicorp.com/nomad/docs/job-specification/update#stagger
+ */
+function staggered(update: UpdateStrategy | null, kind: JobType): UpdateStrategy | null {
+  if (kind !== "system" || update === null || update.Stagger === null || update.MinHealthyTime !== null) return update;
+  const fits = update.Stagger < (update.HealthyDeadline ?? DEFAULT_UPDATE.HealthyDeadline ?? 0);
+  return fits ? { ...update, MinHealthyTime: update.Stagger } : update;
+}
+
 function canonicalGroup(group: TaskGroup, job: Job, kind: JobType): TaskGroup {
   const Count = group.Count ?? group.Scaling?.Min ?? 1;
   const RestartPolicy = overlay(group.RestartPolicy, DEFAULT_RESTART[kind]);
@@ -63,7 +78,7 @@ function canonicalGroup(group: TaskGroup, job: Job, kind: JobType): TaskGroup {
     Count,
     RestartPolicy,
     ReschedulePolicy: reschedule(overlayOrNull(group.ReschedulePolicy, job.Reschedule), kind),
-    Update: rolls(kind) ? overlay(group.Update, overlay(job.Update, DEFAULT_UPDATE)) : null,
+    Update: rolls(kind) ? overlay(staggered(group.Update, kind), overlay(job.Update, DEFAULT_UPDATE)) : null,
     Migrate: kind === "service" ? overlay(group.Migrate, overlay(job.Migrate, DEFAULT_MIGRATE)) : null,
     EphemeralDisk: overlay(group.EphemeralDisk, { Sticky: false, Migrate: false, SizeMB: DEFAULT_DISK_MB }),
     Disconnect,

@@ -13,13 +13,15 @@ export interface CertificateRequest {
   readonly addresses: readonly Uint8Array[];
   readonly names: readonly string[];
   readonly isAuthority: boolean;
-  /** Whose certificate it is. */
+  /** Whose certificate it is; where somebody else signs the public half is enough. */
   readonly key: KeyObject;
   /** Who signs; undefined: the key itself. */
   readonly issuer: { readonly certificate: Uint8Array; readonly key: KeyObject } | undefined;
+  /** More extensions, as {@link extension} makes them. */
+  readonly more?: readonly Uint8Array[];
 }
 
-const OID = {
+export const OID = {
   commonName: "2.5.4.3",
   subjectKeyIdentifier: "2.5.29.14",
   keyUsage: "2.5.29.15",
@@ -40,7 +42,7 @@ export function makeCertificate(request: CertificateRequest): string | undefined
   const own = nameOf(request.commonName);
   const above = issuer === undefined ? { subject: own, keyId: undefined } : readIssuer(issuer.certificate);
   if (algorithm === undefined || above === undefined) return undefined;
-  const publicKey = createPublicKey(key).export({ type: "spki", format: "der" });
+  const publicKey = (key.type === "public" ? key : createPublicKey(key)).export({ type: "spki", format: "der" });
   const body = sequence(
     der(0xa0, integer(2n)),
     integer(BigInt(`0x00${Buffer.from(request.serial).toString("hex")}`)),
@@ -55,12 +57,13 @@ export function makeCertificate(request: CertificateRequest): string | undefined
   return pem("CERTIFICATE", sequence(body, algorithm.identifier, bits(signature)));
 }
 
-function nameOf(commonName: string): Uint8Array {
+/** A name with nothing but a common name. */
+export function nameOf(commonName: string): Uint8Array {
   return commonName === "" ? sequence() : sequence(setOf(sequence(oid(OID.commonName), nameText(commonName))));
 }
 
 function extensions(
-  { isAuthority, addresses, names }: CertificateRequest,
+  { isAuthority, addresses, names, more = [] }: CertificateRequest,
   { publicKey, issuerKeyId }: { readonly publicKey: Uint8Array; readonly issuerKeyId: Uint8Array | undefined },
 ): readonly Uint8Array[] {
   // digitalSignature and keyEncipherment, for authorities keyCertSign too: bits 0, 2 and 5.
@@ -76,10 +79,12 @@ function extensions(
     ...(isAuthority ? [extension(OID.subjectKeyIdentifier, octets(keyId(publicKey)))] : []),
     ...(issuerKeyId === undefined ? [] : [extension(OID.authorityKeyIdentifier, sequence(der(0x80, issuerKeyId)))]),
     ...(alternatives.length === 0 ? [] : [extension(OID.subjectAltName, sequence(...alternatives))]),
+    ...more,
   ];
 }
 
-function extension(id: string, value: Uint8Array, isCritical = false): Uint8Array {
+/** One extension (RFC 5280, section 4.1). */
+export function extension(id: string, value: Uint8Array, isCritical = false): Uint8Array {
   return sequence(oid(id), ...(isCritical ? [yes()] : []), octets(value));
 }
 
@@ -91,7 +96,10 @@ function keyId(publicKey: Uint8Array): Uint8Array {
     .digest();
 }
 
-function signatureOf(key: KeyObject): { readonly identifier: Uint8Array; readonly hash: string | null } | undefined {
+/** How such a key signs; undefined: it cannot here. */
+export function signatureOf(
+  key: KeyObject,
+): { readonly identifier: Uint8Array; readonly hash: string | null } | undefined {
   switch (key.asymmetricKeyType) {
     case "rsa":
       return { identifier: sequence(oid("1.2.840.113549.1.1.11"), NULL), hash: "sha256" };

@@ -10,16 +10,16 @@ const PLACE =
   /(?<file>lares-worker:[\w./-]+|(?:file:\/\/)?\/[^\s():]+|[^\s():/]+\.[cm]?js):(?<line>\d+):(?<column>\d+)/g;
 
 /**
- * Makes every `error.stack` of this thread name the TypeScript sources. Does nothing when run from source.
- * The map is read when a stack is first asked for, not at start.
+ * What ends this thread for want of a handler is printed with the TypeScript sources named. Other stacks are mapped where they are printed
+ * (`mapStack`): Node asks for the stack of every refused connection, and reading the map takes a tenth of a second.
  */
-export function mapStackTraces(): void {
-  if (programShape() === "source") return;
-  Error.prepareStackTrace = (error, frames) => {
-    // oxlint-disable-next-line typescript/no-base-to-string -- a call site prints itself as V8 does; only its type does not say so
-    const lines = frames.map((frame) => `    at ${frame.toString()}`);
-    return mapStack([headOf(error), ...lines].join("\n"));
-  };
+export function mapUncaughtStacks(): void {
+  if (programShape() !== "source") process.on("uncaughtExceptionMonitor", nameSources);
+}
+
+function nameSources(thrown: unknown): void {
+  if (!(thrown instanceof Error) || thrown.stack === undefined) return;
+  Object.defineProperty(thrown, "stack", { value: mapStack(thrown.stack), configurable: true, writable: true });
 }
 
 /** Rewrites the places of a printed stack; a place without mapping stays as it is. */
@@ -64,13 +64,5 @@ function readProgramMap(): string | undefined {
     return readFileSync(`${programFile()}.map`, "utf8");
   } catch {
     return undefined;
-  }
-}
-
-function headOf(error: unknown): string {
-  try {
-    return String(error);
-  } catch {
-    return "Error";
   }
 }

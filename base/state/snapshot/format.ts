@@ -13,7 +13,8 @@ import { integer } from "#base/protocol/schema.ts";
  * Encrypted, the payload is AES-256-GCM of what it would have been, with both lines as additional data, under a key made
  * by scrypt (RFC 7914, N 2^14, r 8, p 1) from a passphrase and the salt of the header.
  */
-export const MAGIC = "lares snapshot 1\n";
+export const FORMAT = 1;
+export const MAGIC = `lares snapshot ${FORMAT}\n`;
 export const HASH_BYTES = 32;
 export const TAG_BYTES = 16;
 export const NONCE_BYTES = 12;

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { ROOT } from "#base/protocol/keys.ts";
 import {
+  FORMAT,
   HASH_BYTES,
   MAGIC,
   MAX_UNPACKED_BYTES,
@@ -27,7 +28,7 @@ const MAX_HEADER_BYTES = 4096;
 const LineSchema = v.union([v.tuple([v.string(), v.string()]), v.object({ records: v.number() })]);
 
 /**
- * Fails with `no_snapshot` (something else), `cut` (damaged or incomplete), `encrypted` (a passphrase is needed) or
+ * Fails with `no_snapshot` (something else), `newer` (of a later format), `cut` (damaged or incomplete), `encrypted` (a passphrase is needed) or
  * `wrong_key`; believes nothing before all of it is authenticated.
  */
 export function readSnapshot(bytes: Uint8Array, passphrase: string): Result<Snapshot> {
@@ -49,6 +50,11 @@ interface Head {
 
 function readHead(bytes: Uint8Array): Result<Head> {
   const magic = new TextDecoder().decode(bytes.subarray(0, MAGIC.length));
+  const newer = /^lares snapshot (\d+)\n/.exec(magic)?.[1];
+  if (magic !== MAGIC && newer !== undefined) {
+    const hint = "restore it with the version of lares that made it";
+    return fail("newer", `the snapshot is of format ${newer}, this program reads format ${FORMAT}`, hint);
+  }
   if (magic !== MAGIC) {
     const hint = "give a file that GET /v1/operator/snapshot wrote, of this version of the format";
     return fail("no_snapshot", "this is not a snapshot of Lares", hint);

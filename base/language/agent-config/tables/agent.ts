@@ -2,6 +2,7 @@ import { anything, durationMs, flag, text, textMap, texts } from "#base/language
 import { freeBlock, nestedBlock, to, type BlockTable, type Fields } from "#base/language/hcl/decode/table.ts";
 import { LOG_LEVELS } from "../config.ts";
 import { bytes, count, oneOf, port, word } from "../readers.ts";
+import { backup } from "./backup.ts";
 import { client } from "./client.ts";
 import { discovery, ingress, secrets } from "./roles.ts";
 import { acl, audit, limits, telemetry, tls, vault } from "./security.ts";
@@ -33,6 +34,8 @@ const ports: BlockTable = {
   name: "ports",
   attributes: {
     ...Object.fromEntries(LISTENERS.map((name) => [name, to(name, port)])),
+    etcd: to("etcd", port),
+    etcd_peer: to("etcdPeer", port),
     serf: to("gossip", port),
     serf_lan: to("gossip", port),
   },
@@ -45,6 +48,25 @@ const plugin: BlockTable = {
   attributes: { args: to("args", texts) },
   blocks: { config: freeBlock("config", anything) },
   finish: ({ config }): Fields => (typeof config === "object" && config !== null ? { ...config } : {}),
+};
+
+const etcd: BlockTable = {
+  name: "etcd",
+  attributes: {
+    endpoints: to("endpoints", texts),
+    ca_file: to("caFile", text),
+    cert_file: to("certFile", text),
+    key_file: to("keyFile", text),
+    server_name: to("serverName", text),
+    dead_member_after: to("deadMemberMs", durationMs),
+    quota: to("quotaBytes", bytes),
+  },
+  blocks: {},
+};
+const state: BlockTable = {
+  name: "state",
+  attributes: { migrate_after: to("migrateAfterMs", durationMs) },
+  blocks: { etcd: nestedBlock("etcd", etcd) },
 };
 
 const label: BlockTable = {
@@ -90,10 +112,12 @@ export const agent: BlockTable = {
     advertise: nestedBlock("advertise", advertise),
     ports: nestedBlock("ports", ports),
     server: nestedBlock("server", server),
+    state: nestedBlock("state", state),
     client: nestedBlock("client", client),
     plugin: nestedBlock("plugins", plugin, { many: "map", label: "" }),
     tls: nestedBlock("tls", tls),
     acl: nestedBlock("acl", acl),
+    backup: nestedBlock("backup", backup),
     audit: nestedBlock("audit", audit),
     telemetry: nestedBlock("telemetry", telemetry),
     limits: nestedBlock("limits", limits),

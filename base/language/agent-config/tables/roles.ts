@@ -31,6 +31,19 @@ const gossip: BlockTable = {
   blocks: { tags: freeBlock("tags", textMap) },
 };
 
+const email: BlockTable = {
+  name: "email",
+  attributes: {
+    to: to("to", oneOrMore),
+    from: to("from", text),
+    server: to("server", text),
+    user: to("user", text),
+    password: to("password", text),
+    tls: to("tls", flag),
+  },
+  blocks: {},
+};
+
 const alert: BlockTable = {
   name: "alert",
   attributes: {
@@ -45,7 +58,7 @@ const alert: BlockTable = {
     slack: to("slack", text),
     command: to("command", oneOrMore),
   },
-  blocks: {},
+  blocks: { email: nestedBlock("email", email) },
 };
 
 export const discovery: BlockTable = {
@@ -55,7 +68,9 @@ export const discovery: BlockTable = {
     domain: to("domain", text),
     alt_domain: to("altDomain", text),
     encrypt: to("encrypt", text),
+    announce: to("announce", flag),
     definitions: to("definitions", text),
+    disable_remote_exec: to("disableRemoteExec", flag),
     enable_script_checks: to("enableScriptChecks", flag),
     enable_local_script_checks: to("enableLocalScriptChecks", flag),
     node_checks: to("nodeChecks", oneOrMore),

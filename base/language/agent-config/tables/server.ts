@@ -47,6 +47,16 @@ const search: BlockTable = {
   blocks: {},
 };
 
+const introduction: BlockTable = {
+  name: "client_introduction",
+  attributes: {
+    enforcement: to("enforcement", oneOf(["none", "warn", "strict"])),
+    default_identity_ttl: to("defaultIdentityTtlMs", durationMs),
+    max_identity_ttl: to("maxIdentityTtlMs", durationMs),
+  },
+  blocks: {},
+};
+
 export const server: BlockTable = {
   name: "server",
   attributes: {
@@ -79,6 +89,7 @@ export const server: BlockTable = {
   blocks: {
     ...serverJoin,
     search: nestedBlock("search", search),
+    client_introduction: nestedBlock("clientIntroduction", introduction),
     default_scheduler_config: nestedBlock("defaultSchedulerConfig", scheduler),
   },
   ignored: {

@@ -57,7 +57,8 @@ function itemsOf(item: ObjectItem, table: BlockTable): readonly BodyItem[] {
   const inner: BlockTable = nested === undefined ? { name, attributes: {}, blocks: {} } : nested.table();
   const labelled = nested?.label !== undefined;
   return objectsIn(item.value).flatMap((object) => {
-    if (!labelled) return [block({ name, keySpan, label: undefined, object, inner })];
+    if (!labelled || (nested.optionalLabel === true && isBody(object, inner)))
+      return [block({ name, keySpan, label: undefined, object, inner })];
     return object.items.flatMap((each) =>
       objectsIn(each.value).map((value) => block({ name, keySpan, label: each.key, object: value, inner })),
     );
@@ -77,6 +78,15 @@ function dynamicRule(table: BlockTable): NestedRule {
     blocks: { content: { kind: "nested", field: "content", many: "one", table: () => content } },
   };
   return { kind: "nested", field: "dynamic", many: "list", label: "label", table: () => dynamic };
+}
+
+/** Where a label may be left out: the keys are the block's own, not labels. */
+function isBody(object: ObjectConstructor, table: BlockTable): boolean {
+  return object.items.some(({ key, value }) =>
+    table.isOpen === true
+      ? objectsIn(value).length === 0
+      : value.kind !== "object" && key.kind === "literal" && Object.hasOwn(table.attributes, String(key.value)),
+  );
 }
 
 function objectsIn(value: Expression): readonly ObjectConstructor[] {

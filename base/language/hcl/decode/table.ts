@@ -41,7 +41,7 @@ export interface CustomRule {
   readonly kind: "custom";
   readonly decode: (block: Block, scope: Scope, into: Fields) => void;
   /** What its keys are in JSON; without it, it is an attribute there. */
-  readonly json?: Pick<NestedRule, "label" | "table">;
+  readonly json?: Pick<NestedRule, "label" | "optionalLabel" | "table">;
 }
 
 /** A rule for an attribute. */
@@ -68,6 +68,8 @@ export interface BlockTable {
   readonly name: string;
   readonly attributes: Readonly<Record<string, AttributeRule>>;
   readonly blocks: Readonly<Record<string, BlockRule>>;
+  /** Other keys may be there, too, whose values are no objects. */
+  readonly isOpen?: true;
   /** Keys that are understood but have no meaning here any more, with what to do instead. */
   readonly ignored?: Readonly<Record<string, string>>;
   /** Turns what was read into what is stored. */

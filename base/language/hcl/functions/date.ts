@@ -1,3 +1,4 @@
+import { MONTHS, WEEKDAYS } from "../../calendar.ts";
 import { readDuration } from "../../duration.ts";
 import { Fault, two, text, type Given, type HclFunction } from "./function.ts";
 
@@ -32,22 +33,6 @@ function wallClock(ms: number, zone: string): Date {
   return new Date(ms + minutes * 60_000);
 }
 
-const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
-
 /** Letters that repeat are fields, text stands in single quotes. */
 function formatDate(pattern: string, time: string): Given {
   const read = readTime(time);
@@ -66,7 +51,7 @@ function formatDate(pattern: string, time: string): Given {
 function dateField(field: string, date: Date, zone: string): string | undefined {
   const two = (n: number): string => String(n).padStart(2, "0");
   const month = MONTHS[date.getUTCMonth()] ?? "";
-  const day = DAYS[date.getUTCDay()] ?? "";
+  const day = WEEKDAYS[date.getUTCDay()] ?? "";
   const hours = date.getUTCHours();
   const half = hours < 12 ? "am" : "pm";
   const offset = zone === "Z" ? "+00:00" : zone;

@@ -2,6 +2,7 @@ import { duration, flag, integer, text, textMap, texts, textsMap } from "#base/l
 import { freeBlock, nestedBlock, to, type BlockTable } from "#base/language/hcl/decode/table.ts";
 import { connectBlock } from "./connect.ts";
 import { checkRestart } from "./policies.ts";
+import { finishRoutes, routeBlock } from "./route.ts";
 import { identity } from "./task-parts.ts";
 
 const check: BlockTable = {
@@ -70,7 +71,9 @@ const service: BlockTable = {
     canary_meta: freeBlock("CanaryMeta", textMap),
     tagged_addresses: freeBlock("TaggedAddresses", textMap),
     weights: nestedBlock("Weights", weights),
+    route: routeBlock,
   },
+  finish: finishRoutes,
 };
 
 export const services = { service: nestedBlock("Services", service, { many: "list" }) };

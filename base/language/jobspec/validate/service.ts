@@ -28,7 +28,10 @@ export function checkService(service: Service, { ports, tasks, report }: Service
     inner.error("the name is no host name", "1 to 63 letters, digits and dashes, with a letter or digit at both ends");
   }
   oneOf(service.Provider, ["consul", "nomad"], { what: "the provider", report: inner });
-  oneOf(service.AddressMode, ["auto", "alloc", "driver", "host"], { what: "the address_mode", report: inner });
+  oneOf(service.AddressMode, ["auto", "alloc", "alloc_ipv6", "driver", "host"], {
+    what: "the address_mode",
+    report: inner,
+  });
   oneOf(service.OnUpdate, ["require_healthy", "ignore_warnings", "ignore"], { what: "on_update", report: inner });
   checkPort(service.PortLabel, { ports, mode: service.AddressMode, report: inner });
   if (service.TaskName !== "" && !tasks.includes(service.TaskName)) {

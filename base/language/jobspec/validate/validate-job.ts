@@ -36,7 +36,8 @@ const MAX_SCHEDULES = 50;
 const MAX_EMPTY_SCHEDULES = 5;
 const MAX_ID = 512;
 const NODE_POOL = /^[a-zA-Z0-9_-]{1,128}$/;
-const MAX_COUNT = 50_000;
+/** Nomad's `job_max_count`. */
+export const MAX_COUNT = 50_000;
 const MAX_PRIORITY = 100;
 const NAMESPACE = /^[a-zA-Z0-9-]{1,128}$/;
 

@@ -1,3 +1,4 @@
+import { MONTHS, WEEKDAYS } from "../../../calendar.ts";
 import { civilOf, type Civil } from "./civil.ts";
 import { splitLayout, type Chunk, type LayoutElement, type ZoneElement } from "./layout.ts";
 import type { Zone, ZoneOffset } from "./zone.ts";
@@ -12,22 +13,6 @@ export const RFC3339 = "2006-01-02T15:04:05Z07:00";
 export const RFC3339_NANO = "2006-01-02T15:04:05.999999999Z07:00";
 /** What printing a time shows. */
 export const STRING_LAYOUT = "2006-01-02 15:04:05.999999999 -0700 MST";
-
-export const MONTHS = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
-export const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /** Prints a moment as the reference time of `layout` shows (https://pkg.go.dev/time#Time.Format). */
 export function formatTime({ unixNs, zone }: Moment, layout: string, chunks = splitLayout(layout)): string {

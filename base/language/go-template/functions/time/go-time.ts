@@ -1,9 +1,10 @@
+import { MONTHS, WEEKDAYS } from "../../../calendar.ts";
 import { goFunction, type FunctionTable } from "../../function.ts";
 import { takeInt, takeObject, takeString } from "../../param.ts";
 import { int64Type, structType, type GoType } from "../../type.ts";
 import { GoInteger, GoObject, type GoFunction, type GoValue } from "../../value.ts";
 import { civilOf, unixSeconds } from "./civil.ts";
-import { floorSeconds, formatTime, MONTHS, STRING_LAYOUT, WEEKDAYS, type Moment } from "./format-time.ts";
+import { floorSeconds, formatTime, STRING_LAYOUT, type Moment } from "./format-time.ts";
 import { GoDuration } from "./go-duration-value.ts";
 import { offsetOfWall } from "./parse-time.ts";
 import { UTC, type Zone } from "./zone.ts";

@@ -1,6 +1,7 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { MONTHS, WEEKDAYS } from "../../../calendar.ts";
 import { daysIn, isLeap, unixSeconds } from "./civil.ts";
-import { MONTHS, WEEKDAYS, type Moment } from "./format-time.ts";
+import type { Moment } from "./format-time.ts";
 import { splitLayout, type Chunk, type LayoutElement, type ZoneElement } from "./layout.ts";
 import { quoteBytes } from "./quote-bytes.ts";
 import { fixedZone, UTC, type Zone } from "./zone.ts";
