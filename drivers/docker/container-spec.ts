@@ -1,7 +1,10 @@
+import { matchGlob } from "#base/language/glob.ts";
 import { readConfig } from "../config-shape.ts";
 import type { ConfigReader } from "../config-shape.ts";
+import { distinctNodes } from "../devices/device-nodes.ts";
 import type { StartFailure, TaskStart } from "../driver.ts";
-import { imageRef, parseImageName } from "./image-name.ts";
+import { imageRef, parseImageName } from "./images/image-name.ts";
+import { WHOLE_LOG_SIZE } from "./log-access.ts";
 import { mountsOf } from "./mounts.ts";
 import type { DockerOptions } from "./plugin-options.ts";
 import { portsOf } from "./ports.ts";
@@ -15,6 +18,10 @@ export interface SpecContext {
   readonly allocsRoot: string;
   /** For `cpu_hard_limit`: how many MHz one core is. */
   readonly coreMhz: number;
+  /** The agent reads the engine's files of containers' output itself. */
+  readonly readsLogFiles: boolean;
+  /** The engine's name of the image, where that is not what the task calls it. */
+  readonly image?: string | undefined;
 }
 
 const MB = 1024 * 1024;
@@ -35,26 +42,36 @@ export function containerSpec(
   const args = config.texts("args");
   const cmd = [...(command === "" ? [] : [command]), ...args];
   const spec = {
-    Image: imageRef(parseImageName(config.text("image"))),
+    Image: context.image ?? imageRef(parseImageName(config.text("image"))),
     ...(cmd.length > 0 ? { Cmd: cmd } : {}),
     ...(config.texts("entrypoint").length > 0 ? { Entrypoint: config.texts("entrypoint") } : {}),
     Env: Object.entries(task.env).map(([name, value]) => `${name}=${value}`),
     ...textField("WorkingDir", config.text("work_dir")),
-    ...textField("Hostname", config.text("hostname")),
-    ...textField("MacAddress", config.text("mac_address")),
+    ...(task.network === undefined ? textField("Hostname", config.text("hostname")) : {}),
+    ...(task.network === undefined ? textField("MacAddress", config.text("mac_address")) : {}),
     ...textField("User", task.user),
     Tty: config.flag("tty", false),
     OpenStdin: config.flag("interactive", false),
-    Labels: { ...config.map("labels"), ...ownLabels(task, context.allocsRoot) },
-    ExposedPorts: ports.exposed,
-    HostConfig: { ...hostConfig(task, config, context), PortBindings: ports.bindings },
-    ...aliasesOf(config),
+    Labels: { ...config.map("labels"), ...ownLabels(task, context) },
+    ...(isWithoutHealthcheck(config) ? { Healthcheck: { Test: ["NONE"] } } : {}),
+    ...(task.network === undefined ? { ExposedPorts: ports.exposed } : {}),
+    HostConfig: {
+      ...hostConfig(task, config, context),
+      ...(task.network === undefined ? { PortBindings: ports.bindings } : {}),
+    },
+    ...endpointOf(config),
   };
   return { ok: true, spec };
 }
 
-function ownLabels(task: TaskStart, allocsRoot: string): Record<string, string> {
+function isWithoutHealthcheck(config: ConfigReader): boolean {
+  const block = config.blocks("healthchecks")[0];
+  return block !== undefined && readConfig(block).flag("disable", false);
+}
+
+function ownLabels(task: TaskStart, { allocsRoot, options }: SpecContext): Record<string, string> {
   return {
+    ...extraLabels(task, options.extraLabels),
     "com.hashicorp.nomad.alloc_id": task.allocId,
     "com.hashicorp.nomad.job_id": task.jobId,
     "com.hashicorp.nomad.namespace": task.namespace,
@@ -65,18 +82,33 @@ function ownLabels(task: TaskStart, allocsRoot: string): Record<string, string> 
   };
 }
 
+/** What is not told of every container. */
+function extraLabels(task: TaskStart, patterns: readonly string[]): Record<string, string> {
+  const known = { job_name: task.env["NOMAD_JOB_NAME"], node_name: task.node?.name, node_id: task.node?.id };
+  const isWanted = (name: string): boolean => patterns.some((pattern) => matchGlob(pattern, name));
+  return Object.fromEntries(
+    Object.entries(known).flatMap(([name, value]) =>
+      value !== undefined && isWanted(name) ? [[`com.hashicorp.nomad.${name}`, value]] : [],
+    ),
+  );
+}
+
 function hostConfig(task: TaskStart, config: ConfigReader, context: SpecContext): Record<string, unknown> {
   return {
     ...networkConfig(task, config),
-    ...mountsOf(task, config),
+    ...mountsOf(task, { config, selinuxLabel: context.options.selinuxLabel }),
     ...limitsOf(task, config, context),
     ...rightsOf(config, context.options),
+    Devices: [...namedDevices(config), ...givenDevices(task)],
     ...modesOf(config),
-    LogConfig: logConfig(config),
+    LogConfig: logConfig(config, context),
   };
 }
 
 function networkConfig(task: TaskStart, config: ConfigReader): Record<string, unknown> {
+  const { network } = task;
+  // It has the sandbox's names, addresses and files: the engine refuses others.
+  if (network !== undefined) return { NetworkMode: `container:${network.sandbox}` };
   const mode = config.text("network_mode") || (task.networkMode === "none" ? "none" : "");
   return {
     ...textField("NetworkMode", mode),
@@ -87,10 +119,18 @@ function networkConfig(task: TaskStart, config: ConfigReader): Record<string, un
   };
 }
 
-function aliasesOf(config: ConfigReader): Record<string, unknown> {
+/** What a task is in a network of the engine's that it named. */
+function endpointOf(config: ConfigReader): Record<string, unknown> {
   const [aliases, network] = [config.texts("network_aliases"), config.text("network_mode")];
-  if (aliases.length === 0 || network === "") return {};
-  return { NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: aliases } } } };
+  const [ipv4, ipv6] = [config.text("ipv4_address"), config.text("ipv6_address")];
+  if (network === "" || (aliases.length === 0 && ipv4 === "" && ipv6 === "")) return {};
+  const endpoint = {
+    ...listField("Aliases", aliases),
+    ...(ipv4 === "" && ipv6 === ""
+      ? {}
+      : { IPAMConfig: { ...textField("IPv4Address", ipv4), ...textField("IPv6Address", ipv6) } }),
+  };
+  return { NetworkingConfig: { EndpointsConfig: { [network]: endpoint } } };
 }
 
 function limitsOf(task: TaskStart, config: ConfigReader, { options, coreMhz }: SpecContext): Record<string, unknown> {
@@ -99,6 +139,7 @@ function limitsOf(task: TaskStart, config: ConfigReader, { options, coreMhz }: S
   const period = config.number("cpu_cfs_period") ?? 100_000;
   const cores = config.text("cpuset_cpus") || cpu.ReservedCores.join(",");
   const pids = config.number("pids_limit") ?? options.pidsLimit;
+  const oomScoreAdj = config.number("oom_score_adj") ?? options.oomScoreAdj;
   return {
     // Swap would only hide a limit that is too small.
     ...(hardMb > 0 ? { Memory: hardMb * MB, MemorySwap: hardMb * MB } : {}),
@@ -110,7 +151,7 @@ function limitsOf(task: TaskStart, config: ConfigReader, { options, coreMhz }: S
     ...textField("CpusetCpus", cores),
     ...(pids === undefined ? {} : { PidsLimit: pids }),
     ...(config.number("shm_size") === undefined ? {} : { ShmSize: config.number("shm_size") }),
-    ...(config.number("oom_score_adj") === undefined ? {} : { OomScoreAdj: config.number("oom_score_adj") }),
+    ...(oomScoreAdj === undefined ? {} : { OomScoreAdj: oomScoreAdj }),
     Ulimits: ulimitsOf(config.map("ulimit")),
     Sysctls: config.map("sysctl"),
     StorageOpt: config.map("storage_opt"),
@@ -140,16 +181,33 @@ function rightsOf(config: ConfigReader, options: DockerOptions): Record<string, 
     ReadonlyRootfs: config.flag("readonly_rootfs", false),
     ...listField("SecurityOpt", config.texts("security_opt")),
     ...listField("GroupAdd", config.texts("group_add")),
-    Devices: config.blocks("devices").map((block) => {
-      const device = readConfig(block);
-      const path = device.text("host_path");
-      return {
-        PathOnHost: path,
-        PathInContainer: device.text("container_path") || path,
-        CgroupPermissions: device.text("cgroup_permissions") || "rwm",
-      };
-    }),
   };
+}
+
+interface EngineDevice {
+  readonly PathOnHost: string;
+  readonly PathInContainer: string;
+  readonly CgroupPermissions: string;
+}
+
+function namedDevices(config: ConfigReader): readonly EngineDevice[] {
+  return config.blocks("devices").map((block) => {
+    const device = readConfig(block);
+    const path = device.text("host_path");
+    return {
+      PathOnHost: path,
+      PathInContainer: device.text("container_path") || path,
+      CgroupPermissions: device.text("cgroup_permissions") || "rwm",
+    };
+  });
+}
+
+function givenDevices({ devices = [] }: TaskStart): readonly EngineDevice[] {
+  return distinctNodes(devices).map(({ hostPath, taskPath, permissions }) => ({
+    PathOnHost: hostPath,
+    PathInContainer: taskPath,
+    CgroupPermissions: permissions,
+  }));
 }
 
 function modesOf(config: ConfigReader): Record<string, unknown> {
@@ -165,15 +223,21 @@ function modesOf(config: ConfigReader): Record<string, unknown> {
   };
 }
 
-/** Small, because the output is copied to the allocation's log files as it comes. */
-/** The engine's own copy of the output is our buffer: what a task says in a burst must fit in it until it is copied, or is lost. */
-const ENGINE_LOG = { "max-file": "2", "max-size": "16m" };
+/** Of an engine elsewhere: what a task prints in a burst must fit in it until it is copied, or is lost. */
+const ENGINE_LOG = { "max-file": "2", "max-size": "64m" };
+/** Where the agent reads the file itself and gives back what it has copied: never turned over, whatever the engine's default is. */
+const WHOLE_LOG = { "max-file": "1", "max-size": WHOLE_LOG_SIZE };
 
-function logConfig(config: ConfigReader): Record<string, unknown> {
-  const block = config.blocks("logging")[0];
-  if (block === undefined) return { Type: "json-file", Config: ENGINE_LOG };
+function logConfig(config: ConfigReader, { readsLogFiles, options }: SpecContext): Record<string, unknown> {
+  const block = config.blocks("logging")[0] ?? options.logging;
+  if (block === undefined) return { Type: "json-file", Config: readsLogFiles ? WHOLE_LOG : ENGINE_LOG };
   const logging = readConfig(block);
-  return { Type: logging.text("type") || logging.text("driver") || "json-file", Config: logging.map("config") };
+  const type = logging.text("type") || logging.text("driver") || "json-file";
+  const given = logging.map("config");
+  if (type !== "json-file" || !readsLogFiles) return { Type: type, Config: given };
+  // The engine would throw away what was not copied yet; the agent keeps the file small in its stead. One file is never compressed.
+  const { compress: _, ...kept } = given;
+  return { Type: type, Config: { ...kept, ...WHOLE_LOG } };
 }
 
 function textField(name: string, value: string): Record<string, string> {

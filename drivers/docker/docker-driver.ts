@@ -6,19 +6,23 @@ import type { Result } from "#base/env/errors.ts";
 import type { Driver, StopOptions, SweepRequest, TaskExit, TaskHandle } from "../driver.ts";
 import { signalNumber, unknownSignal } from "../process/signals.ts";
 import { execInContainer } from "./container-exec.ts";
+import { createContainerList, type ContainerStates } from "./container-list.ts";
 import { LABEL_ROOT, LABEL_TASK } from "./container-spec.ts";
 import { createContainerStats } from "./container-stats.ts";
 import type { ContainerStats } from "./container-stats.ts";
-import { inspectContainer } from "./container-state.ts";
 import { createDockerHealth } from "./docker-health.ts";
 import { createEngine, DEFAULT_ENDPOINT, EngineAway } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import { createSandboxes } from "./sandbox.ts";
 import { createExits } from "./exits.ts";
 import type { Exits } from "./exits.ts";
-import { createImages } from "./images.ts";
+import { createImageGc } from "./images/image-gc.ts";
+import { createImages } from "./images/images.ts";
+import { askForLogFiles } from "./log-access.ts";
 import { createLogCopies } from "./log-copy.ts";
-import { dockerStateOf } from "./handle.ts";
+import { dockerStateOf, type DockerState } from "./handle.ts";
 import type { DockerOptions } from "./plugin-options.ts";
+import { createRemovals } from "./removals.ts";
 import { startContainer } from "./start-container.ts";
 import { checkTaskConfig } from "./task-config.ts";
 
@@ -30,11 +34,15 @@ export interface DockerDriverDeps {
 
 /** Containers over the Engine API. */
 export function createDockerDriver(env: Env, { options, dockerHost }: DockerDriverDeps): Driver {
-  const engine = createEngine(env, options.endpoint || dockerHost || DEFAULT_ENDPOINT);
+  const engine = createEngine(env, options.endpoint || dockerHost || DEFAULT_ENDPOINT, options.tls);
   const images = createImages(env, engine, options);
-  const exits = createExits(env, engine);
+  const imageGc = createImageGc(env, engine, options.imageGc);
+  const list = createContainerList(env, engine);
+  const exits = createExits(env, engine, list);
   const logs = createLogCopies(env, engine);
   const stats = createContainerStats(env, engine);
+  const readsLogFiles = askForLogFiles(env, engine);
+  const removals = createRemovals(env.clock);
 
   return {
     name: "docker",
@@ -42,14 +50,18 @@ export function createDockerDriver(env: Env, { options, dockerHost }: DockerDriv
       sendSignals: true,
       exec: true,
       fsIsolation: "image",
-      networkModes: ["host", "none"],
+      networkModes: ["host", "bridge", "none"],
       logs: "driver",
     },
     fingerprint: createDockerHealth(engine, options),
     validate: (config) => checkTaskConfig(config, options),
-    start: (task) => startContainer({ env, engine, images, logs, options }, task),
+    start: (task) => startContainer({ env, engine, images, imageGc, logs, options, readsLogFiles }, task),
     recover: (handle) =>
-      recover(engine, handle, (id, state) => options.collectLogs && logs.start({ containerId: id, ...state }, true)),
+      recover(list, handle, (id, state) => {
+        if (state.images.length > 0)
+          imageGc.hold(handle.taskId, { names: state.images, isLoaded: state.imageIsLoaded });
+        if (options.collectLogs) logs.start({ containerId: id, ...state }, true);
+      }),
     async wait(handle, signal) {
       const state = dockerStateOf(handle);
       if (state === undefined) return { kind: "lost", message: BAD_HANDLE };
@@ -57,18 +69,21 @@ export function createDockerDriver(env: Env, { options, dockerHost }: DockerDriv
       if (exit.kind !== "aborted") await logs.drain(state.containerId);
       return exit;
     },
-    stop: (handle, stop) => stopContainer({ env, engine, exits }, handle, stop),
+    stop: (handle, stop) => removals.stopping(() => stopContainer({ env, engine, exits }, handle, stop)),
     async destroy(handle) {
       const state = dockerStateOf(handle);
       if (state === undefined) return;
       stats.forget(state.containerId);
       await logs.drain(state.containerId);
-      if (options.removeContainers) await removeContainer(engine, state.containerId);
+      if (options.removeContainers) await removals.remove(() => removeContainer(engine, state.containerId));
+      imageGc.release(handle.taskId);
     },
     ...containerCommands(engine, stats),
-    sweep: (request) => sweep(env, engine, request),
+    sweep: (request) => sweep({ env, engine, dangling: options.dangling }, request),
+    sandbox: createSandboxes({ env, engine, images, options }),
     async close() {
       exits.close();
+      imageGc.close();
       await logs.close();
     },
   };
@@ -99,22 +114,18 @@ function containerCommands(engine: Engine, stats: ContainerStats): Pick<Driver, 
 
 const BAD_HANDLE = "not a handle of the docker driver";
 
-interface LogState {
-  readonly tty: boolean;
-  readonly stdoutPath: string;
-  readonly stderrPath: string;
-}
+type LogState = Omit<DockerState, "containerId">;
 
 /** An engine that is away is no reason to give a task up: its container may well run on. */
 async function recover(
-  engine: Engine,
+  list: () => Promise<ContainerStates>,
   handle: TaskHandle,
   follow: (id: string, state: LogState) => void,
 ): Promise<Result<TaskHandle>> {
   const state = dockerStateOf(handle);
   if (state === undefined) return fail("BAD_HANDLE", BAD_HANDLE);
   try {
-    if ((await inspectContainer(engine, state.containerId)) === undefined) {
+    if (!(await list()).has(state.containerId)) {
       return fail("GONE", `container ${state.containerId.slice(0, 12)} does not exist any more`);
     }
   } catch (thrown) {
@@ -190,8 +201,14 @@ const ListedSchema = v.array(
   v.object({ Id: v.string(), Labels: v.nullish(v.record(v.string(), v.string()), () => ({})) }),
 );
 
+interface Sweeping extends Pick<DockerOptions, "dangling"> {
+  readonly env: Env;
+  readonly engine: Engine;
+}
+
 /** Removes containers of this agent whose tasks nobody knows. */
-async function sweep(env: Env, engine: Engine, { allocsRoot, keep }: SweepRequest): Promise<void> {
+async function sweep({ env, engine, dangling }: Sweeping, { allocsRoot, keep }: SweepRequest): Promise<void> {
+  if (dangling === "leave") return;
   const filters = encodeURIComponent(JSON.stringify({ label: [`${LABEL_ROOT}=${allocsRoot}`] }));
   try {
     const listed = v.parse(
@@ -200,7 +217,9 @@ async function sweep(env: Env, engine: Engine, { allocsRoot, keep }: SweepReques
     );
     for (const { Id: id, Labels: labels } of listed) {
       if (keep.has(labels[LABEL_TASK] ?? "")) continue;
-      env.log.info("removing a container nobody knows", { container: id.slice(0, 12), task: labels[LABEL_TASK] });
+      const what = dangling === "tell" ? "nobody knows a container" : "removing a container nobody knows";
+      env.log.info(what, { container: id.slice(0, 12), task: labels[LABEL_TASK] });
+      if (dangling === "tell") continue;
       await removeContainer(engine, id);
     }
   } catch (thrown) {

@@ -10,6 +10,8 @@ export interface EngineCall {
   /** Without the version, with the query. */
   readonly path: string;
   readonly body?: unknown;
+  /** A tar archive, instead of a body in JSON. */
+  readonly archive?: Uint8Array | AsyncIterable<Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
   /** Default 60 000; 0 waits for ever. */
   readonly timeoutMs?: number;
@@ -53,15 +55,29 @@ export const DEFAULT_ENDPOINT = "unix:///var/run/docker.sock";
 const NEWEST: readonly [number, number] = [1, 47];
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** `endpoint` as in DOCKER_HOST: `unix:///path` or `tcp://host:port`. */
-export function createEngine(env: Env, endpoint: string): Engine {
+/** In PEM; empty: the system's, or none. */
+export interface EngineTlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+/** `endpoint` as in DOCKER_HOST: `unix:///path` or `tcp://host:port`; with `files` that is spoken to in TLS. */
+export function createEngine(env: Env, endpoint: string, files?: EngineTlsFiles): Engine {
   let version = "";
-  const [base, socketPath] = targetOf(endpoint);
-  const optionsOf = (request: EngineCall): HttpRequestOptions => ({
+  const [base, socketPath] = targetOf(endpoint, files !== undefined);
+  const readTls = tlsOf(env, endpoint, files);
+  const optionsOf = async (request: EngineCall): Promise<HttpRequestOptions> => ({
+    ...(await readTls()),
     url: `${base}${version}${request.path}`,
     method: request.method ?? "GET",
-    headers: { ...(request.body === undefined ? {} : { "content-type": "application/json" }), ...request.headers },
+    headers: {
+      ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+      ...(request.archive === undefined ? {} : { "content-type": "application/x-tar" }),
+      ...request.headers,
+    },
     ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    ...(request.archive === undefined ? {} : { body: request.archive }),
     ...(socketPath === undefined ? {} : { socketPath }),
     ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
@@ -79,13 +95,17 @@ export function createEngine(env: Env, endpoint: string): Engine {
     address: endpoint,
     call: (request) =>
       reach(async () => {
-        const response = await env.http.request(optionsOf(request));
+        const response = await env.http.request(await optionsOf(request));
         return answerOf(response.status, await response.bytes(MAX_ANSWER_BYTES));
       }),
     stream: (request) =>
-      reach(() => env.http.request(optionsOf({ ...request, headers: { ...request.headers, ...OWN_CONNECTION } }))),
+      reach(async () =>
+        env.http.request(await optionsOf({ ...request, headers: { ...request.headers, ...OWN_CONNECTION } })),
+      ),
     upgrade: (request) =>
-      reach(() => env.http.upgrade(optionsOf({ ...request, headers: { ...request.headers, ...OWN_CONNECTION } }))),
+      reach(async () =>
+        env.http.upgrade(await optionsOf({ ...request, headers: { ...request.headers, ...OWN_CONNECTION } })),
+      ),
     useVersion(offered) {
       const [major, minor] = offered.split(".").map(Number);
       if (major === undefined || minor === undefined || Number.isNaN(major + minor)) return;
@@ -98,9 +118,29 @@ export function createEngine(env: Env, endpoint: string): Engine {
 /** Long streams must not use up the pool of shared connections; the engine ignores the offer where it does not fit. */
 const OWN_CONNECTION = { connection: "Upgrade", upgrade: "tcp" };
 
-function targetOf(endpoint: string): readonly [base: string, socketPath: string | undefined] {
+function targetOf(endpoint: string, isTls: boolean): readonly [base: string, socketPath: string | undefined] {
   if (endpoint.startsWith("unix://")) return ["http://docker", endpoint.slice("unix://".length)];
-  return [endpoint.replace(/^tcp:/, "http:").replace(/\/$/, ""), undefined];
+  return [endpoint.replace(/^tcp:/, isTls ? "https:" : "http:").replace(/\/$/, ""), undefined];
+}
+
+/** Read with the first request, and again with each until they can be read. */
+function tlsOf(
+  { disk }: Pick<Env, "disk">,
+  endpoint: string,
+  files: EngineTlsFiles | undefined,
+): () => Promise<Pick<HttpRequestOptions, "tls">> {
+  let known: Pick<HttpRequestOptions, "tls"> | undefined;
+  return async () => {
+    if (files === undefined || endpoint.startsWith("unix:")) return {};
+    if (known !== undefined) return known;
+    const read = async (name: keyof EngineTlsFiles): Promise<Readonly<Record<string, string>>> => {
+      if (files[name] === "") return {};
+      const bytes = await disk.read(files[name]);
+      if (bytes === undefined) throw new EngineAway(endpoint, `its tls { ${name} } ${files[name]} does not exist`);
+      return { [name]: textOf(bytes) };
+    };
+    return (known = { tls: { ...(await read("cert")), ...(await read("key")), ...(await read("ca")) } });
+  };
 }
 
 const ErrorSchema = v.object({ message: v.string() });

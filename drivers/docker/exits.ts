@@ -1,8 +1,9 @@
 import * as v from "valibot";
-import { sleep } from "#base/env/clock.ts";
+import { sleep, type Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
 import type { TaskExit } from "../driver.ts";
+import type { ContainerStates } from "./container-list.ts";
 import { exitOf, inspectContainer, isOver } from "./container-state.ts";
 import type { Engine } from "./engine.ts";
 import { jsonLines } from "./json-lines.ts";
@@ -15,25 +16,35 @@ export interface Exits {
 
 const RETRY_FIRST_MS = 200;
 const RETRY_LONGEST_MS = 5000;
+/** By SIGKILL. */
+const KILLED = 137;
+/** The engine hears that memory ran out by another way than that the container ended, and may hear it later. */
+const WHY_MS = 300;
+
+/** A look that failed, or an event that never came, costs no more than this. */
+const LOOK_AGAIN_MS = 30_000;
 
 const EventSchema = v.object({ Actor: v.object({ ID: v.string() }) });
 
 /** Follows the engine's events of ended containers on one connection for all tasks. Whoever waits is looked at after every (re)connection. */
-export function createExits(env: Env, engine: Engine): Exits {
-  return new EventExits(env, engine);
+export function createExits(env: Env, engine: Engine, list: () => Promise<ContainerStates>): Exits {
+  return new EventExits(env, engine, list);
 }
 
 class EventExits implements Exits {
   readonly #env: Env;
   readonly #engine: Engine;
+  readonly #list: () => Promise<ContainerStates>;
   readonly #waiting = new Map<string, Set<(exit: TaskExit) => void>>();
   readonly #closing = new AbortController();
+  #again: Timer | undefined;
   #following = false;
   #connected = false;
 
-  constructor(env: Env, engine: Engine) {
+  constructor(env: Env, engine: Engine, list: () => Promise<ContainerStates>) {
     this.#env = env;
     this.#engine = engine;
+    this.#list = list;
   }
 
   wait(id: string, signal: AbortSignal): Promise<TaskExit> {
@@ -50,15 +61,18 @@ class EventExits implements Exits {
         resolve({ kind: "aborted" });
       };
       signal.addEventListener("abort", abort, { once: true });
-      this.#waiting.set(id, (this.#waiting.get(id) ?? new Set()).add(finish));
+      const others = this.#waiting.get(id);
+      this.#waiting.set(id, (others ?? new Set()).add(finish));
+      this.#lookAgain();
       if (!this.#following) void this.#follow();
-      // It may have ended before the events were followed.
-      else if (this.#connected) void this.#look(id);
+      // It may have ended before the events were followed; where somebody waits already, that was looked at.
+      else if (this.#connected && others === undefined) void this.#look(id);
     });
   }
 
   close(): void {
     this.#closing.abort();
+    this.#again?.cancel();
     this.#waiting.clear();
   }
 
@@ -71,7 +85,7 @@ class EventExits implements Exits {
         const response = await this.#engine.stream({ path: EVENTS_PATH, signal });
         this.#connected = true;
         failures = 0;
-        for (const id of this.#waiting.keys()) void this.#look(id);
+        void this.#lookAtAll();
         for await (const value of jsonLines(response.body)) {
           const event = v.safeParse(EventSchema, value);
           if (event.success && this.#waiting.has(event.output.Actor.ID)) void this.#look(event.output.Actor.ID);
@@ -85,10 +99,30 @@ class EventExits implements Exits {
     this.#following = false;
   }
 
+  #lookAgain(): void {
+    this.#again ??= this.#env.clock.after(LOOK_AGAIN_MS, () => {
+      this.#again = undefined;
+      if (this.#waiting.size === 0) return;
+      if (this.#connected) void this.#lookAtAll();
+      this.#lookAgain();
+    });
+  }
+
+  /** Only those that do not run any more are worth a look. */
+  async #lookAtAll(): Promise<void> {
+    const waiting = [...this.#waiting.keys()];
+    const states = await this.#list().catch((): ContainerStates => new Map());
+    for (const id of waiting) if (states.get(id) !== "running") void this.#look(id);
+  }
+
   async #look(id: string): Promise<void> {
     try {
-      const container = await inspectContainer(this.#engine, id);
+      let container = await inspectContainer(this.#engine, id);
       if (container !== undefined && !isOver(container)) return;
+      if (container?.State.ExitCode === KILLED && !container.State.OOMKilled) {
+        await sleep(this.#env.clock, WHY_MS, this.#closing.signal);
+        container = (await inspectContainer(this.#engine, id)) ?? container;
+      }
       const waiters = this.#waiting.get(id);
       this.#waiting.delete(id);
       const exit: TaskExit = container === undefined ? REMOVED : exitOf(container);
@@ -100,4 +134,5 @@ class EventExits implements Exits {
 }
 
 const REMOVED: TaskExit = { kind: "lost", message: "its container was removed by somebody else" };
-const EVENTS_PATH = `/events?filters=${encodeURIComponent(JSON.stringify({ type: ["container"], event: ["die", "destroy"] }))}`;
+/** Engines answer before they listen for events: those in between are asked for, with the others they still know. */
+const EVENTS_PATH = `/events?since=1&filters=${encodeURIComponent(JSON.stringify({ type: ["container"], event: ["die", "destroy"] }))}`;

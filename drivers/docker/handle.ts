@@ -6,6 +6,11 @@ const DockerStateSchema = v.object({
   tty: v.boolean(),
   stdoutPath: v.string(),
   stderrPath: v.string(),
+  /** The engine's own file of its output; empty, or of an older agent: the engine is asked. */
+  logPath: v.optional(v.string(), ""),
+  /** What the engine may know its image as, the task's own name first; empty: of an older agent. */
+  images: v.optional(v.array(v.string()), () => []),
+  imageIsLoaded: v.optional(v.boolean(), false),
 });
 export type DockerState = v.InferOutput<typeof DockerStateSchema>;
 

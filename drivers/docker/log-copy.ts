@@ -1,18 +1,16 @@
-import { basename, dirname, join } from "node:path/posix";
 import { sleep } from "#base/env/clock.ts";
-import type { AppendFile } from "#base/env/disk.ts";
 import type { Env } from "#base/env/env.ts";
 import { CodedError, messageOf } from "#base/env/errors.ts";
 import type { Engine } from "./engine.ts";
 import { createEntryReader } from "./log-entries.ts";
+import { copyLogFile } from "./log-file.ts";
+import { OutputFiles, type OutputPlace } from "./output-files.ts";
 import { PositionFinder, readPosition, secondsOf, writePosition, type LogPosition } from "./log-position.ts";
 
-export interface LogTarget {
-  readonly containerId: string;
+export interface LogTarget extends OutputPlace {
   readonly tty: boolean;
-  /** Files as they were called when the task started; rotation has moved on since. */
-  readonly stdoutPath: string;
-  readonly stderrPath: string;
+  /** The engine's own file, where this agent can read it; empty: the engine is asked. */
+  readonly logPath: string;
 }
 
 export interface LogCopies {
@@ -26,6 +24,7 @@ export interface LogCopies {
 
 interface Copy {
   readonly stop: AbortController;
+  readonly ending: AbortController;
   readonly done: Promise<void>;
   /** Rises while something comes. */
   readonly progress: { readonly bytes: number };
@@ -43,16 +42,23 @@ export function createLogCopies(env: Env, engine: Engine): LogCopies {
   return {
     start(target, resume) {
       if (copies.has(target.containerId)) return;
-      const stop = new AbortController();
+      const [stop, ending] = [new AbortController(), new AbortController()];
       const progress = { bytes: 0 };
-      const done = copyUntilEnded(env, engine, { target, resume, signal: stop.signal, progress })
+      const done = copyUntilEnded(env, engine, {
+        target,
+        resume,
+        signal: stop.signal,
+        ending: ending.signal,
+        progress,
+      })
         .catch((thrown: unknown) => env.log.warn("cannot copy a container's output", { error: messageOf(thrown) }))
         .then(() => void copies.delete(target.containerId));
-      copies.set(target.containerId, { stop, done, progress });
+      copies.set(target.containerId, { stop, ending, done, progress });
     },
     async drain(containerId) {
       const copy = copies.get(containerId);
       if (copy === undefined) return;
+      copy.ending.abort();
       let isDone = false;
       void copy.done.then(() => (isDone = true));
       const until = env.clock.monotonicMs() + DRAIN_MS;
@@ -73,6 +79,8 @@ interface CopyJob {
   readonly target: LogTarget;
   readonly resume: boolean;
   readonly signal: AbortSignal;
+  /** The container has ended. */
+  readonly ending: AbortSignal;
   readonly progress: { bytes: number };
 }
 
@@ -82,14 +90,17 @@ async function copyUntilEnded(env: Env, engine: Engine, job: CopyJob): Promise<v
   try {
     let isFirst = true;
     while (!signal.aborted) {
+      const resume = job.resume || !isFirst;
       // Of a terminal the engine gives no entries, only bytes: there the time of the last one has to do.
-      const copy = target.tty ? copyTerminal : copyEntries;
+      const ask = target.tty ? copyTerminal : copyEntries;
       try {
-        await copy(env, { ...job, engine, files, resume: job.resume || !isFirst });
+        if (target.logPath === "") await ask(env, { ...job, engine, files, resume });
+        else await copyLogFile(env, { ...job, logPath: target.logPath, files, resume });
         return;
       } catch (thrown) {
         if (signal.aborted) return;
         env.log.debug("lost a container's output; following again", { error: messageOf(thrown) });
+        await files.close();
         await sleep(env.clock, RETRY_MS, signal);
       }
       isFirst = false;
@@ -186,56 +197,4 @@ async function open(
   response.abandon();
   if (response.status === 404) return undefined;
   throw new CodedError("ENGINE", `the engine gives no logs of a container: HTTP ${response.status}`);
-}
-
-class OutputFiles {
-  readonly #env: Env;
-  readonly #target: LogTarget;
-  readonly #open = new Map<string, AppendFile>();
-
-  constructor(env: Env, target: LogTarget) {
-    this.#env = env;
-    this.#target = target;
-  }
-
-  async append(stream: "stdout" | "stderr", data: Uint8Array): Promise<void> {
-    await (await this.#file(stream)).append(data);
-  }
-
-  /** Bytes in each, those that rotation has cut off included. */
-  async sizes(): Promise<{ readonly stdout: number; readonly stderr: number }> {
-    return { stdout: (await this.#file("stdout")).size, stderr: (await this.#file("stderr")).size };
-  }
-
-  async #file(stream: "stdout" | "stderr"): Promise<AppendFile> {
-    const open = this.#open.get(stream);
-    if (open !== undefined) return open;
-    const path = stream === "stdout" ? this.#target.stdoutPath : this.#target.stderrPath;
-    const file = await this.#env.disk.openAppend(await livePath(this.#env, path));
-    this.#open.set(stream, file);
-    return file;
-  }
-
-  async lastWriteMs(): Promise<number> {
-    const times = await Promise.all(
-      [this.#target.stdoutPath, this.#target.stderrPath].map(
-        async (path) => (await this.#env.disk.stat(await livePath(this.#env, path)))?.modifiedMs ?? 0,
-      ),
-    );
-    return Math.max(...times);
-  }
-
-  async close(): Promise<void> {
-    for (const file of this.#open.values()) await file.close();
-    this.#open.clear();
-  }
-}
-
-/** The log with the highest number beside this one: rotation renames the file being written. */
-async function livePath(env: Env, path: string): Promise<string> {
-  const [folder, prefix] = [dirname(path), basename(path).replace(/\d+$/, "")];
-  const numbers = (await env.disk.list(folder)).flatMap((name) =>
-    name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)) ? [Number(name.slice(prefix.length))] : [],
-  );
-  return numbers.length === 0 ? path : join(folder, `${prefix}${Math.max(...numbers)}`);
 }

@@ -6,17 +6,26 @@ import type { TaskStart } from "../driver.ts";
 /** The allocation's folders under the names tasks know, the group's volumes, and what the task's config adds. */
 export function mountsOf(
   task: TaskStart,
-  config: ConfigReader,
+  { config, selinuxLabel }: { readonly config: ConfigReader; readonly selinuxLabel: string },
 ): { readonly Binds: readonly string[]; readonly Mounts: readonly object[] } {
   const { paths } = task;
-  const own = [`${paths.allocDir}:/alloc`, `${paths.localDir}:/local`, `${paths.secretsDir}:/secrets`];
+  const label = selinuxLabel === "" ? "" : `:${selinuxLabel}`;
+  const own = [`${paths.allocDir}:/alloc`, `${paths.localDir}:/local`, `${paths.secretsDir}:/secrets`].map(
+    (bind) => `${bind}${label}`,
+  );
   const volumes = task.mounts.map((mount) => `${mount.hostPath}:${mount.taskPath}${mount.readOnly ? ":ro" : ""}`);
   const written = config.texts("volumes").map((volume) => resolveVolume(volume, paths.taskDir));
   const blocks = [...config.blocks("mount"), ...config.blocks("mounts")];
   return {
-    Binds: [...own, ...volumes, ...written],
+    Binds: [...own, ...namesOf(task), ...volumes, ...written],
     Mounts: blocks.map((block) => mountOf(readConfig(block), paths.taskDir)),
   };
+}
+
+/** In a network that it shares, a task sees that network's names. */
+function namesOf({ network }: TaskStart): readonly string[] {
+  if (network === undefined) return [];
+  return [`${network.hosts}:/etc/hosts`, `${network.resolvConf}:/etc/resolv.conf`];
 }
 
 /** `source:target[:mode]`; a relative source lies in the task's folder, a bare name is a named volume. */

@@ -3,15 +3,18 @@ import { textOf } from "#base/env/bytes.ts";
 import type { Env } from "#base/env/env.ts";
 import { succeed } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
-import { readConfig } from "../config-shape.ts";
+import { readConfig, type ConfigReader } from "../config-shape.ts";
 import type { StartFailure, TaskHandle, TaskStart } from "../driver.ts";
 import { allocsRootOf } from "../process/cgroup.ts";
 import { containerName, containerSpec, LABEL_TASK } from "./container-spec.ts";
 import type { ContainerSpec } from "./container-spec.ts";
-import { addressOf, inspectContainer } from "./container-state.ts";
+import { addressOf, inspectContainer, logPathOf, type Container } from "./container-state.ts";
 import type { Engine, EngineAnswer } from "./engine.ts";
 import { EngineAway } from "./engine.ts";
-import type { Images } from "./images.ts";
+import { parseImageName } from "./images/image-name.ts";
+import type { ImageGc } from "./images/image-gc.ts";
+import type { Images } from "./images/images.ts";
+import { namesOf } from "./images/mirrors.ts";
 import type { LogCopies } from "./log-copy.ts";
 import type { DockerOptions } from "./plugin-options.ts";
 import { portsOf } from "./ports.ts";
@@ -20,8 +23,10 @@ export interface StartDeps {
   readonly env: Env;
   readonly engine: Engine;
   readonly images: Images;
+  readonly imageGc: ImageGc;
   readonly logs: LogCopies;
   readonly options: DockerOptions;
+  readonly readsLogFiles: () => Promise<boolean>;
 }
 
 const VERSION = 1;
@@ -32,28 +37,43 @@ const ASSUMED_MHZ = 1000;
 
 /** Create, start: two requests when the image is here. Whatever fails, no container stays. */
 export async function startContainer(deps: StartDeps, task: TaskStart): Promise<Result<TaskHandle, StartFailure>> {
-  try {
-    const config = readConfig(task.config);
-    const coreMhz = config.flag("cpu_hard_limit", false) ? await coreMhzOf(deps.env) : ASSUMED_MHZ;
-    const made = containerSpec(task, { options: deps.options, allocsRoot: allocsRootOf(task.paths.allocDir), coreMhz });
-    if (!made.ok) return made;
-    const stale = await deps.images.refresh(task);
-    if (stale !== undefined) return { ok: false, error: stale };
-    const created = await create(deps, task, made.spec);
-    if (!created.ok) return created;
-    return await run(deps, task, created.value);
-  } catch (thrown) {
+  const started = await attempt(deps, task).catch((thrown: unknown): Result<never, StartFailure> => {
     if (!(thrown instanceof EngineAway)) throw thrown;
-    return {
-      ok: false,
-      error: {
-        code: thrown.code,
-        message: thrown.message,
-        recoverable: true,
-        ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
-      },
-    };
+    const { code, message, hint } = thrown;
+    return { ok: false, error: { code, message, recoverable: true, ...(hint === undefined ? {} : { hint }) } };
+  });
+  if (!started.ok) deps.imageGc.release(task.id);
+  return started;
+}
+
+async function attempt(deps: StartDeps, task: TaskStart): Promise<Result<TaskHandle, StartFailure>> {
+  const config = readConfig(task.config);
+  const coreMhz = config.flag("cpu_hard_limit", false) ? await coreMhzOf(deps.env) : ASSUMED_MHZ;
+  const allocsRoot = allocsRootOf(task.paths.allocDir);
+  const readsLogFiles = deps.options.collectLogs && (await deps.readsLogFiles());
+  const specOf = (image?: string): ReturnType<typeof containerSpec> =>
+    containerSpec(task, { options: deps.options, allocsRoot, coreMhz, readsLogFiles, image });
+  const made = specOf();
+  if (!made.ok) return made;
+  deps.imageGc.hold(task.id, imageOf(deps, config));
+  const stale = await deps.images.refresh(task);
+  if (stale !== undefined) return { ok: false, error: stale };
+  let created = await create(deps, task, made.spec);
+  if (!created.ok && created.error.code === NO_IMAGE) {
+    const fetched = await deps.images.fetch(task);
+    if (!fetched.ok) return fetched;
+    const anew = specOf(fetched.value);
+    if (!anew.ok) return anew;
+    created = await create(deps, task, anew.spec);
   }
+  return created.ok ? run(deps, task, created.value) : created;
+}
+
+const NO_IMAGE = "NO_IMAGE";
+
+function imageOf({ options }: StartDeps, config: ConfigReader) {
+  const names = namesOf(options.mirrors, parseImageName(config.text("image")));
+  return { names, isLoaded: config.text("load") !== "" };
 }
 
 async function create(deps: StartDeps, task: TaskStart, spec: ContainerSpec): Promise<Result<string, StartFailure>> {
@@ -61,18 +81,12 @@ async function create(deps: StartDeps, task: TaskStart, spec: ContainerSpec): Pr
   const ask = (): Promise<EngineAnswer> =>
     deps.engine.call({ method: "POST", path, body: spec, timeoutMs: CREATE_TIMEOUT_MS });
   let answer = await ask();
-  if (answer.status === 404) {
-    const failure = await deps.images.fetch(task);
-    if (failure !== undefined) return { ok: false, error: failure };
-    answer = await ask();
-  }
-  if (answer.status === 409) {
+  for (let left = deps.options.existsAttempts; answer.status === 409 && left > 0; left -= 1) {
     // An earlier attempt of this very task left it; a stranger's container of that name is not ours to remove.
     const there = await inspectContainer(deps.engine, containerName(task));
-    if (there?.Config.Labels[LABEL_TASK]?.startsWith(`${task.allocId}/`) === true) {
-      await deps.engine.call({ method: "DELETE", path: `/containers/${there.Id}?force=1&v=1` });
-      answer = await ask();
-    }
+    if (there !== undefined && there.Config.Labels[LABEL_TASK]?.startsWith(`${task.allocId}/`) !== true) break;
+    if (there !== undefined) await deps.engine.call({ method: "DELETE", path: `/containers/${there.Id}?force=1&v=1` });
+    answer = await ask();
   }
   const created = v.safeParse(CreatedSchema, answer.value);
   if (answer.ok && created.success) return succeed(created.output.Id);
@@ -92,15 +106,23 @@ async function run(deps: StartDeps, task: TaskStart, id: string): Promise<Result
     return { ok: false, error: engineRefusal("start", answer) };
   }
   const config = readConfig(task.config);
+  const container = await inspectContainer(engine, id);
+  const image = imageOf(deps, config);
   const state = {
     containerId: id,
     tty: config.flag("tty", false),
+    logPath: container === undefined ? "" : await logPathOf(deps.env, container),
     stdoutPath: task.paths.stdoutPath,
     stderrPath: task.paths.stderrPath,
+    images: image.names,
+    imageIsLoaded: image.isLoaded,
   };
-  if (deps.options.collectLogs) deps.logs.start(state, false);
-  const container = await inspectContainer(engine, id);
-  const ip = container === undefined ? "" : addressOf(container);
+  if (deps.options.collectLogs) {
+    if (state.logPath === "" && container !== undefined) task.onEvent(limitOf(container), {});
+    deps.logs.start(state, false);
+  }
+  const preferred = config.flag("advertise_ipv6_address", false) ? "ipv6" : "ipv4";
+  const ip = container === undefined ? "" : addressOf(container, preferred);
   const ports = portsOf(task, config);
   return succeed({
     driver: "docker",
@@ -111,14 +133,24 @@ async function run(deps: StartDeps, task: TaskStart, id: string): Promise<Result
   });
 }
 
+/** What is not copied whole is said when it begins, not when it is missing. */
+function limitOf({ HostConfig }: Container): string {
+  const type = HostConfig?.LogConfig.Type ?? "";
+  if (type === "none") return 'Output is not kept: its log driver is "none"';
+  return (
+    `Output is asked of the engine (log driver ${JSON.stringify(type)}): ` +
+    "what a burst brings beyond the engine's own log before it is copied is not in this task's logs"
+  );
+}
+
 /** What the engine says of a request that can never succeed as it is. */
 const FINAL =
   /invalid|no such image|executable file not found|not a directory|unknown capability|no such file or directory/i;
 
-function engineRefusal(step: string, { message }: EngineAnswer): StartFailure {
+function engineRefusal(step: string, { message, status }: EngineAnswer): StartFailure {
   const portTaken = /port is already allocated|address already in use/i.test(message);
   return {
-    code: "ENGINE",
+    code: step === "create" && status === 404 ? NO_IMAGE : "ENGINE",
     message: `cannot ${step} the container: ${message}`,
     ...(portTaken
       ? { hint: "another program holds that port: stop it, or let the scheduler choose one (a port without static)" }

@@ -41,6 +41,11 @@ const SHAPE: ConfigShape = {
   force_pull: { kind: "flag" },
   auth: { kind: "blocks" },
   auth_soft_fail: { kind: "flag" },
+  load: { kind: "text" },
+  healthchecks: { kind: "blocks" },
+  ipv4_address: { kind: "text" },
+  ipv6_address: { kind: "text" },
+  advertise_ipv6_address: { kind: "flag" },
   image_pull_timeout: { kind: "duration" },
   memory_hard_limit: { kind: "number" },
   cpu_hard_limit: { kind: "flag" },
@@ -75,6 +80,11 @@ function guardRights(config: ConfigReader, options: DockerOptions): readonly Fai
         'set allow_privileged = true in plugin "docker"',
       ).error,
     );
+  }
+  const runtime = config.text("runtime");
+  if (runtime !== "" && !options.allowRuntimes.includes(runtime)) {
+    const hint = `allowed: ${options.allowRuntimes.join(", ")} (allow_runtimes in plugin "docker")`;
+    failures.push(fail("FORBIDDEN", `this node does not allow the runtime ${JSON.stringify(runtime)}`, hint).error);
   }
   const allowed = new Set(options.allowCaps);
   const refused = config.texts("cap_add").filter((cap) => !allowed.has("all") && !allowed.has(capName(cap)));

@@ -1,4 +1,5 @@
 import type { TaskMount, TaskStart } from "../driver.ts";
+import type { DeviceFile } from "./device-files.ts";
 import type { RootMount } from "./root.ts";
 
 /** What a container is made from: the parts of an OCI runtime specification (https://github.com/opencontainers/runtime-spec) that are ours. */
@@ -14,6 +15,7 @@ export interface BundleWish {
   /** Below every controller's hierarchy. */
   readonly cgroupsPath: string;
   readonly root: readonly RootMount[];
+  readonly devices: readonly DeviceFile[];
 }
 
 export interface BundleUser {
@@ -34,14 +36,16 @@ export function bundle(wish: BundleWish): object {
     process: processSpec(wish, { argv: wish.argv, terminal: false }),
     mounts: [
       ...SYSTEM_MOUNTS,
-      ...wish.root.map(({ host, inside }) => bind({ hostPath: host, taskPath: inside, readOnly: true })),
+      ...rootOf(wish).map(({ host, inside }) => bind({ hostPath: host, taskPath: inside, readOnly: true })),
       bind({ hostPath: task.paths.allocDir, taskPath: "/alloc", readOnly: false }),
       ...task.mounts.map(bind),
+      ...wish.devices.filter(({ isTerminal }) => isTerminal).map(bindDevice),
     ],
     linux: {
       namespaces: namespaces(wish),
       cgroupsPath: wish.cgroupsPath,
       resources: resources(wish),
+      devices: wish.devices.filter(({ isTerminal }) => !isTerminal).map((file) => ownDevice(file, wish.user)),
       maskedPaths: MASKED,
       readonlyPaths: READ_ONLY,
     },
@@ -72,20 +76,49 @@ export function processSpec(
   };
 }
 
+/** In a network of its own a task sees that network's names. */
+function rootOf({ root, task: { network } }: BundleWish): readonly RootMount[] {
+  if (network === undefined) return root;
+  const own = [
+    { host: network.resolvConf, inside: "/etc/resolv.conf" },
+    { host: network.hosts, inside: "/etc/hosts" },
+  ];
+  return [...root.filter(({ inside }) => !own.some((each) => each.inside === inside)), ...own];
+}
+
 function namespaces({ pidMode, ipcMode, task }: BundleWish): readonly object[] {
   return [
     { type: "mount" },
     ...(pidMode === "host" ? [] : [{ type: "pid" }]),
     ...(ipcMode === "host" ? [] : [{ type: "ipc" }]),
     ...(task.networkMode === "none" ? [{ type: "network" }] : []),
+    ...(task.network === undefined ? [] : [{ type: "network", path: task.network.namespace }]),
   ];
 }
 
-function resources({ task, pidsLimit }: BundleWish): object {
+/** The task's alone: its user opens it whatever the machine's own file allows. */
+function ownDevice({ taskPath, kind, major, minor }: DeviceFile, { uid, gid }: BundleUser): object {
+  return { path: taskPath, type: kind, major, minor, fileMode: 0o600, uid, gid };
+}
+
+function bindDevice({ hostPath, taskPath }: DeviceFile): object {
+  return { type: "bind", source: hostPath, destination: taskPath, options: ["bind", "rw", "nosuid", "noexec"] };
+}
+
+function resources({ task, pidsLimit, devices }: BundleWish): object {
   const { Cpu, Memory } = task.resources;
   const hard = Memory.MemoryMaxMB > 0 ? Memory.MemoryMaxMB : Memory.MemoryMB;
   return {
-    devices: [{ allow: false, access: "rwm" }],
+    devices: [
+      { allow: false, access: "rwm" },
+      ...devices.map(({ kind, major, minor, permissions }) => ({
+        allow: true,
+        type: kind,
+        major,
+        minor,
+        access: permissions,
+      })),
+    ],
     pids: { limit: pidsLimit },
     ...(hard > 0
       ? {

@@ -14,7 +14,7 @@ import {
 import { createProcesses, ProcessStateSchema, type Processes } from "../process/processes.ts";
 import { processLife } from "../process/task-process.ts";
 import { execInContainer } from "./container-exec.ts";
-import { ranOutOfMemory } from "./out-of-memory.ts";
+import { ranOutOfMemory } from "../process/out-of-memory.ts";
 import { readExecOptions, type ExecOptions } from "./plugin-options.ts";
 import { Runc, runcRoot, runcVersion } from "./runc.ts";
 import { startContainer, type ContainerState } from "./start-container.ts";
@@ -65,7 +65,7 @@ export function createIsolatedDriver(env: Env, kind: IsolatedKind, options: Exec
       sendSignals: true,
       exec: true,
       fsIsolation: "chroot",
-      networkModes: ["host", "none"],
+      networkModes: ["host", "bridge", "none"],
       logs: "files",
     },
     fingerprint: () => fingerprint(env, version, kind),

@@ -9,9 +9,9 @@ export function runcRoot(allocsRoot: string): string {
   return `/run/lares/runc/${ownerName(allocsRoot)}`;
 }
 
-const CREATE_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 60_000;
 
-export interface RuncCreate {
+export interface RuncStart {
   readonly id: string;
   readonly bundle: string;
   readonly pidFile: string;
@@ -30,20 +30,21 @@ export class Runc {
     this.#root = root;
   }
 
-  /** Makes a container whose first process waits to be started, its output going to the end of two files. */
-  async create(wish: RuncCreate): Promise<Result<void>> {
-    const made = await this.#create(wish);
+  /** Makes and starts a container, its output going to the end of two files. One program does both in half the time of two. */
+  async start(wish: RuncStart): Promise<Result<void>> {
+    const made = await this.#run(wish);
     // A folder above its cgroup may have gone with the last task just then.
     if (made.ok || !/cgroup/.test(made.error.message)) return made;
     await this.remove(wish.id);
-    return this.#create(wish);
+    return this.#run(wish);
   }
 
-  async #create(wish: RuncCreate): Promise<Result<void>> {
+  async #run(wish: RuncStart): Promise<Result<void>> {
     const log = `${wish.bundle}/runc.log`;
     const pivot = wish.noPivotRoot ? ["--no-pivot"] : [];
+    const files = ["--bundle", wish.bundle, "--pid-file", wish.pidFile];
     const child = await this.#env.exec.spawn(
-      [...this.#base(), "--log", log, "create", ...pivot, "--bundle", wish.bundle, "--pid-file", wish.pidFile, wish.id],
+      [...this.#base(), "--log", log, "run", "--detach", ...pivot, ...files, wish.id],
       {
         env: { PATH: DEFAULT_PATH },
         // The container inherits both.
@@ -53,17 +54,10 @@ export class Runc {
         detached: true,
       },
     );
-    const timer = this.#env.clock.after(CREATE_TIMEOUT_MS, () => void this.#env.exec.kill(child.pid, SIGKILL));
+    const timer = this.#env.clock.after(START_TIMEOUT_MS, () => void this.#env.exec.kill(child.pid, SIGKILL));
     const { code, signal } = await child.exited.finally(() => timer.cancel());
     if (code === 0 && signal === 0) return succeed(undefined);
-    return fail("RUNC", await this.#reason(log, `runc create ended with ${code}`));
-  }
-
-  async start(id: string): Promise<Result<void>> {
-    const done = await this.#env.exec.run([...this.#base(), "start", id], { env: { PATH: DEFAULT_PATH } });
-    return done.code === 0
-      ? succeed(undefined)
-      : fail("RUNC", lastLine(done.stderr) || `runc start ended with ${done.code}`);
+    return fail("RUNC", await this.#reason(log, `runc run ended with ${code}`));
   }
 
   /** Ends and removes it; fine when there is none. */
@@ -108,7 +102,3 @@ export function runcVersion(env: Env): () => Promise<string | undefined> {
 }
 
 const SIGKILL = 9;
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) ?? "";
-}

@@ -12,6 +12,7 @@ import { DEFAULT_PATH, exitPathOf } from "../process/task-process.ts";
 import { wrap } from "../process/wrapper.ts";
 import { bundle, processSpec } from "./bundle.ts";
 import { containerUser } from "./container-user.ts";
+import { deviceFiles } from "./device-files.ts";
 import type { ExecOptions } from "./plugin-options.ts";
 import { onHost, rootMounts } from "./root.ts";
 import { Runc, runcRoot } from "./runc.ts";
@@ -60,9 +61,7 @@ export async function startContainer(
   const containerId = basename(cgroup);
   const folder = `${dirname(task.paths.allocDir)}/.exec/${containerId}`;
   await env.disk.makeDir(folder, { mode: 0o700, durable: false });
-  for (const own of [task.paths.secretsDir, task.paths.localDir]) await env.disk.setOwner(own, uid, gid);
-  // The task's user writes down how it ended.
-  await env.disk.replace(exitPath, "", { uid, gid });
+  const owned = [task.paths.secretsDir, task.paths.localDir].map((own) => env.disk.setOwner(own, uid, gid));
   const wish = {
     ...isolation.value,
     task: { ...task, env: { PATH: DEFAULT_PATH, ...task.env } },
@@ -71,13 +70,17 @@ export async function startContainer(
     pidsLimit: options.pidsLimit,
     cgroupsPath: cgroup.replace(CGROUP_ROOT, ""),
     root,
+    devices: await deviceFiles(env.disk, task.devices ?? []),
   };
-  await env.disk.replace(`${folder}/config.json`, JSON.stringify(bundle(wish)), { mode: 0o600 });
-  await env.disk.replace(
-    `${folder}/${COMMAND_FILE}`,
-    JSON.stringify(processSpec(wish, { argv: [], terminal: false })),
-    { mode: 0o600 },
-  );
+  // None of these is of use to anybody once the machine was off.
+  const joining = JSON.stringify(processSpec(wish, { argv: [], terminal: false }));
+  await Promise.all([
+    ...owned,
+    // The task's user writes down how it ended.
+    env.disk.replace(exitPath, "", { uid, gid, durable: false }),
+    env.disk.replace(`${folder}/config.json`, JSON.stringify(bundle(wish)), { mode: 0o600, durable: false }),
+    env.disk.replace(`${folder}/${COMMAND_FILE}`, joining, { mode: 0o600, durable: false }),
+  ]);
   const state = {
     containerId,
     bundle: folder,
@@ -108,7 +111,7 @@ async function begin(
 ): Promise<Result<Pick<ProcessState, "pid" | "startTicks">, StartFailure>> {
   const { stdoutPath, stderrPath } = task.paths;
   const pidFile = `${state.bundle}/pid`;
-  const made = await runc.create({
+  const made = await runc.start({
     id: state.containerId,
     bundle: state.bundle,
     pidFile,
@@ -119,8 +122,6 @@ async function begin(
   if (!made.ok) return { ok: false, error: { ...made.error, recoverable: true } };
   const pid = Number(textOf((await env.disk.read(pidFile)) ?? new Uint8Array()));
   const stat = await readProcStat(env.disk, pid);
-  const started = await runc.start(state.containerId);
-  if (!started.ok) return { ok: false, error: { ...started.error, recoverable: true } };
   return succeed({ pid, startTicks: stat?.startTicks ?? 0 });
 }
 

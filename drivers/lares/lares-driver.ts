@@ -6,12 +6,13 @@ import type { Failure, Result } from "#base/env/errors.ts";
 import { nearest } from "#base/language/nearest.ts";
 import { checkConfig, readConfig } from "../config-shape.ts";
 import type { ConfigShape } from "../config-shape.ts";
+import { distinctNodes } from "../devices/device-nodes.ts";
 import type { Driver, StartFailure, TaskHandle, TaskStart } from "../driver.ts";
 import { allocsRootOf, cgroupBase, cgroupOf, removeOwnerCgroup, strayCgroups } from "../process/cgroup.ts";
 import { createProcesses } from "../process/processes.ts";
 import type { Processes } from "../process/processes.ts";
 import { DEFAULT_PATH, exitPathOf, processLife } from "../process/task-process.ts";
-import { dropRights } from "./role-rights.ts";
+import { dropRights, ROOT_ROLES } from "./role-rights.ts";
 import { canWork, isRoot, taskUid } from "./task-user.ts";
 
 /** The cluster's API for one task: a socket that only its user may open and that answers only its token. */
@@ -98,8 +99,9 @@ async function startRole(
   const root = await isRoot(env);
   const uid = taskUid(task.allocId, task.taskName);
   const program = deps.selfCommand.at(-1) ?? "";
-  const own = root && (await canWork(env, uid, { program, folder: localDir }));
-  if (root && !own)
+  const stays = ROOT_ROLES.has(role);
+  const own = root && !stays && (await canWork(env, uid, { program, folder: localDir }));
+  if (root && !own && !stays)
     task.onEvent(
       `${role} runs as the agent's user, without its rights: a user of its own cannot reach ${program} or ${localDir}`,
       {},
@@ -110,9 +112,16 @@ async function startRole(
   await env.disk.setMode(secretsDir, OWNER_ONLY);
   await env.disk.replace(tokenFileOf(secretsDir), token, { mode: OWNER_READS, uid: owner, gid: owner });
   if (own) for (const folder of [secretsDir, localDir, join(taskDir, "tmp")]) await env.disk.setOwner(folder, uid, uid);
+  const groups = await groupsOfDevices(env, task);
   await deps.taskApi.open({ socketPath: socketOf(secretsDir), token, uid: owner, gid: owner });
   const started = await processes.start({
-    argv: [...(root ? dropRights(role, { uid, own }) : []), ...deps.selfCommand, "role", role, ...config.texts("args")],
+    argv: [
+      ...(root ? dropRights(role, { uid, own, groups }) : []),
+      ...deps.selfCommand,
+      "role",
+      role,
+      ...config.texts("args"),
+    ],
     cwd: taskDir,
     env: { PATH: DEFAULT_PATH, HOME: localDir, ...task.env, NOMAD_TOKEN: token },
     stdoutPath: task.paths.stdoutPath,
@@ -126,6 +135,12 @@ async function startRole(
   }
   const state = { ...started.value, secretsDir, owner };
   return succeed({ driver: "lares", version: VERSION, taskId: task.id, state });
+}
+
+/** Whose members may open the task's devices (`dialout`, `video` …). */
+async function groupsOfDevices(env: Env, { devices = [] }: TaskStart): Promise<readonly number[]> {
+  const files = await Promise.all(distinctNodes(devices).map(({ hostPath }) => env.disk.stat(hostPath)));
+  return [...new Set(files.flatMap((file) => (file === undefined || file.gid === 0 ? [] : [file.gid])))];
 }
 
 /** The socket died with the agent that served it; the task keeps its token. */

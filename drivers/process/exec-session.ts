@@ -9,13 +9,18 @@ import type { ProcessState } from "./processes.ts";
 /** What programs expect of a terminal when nobody says which it is. */
 const DEFAULT_TERM = "xterm";
 
-/** Joins the task's cgroup, so that the task's end is its end, too. Arguments: cgroup folder or empty, then the argv. */
+/**
+ * Joins the task's cgroup, so that the task's end is its end, too, and its network, where that is another. Arguments: cgroup
+ * folder or empty, process of the task or empty, then the argv.
+ */
 const ENTER = `cgroup=$1
-shift
+network=/proc/$2/ns/net
+shift 2
 if [ -n "$cgroup" ]; then echo $$ >"$cgroup/cgroup.procs"; fi 2>/dev/null
-exec "$@"`;
+if [ ! -e "$network" ] || [ "$network" -ef /proc/self/ns/net ]; then exec "$@"; fi
+exec nsenter --net="$network" -- "$@"`;
 
-/** A command beside a task: with its environment, folder, user and cgroup. */
+/** A command beside a task: with its environment, folder, network, user and cgroup. */
 export async function openExec(
   env: Env,
   state: ProcessState | undefined,
@@ -24,13 +29,15 @@ export async function openExec(
   if (state === undefined) return fail("BAD_HANDLE", "not a handle of a process driver");
   const environ = await readSoft(env.disk, `/proc/${state.pid}/environ`);
   if (environ === undefined) return fail("NOT_RUNNING", "the task's process has ended");
+  const [task] = (await childrenOf(env.disk, state.pid)) ?? [];
   const argv = [
     "/bin/sh",
     "-c",
     ENTER,
     "lares-exec",
     state.cgroup,
-    ...(await asUserOf(env, state.pid)),
+    String(task ?? ""),
+    ...(await asUserOf(env, task)),
     ...request.command,
   ];
   return openCommand(env, argv, {
@@ -41,8 +48,7 @@ export async function openExec(
 }
 
 /** What stands before a command for it to run as the user the task runs as; nothing where that is the agent's own. */
-async function asUserOf(env: Env, wrapper: number): Promise<readonly string[]> {
-  const [task] = (await childrenOf(env.disk, wrapper)) ?? [];
+async function asUserOf(env: Env, task: number | undefined): Promise<readonly string[]> {
   const status = task === undefined ? undefined : await readSoft(env.disk, `/proc/${task}/status`);
   // proc_pid_status(5): real, effective, saved and file system ids.
   const uid = /^Uid:\s*\d+\s+(\d+)/m.exec(status ?? "")?.[1];

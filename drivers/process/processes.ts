@@ -64,12 +64,15 @@ export function processStateOf(handle: TaskHandle): ProcessState | undefined {
 export function createProcesses(env: Env): Processes {
   /** Exits of processes this very program started. */
   const own = new Map<string, Promise<Exit>>();
+  /** Of an agent before, and just found to live: whoever waits for them next need not look again. */
+  const found = new Set<string>();
   const watch = createExitWatch(env);
   const usage = createUsage(env);
 
   const ended = async (state: ProcessState, signal: AbortSignal): Promise<boolean> => {
     const mine = own.get(state.exitPath);
-    if (mine === undefined) return !(await isAlive(env, state)) || watch.ended(state, signal);
+    if (mine === undefined)
+      return (!found.delete(state.exitPath) && !(await isAlive(env, state))) || watch.ended(state, signal);
     return (await untilAborted(mine, signal)) !== undefined;
   };
 
@@ -85,7 +88,11 @@ export function createProcesses(env: Env): Processes {
 
   return {
     start: (request) => start(env, own, request),
-    known: async (state) => (await isAlive(env, state)) || (await recordedExit(env, state)) !== undefined,
+    async known(state) {
+      if (!(await isAlive(env, state))) return (await recordedExit(env, state)) !== undefined;
+      found.add(state.exitPath);
+      return true;
+    },
     async wait(state, signal) {
       if (!(await ended(state, signal))) return { kind: "aborted" };
       return exitOf(await recordedExit(env, state), await own.get(state.exitPath));
@@ -103,6 +110,7 @@ export function createProcesses(env: Env): Processes {
       await purge(state.cgroup);
       await env.disk.remove(state.exitPath);
       own.delete(state.exitPath);
+      found.delete(state.exitPath);
       usage.forget(state.pid);
     },
     async signal(state, signalName) {

@@ -49,7 +49,13 @@ export function createRawExecDriver(env: Env, options: RawExecOptions = {}): Dri
   let root = "";
   return {
     name: "raw_exec",
-    capabilities: { sendSignals: true, exec: true, fsIsolation: "none", networkModes: ["host", "none"], logs: "files" },
+    capabilities: {
+      sendSignals: true,
+      exec: true,
+      fsIsolation: "none",
+      networkModes: ["host", "bridge", "none"],
+      logs: "files",
+    },
     fingerprint: () =>
       Promise.resolve({
         Attributes: enabled ? { "driver.raw_exec": "1" } : {},
@@ -95,6 +101,7 @@ async function startRawExec(
   if (user.value !== undefined) await env.disk.setOwner(task.paths.secretsDir, user.value.uid, user.value.gid);
   const started = await processes.start({
     argv: [
+      ...(task.network === undefined ? [] : ["nsenter", `--net=${task.network.namespace}`, "--"]),
       ...(user.value?.prefix ?? []),
       ...oomAdjust(config.number("oom_score_adj")),
       command,

@@ -21,5 +21,26 @@ export function parseImageName(image: string): ImageName {
 }
 
 export function imageRef({ name, tag }: ImageName): string {
-  return tag.includes(":") ? `${name}@${tag}` : `${name}:${tag}`;
+  return isDigest(tag) ? `${name}@${tag}` : `${name}:${tag}`;
+}
+
+export function isDigest(tag: string): boolean {
+  return tag.includes(":");
+}
+
+/** The registry of names that say none. */
+export const DOCKER_HUB = "docker.io";
+
+/**
+ * `redis` is `library/redis` of docker.io; a first part with a dot, a colon, or `localhost`, is a registry.
+ * https://github.com/distribution/reference (familiar names)
+ */
+export function placeOf(name: string): { readonly registry: string; readonly path: string } {
+  const slash = name.indexOf("/");
+  const first = slash < 0 ? "" : name.slice(0, slash);
+  if (first !== "" && (/[.:]/.test(first) || first === "localhost")) {
+    const registry = first === "index.docker.io" ? DOCKER_HUB : first;
+    return { registry, path: name.slice(slash + 1) };
+  }
+  return { registry: DOCKER_HUB, path: slash < 0 ? `library/${name}` : name };
 }

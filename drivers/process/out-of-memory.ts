@@ -1,5 +1,5 @@
 import type { Env } from "#base/env/env.ts";
-import { readSoft } from "../process/proc.ts";
+import { readSoft } from "./proc.ts";
 
 /** Whether the kernel killed something in a task's cgroup for want of memory; asked before the cgroup goes. */
 export async function ranOutOfMemory(env: Env, cgroup: string): Promise<boolean> {

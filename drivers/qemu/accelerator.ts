@@ -1,0 +1,70 @@
+import type { Env } from "#base/env/env.ts";
+
+/** The processor of this machine as QEMU names it: `x86_64`, `aarch64`. */
+export type Architecture = string;
+
+const PROBE_TIMEOUT_MS = 8000;
+const DEVICE = "/dev/kvm";
+
+/**
+ * Programs of a few bytes that end the machine they run on. That `/dev/kvm` can be opened says little: in a nested
+ * machine it may be there and run nothing. `code` is how QEMU ends when the program ran.
+ */
+const PROBES: Readonly<
+  Record<string, { readonly rom: () => Uint8Array; readonly args: readonly string[]; readonly code: number }>
+> = {
+  x86_64: {
+    rom: x86Rom,
+    args: ["-machine", "pc", "-cpu", "host", "-device", "isa-debug-exit"],
+    // isa-debug-exit: twice the value, plus one.
+    code: 0x10 * 2 + 1,
+  },
+  aarch64: { rom: armRom, args: ["-machine", "virt,gic-version=host", "-cpu", "host"], code: 0 },
+};
+
+/** Whether guests run on this machine's own processor. Asked once; the answer may take seconds where it is no. */
+export function kvmProbe(env: Env, folder: string): (architecture: Architecture) => Promise<boolean> {
+  const asked = new Map<string, Promise<boolean>>();
+  return (architecture) => {
+    const known = asked.get(architecture) ?? probe(env, folder, architecture).catch(() => false);
+    asked.set(architecture, known);
+    return known;
+  };
+}
+
+async function probe(env: Env, folder: string, architecture: Architecture): Promise<boolean> {
+  const row = PROBES[architecture];
+  if (row === undefined || (await env.disk.stat(DEVICE)) === undefined) return false;
+  if ((await hostArchitecture(env)) !== architecture) return false;
+  const rom = `${folder}/lares-kvm-probe-${env.random.uuid()}`;
+  await env.disk.replace(rom, row.rom(), { durable: false });
+  try {
+    return (await runRom(env, [`qemu-system-${architecture}`, "-accel", "kvm", ...row.args], rom)) === row.code;
+  } finally {
+    await env.disk.remove(rom);
+  }
+}
+
+/** How QEMU ended that ran this program and nothing else. */
+export async function runRom(env: Env, argv: readonly string[], rom: string): Promise<number> {
+  const bare = "-nodefaults -no-user-config -display none -m 16M".split(" ");
+  const ran = await env.exec.run([...argv, ...bare, "-bios", rom], { timeoutMs: PROBE_TIMEOUT_MS });
+  return ran.timedOut || ran.signal !== 0 ? -1 : ran.code;
+}
+
+export async function hostArchitecture(env: Env): Promise<Architecture> {
+  return (await env.exec.run(["uname", "-m"])).stdout.trim();
+}
+
+/** A PC begins 16 bytes below the end of its ROM: `mov dx, 0xf4; mov al, 0x10; out dx, al; hlt; jmp`. Port 0x501 is the device's. */
+export function x86Rom(): Uint8Array {
+  const rom = new Uint8Array(65_536).fill(0xf4);
+  rom.set([0xba, 0x01, 0x05, 0xb0, 0x10, 0xee, 0xf4, 0xeb, 0xfd], rom.length - 16);
+  return rom;
+}
+
+/** An ARM begins at its start: asks the firmware (PSCI SYSTEM_OFF, 0x84000008) for the power to be cut. */
+export function armRom(): Uint8Array {
+  const words = new Uint32Array([0x5280_0100, 0x72b0_8000, 0xd400_0002, 0x1400_0000]);
+  return new Uint8Array(words.buffer);
+}
