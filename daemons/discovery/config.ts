@@ -26,6 +26,8 @@ export interface DiscoveryConfig {
   readonly enableScriptChecks?: boolean;
   /** The same for checks that files define. */
   readonly enableLocalScriptChecks?: boolean;
+  /** Whether commands of `lares exec` are ignored. Default true. */
+  readonly disableRemoteExec?: boolean;
   /** A folder of files that define services and checks. */
   readonly definitions?: string;
   /** Checks of the machine itself. Default none. */
@@ -36,8 +38,16 @@ export interface DiscoveryConfig {
   /** Where registrations made over the API are kept; undefined: nowhere. */
   readonly dataDir?: string;
   readonly dns?: DnsConfig;
+  readonly limits?: KeyLimits;
   /** For answers that state a version. */
   readonly version?: string;
+}
+
+export interface KeyLimits {
+  /** Of one value. Default 512 KiB. */
+  readonly maxValueBytes?: number;
+  /** Operations of one transaction. Default 128. */
+  readonly maxTxnOps?: number;
 }
 
 /** Names and defaults of https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/dns */

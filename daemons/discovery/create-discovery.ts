@@ -22,15 +22,16 @@ import { LockDelays } from "./kv/lock-delays.ts";
 import { PrefixIndex } from "./kv/prefix-index.ts";
 import { Sessions } from "./kv/sessions.ts";
 import type { Address } from "#base/env/net.ts";
-import type { Store } from "#base/state/store.ts";
+import type { Compare, Store } from "#base/state/store.ts";
 import type { View } from "#base/state/table.ts";
 import type { DiscoveryConfig } from "./config.ts";
 import { DnsServer } from "./dns/dns-server.ts";
 import { Recursor, recursorAddress } from "./dns/recursor.ts";
 import { Responder } from "./dns/responder.ts";
 import { Zone } from "./dns/zone.ts";
+import { EXEC_EVENT, RemoteCommands, type RemoteCommandsDeps } from "./exec/remote-commands.ts";
 import { EventLog } from "./events/event-log.ts";
-import { MemberKeeper } from "./membership/member-keeper.ts";
+import { LeaderParts } from "./leader-parts.ts";
 import type { Serf } from "./serf/shell/serf.ts";
 import { PreparedQueries } from "./queries/prepared-queries.ts";
 import { createAgent, type LocalAgent } from "./local/agent.ts";
@@ -55,6 +56,8 @@ export interface DiscoveryDeps {
   /** Follows at least {@link discoveryTables}. */
   readonly view: View;
   readonly config: DiscoveryConfig;
+  /** Compares that hold while this server leads. Default: it is the only one, and leads from its start. */
+  readonly fence?: () => readonly Compare[];
 }
 
 export interface Discovery {
@@ -69,6 +72,10 @@ export interface Discovery {
   readonly dnsAddress: Address | undefined;
   /** Registers the node, starts the checks that were kept and the DNS server. Rejects when the DNS port cannot be had. */
   start(): Promise<void>;
+  /** Begins what one server does for all: sessions that end, alerts, members of gossip in the catalog. Idempotent. */
+  startLeading(): void;
+  /** Ends that again. Idempotent. */
+  stopLeading(): Promise<void>;
   /** Releases sockets, timers and files. What is registered stays in the catalog. */
   stop(): Promise<void>;
 }
@@ -80,16 +87,23 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const env = { ...deps.env, log: deps.env.log.child("discovery") };
   const agent = createAgent({ env, store, view, config });
   const delays = new LockDelays(env.clock);
-  const sessionKeeper = new Sessions({ env, store, view, delays });
+  const leader = new LeaderParts({ ...deps, env, delays });
+  const sessionKeeper = new Sessions({ env, store, view, delays, renewed: (session) => leader.renewed(session) });
   const changes = new ChangeIndex(view);
   const prefixes = new PrefixIndex(view);
   const shared = { env, store, view, config, agent, changes, prefixes, sessions: sessionKeeper };
-  const alerting = new AlertKeeper({ env, store, view, rules: config.alerts ?? [] });
+  const alerting = new AlertKeeper({
+    env,
+    store,
+    view,
+    rules: config.alerts ?? [],
+    folder: `${config.dataDir ?? "/tmp"}/alerts`,
+  });
   const queries = new PreparedQueries({ env, store, view });
   const kvStore = new KvStore({ store, view, delays });
   const catalog = new CatalogWriter(store, view);
   const events = createEventLog(env.random, config.nodeName, agent);
-  let keeper: MemberKeeper | undefined;
+  const commands = takeCommands(events, { env, kv: kvStore, view, config });
   const recursor = createRecursor(env, config);
   const server =
     config.dnsPort === undefined
@@ -102,37 +116,35 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       consulRoutes({ ...shared, kv: kvStore, catalog, queries, events, alerts: alerting, surroundings }),
     follow(serf, { forgetAfterMs }) {
       events.attach(serf);
-      const { nodeName, datacenter } = config;
-      keeper = new MemberKeeper(serf, {
-        clock: env.clock,
-        log: env.log,
-        view,
-        catalog,
-        nodeName,
-        datacenter,
-        forgetAfterMs,
-      });
+      leader.follow(serf, forgetAfterMs);
     },
     get dnsAddress() {
       return server?.address;
     },
     async start() {
-      sessionKeeper.start();
       await agent.start();
-      alerting.start();
+      if (deps.fence === undefined) leader.start();
       await server?.start();
     },
+    startLeading: () => leader.start(),
+    stopLeading: () => leader.stop(),
     async stop() {
-      await keeper?.stop();
+      commands.stop();
+      await leader.stop();
       recursor.stop();
       await alerting.stop();
-      sessionKeeper.stop();
       changes.close();
       prefixes.close();
       await server?.stop();
       await agent.stop();
     },
   };
+}
+
+function takeCommands(events: EventLog, deps: RemoteCommandsDeps): RemoteCommands {
+  const commands = new RemoteCommands(deps);
+  events.divert(EXEC_EVENT, (event) => void commands.take(event));
+  return commands;
 }
 
 function createRecursor(env: Env, { dns = {} }: DiscoveryConfig): Recursor {

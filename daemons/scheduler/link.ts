@@ -1,4 +1,5 @@
 import type { Alloc, AllocReport } from "#base/protocol/alloc.ts";
+import type { HostVolume } from "#base/protocol/host-volume.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { Node, NodeStatus } from "#base/protocol/node.ts";
 
@@ -8,14 +9,40 @@ import type { Node, NodeStatus } from "#base/protocol/node.ts";
  */
 export interface ServerLink {
   /** Says what this node is; again whenever that changes. */
-  register(node: Node): Promise<HeartbeatReply>;
-  heartbeat(nodeId: string): Promise<HeartbeatReply>;
+  register(node: Node, proof?: NodeProof): Promise<HeartbeatReply>;
+  heartbeat(nodeId: string, wants?: Pick<NodeProof, "wantsIdentity">): Promise<HeartbeatReply>;
   /** Long poll: resolves when an allocation of this node changed after `index`, or after `waitMs`. */
   allocs(request: AllocsRequest): Promise<AllocsReply>;
   /** Reports are kept in order per allocation. */
   report(reports: readonly AllocReport[]): Promise<void>;
   /** Signs identities of a task of this node. Absent: tasks have none. */
   readonly signIdentities?: ((request: IdentityRequest) => Promise<readonly SignedIdentity[]>) | undefined;
+  /** What the allocation that one of this node replaces kept on another node's disk. Absent: nobody can tell. */
+  readonly previousDisk?: ((request: DiskRequest) => Promise<PreviousDisk>) | undefined;
+}
+
+export interface DiskRequest {
+  readonly nodeId: string;
+  /** The one that takes over. */
+  readonly allocId: string;
+  readonly signal: AbortSignal;
+}
+
+export type PreviousDisk =
+  /** It has not ended: to be asked again. */
+  | { readonly kind: "running" }
+  /** There is none to be had, for good. */
+  | { readonly kind: "gone"; readonly why: string }
+  /** A tar archive of `alloc/data` and each task's `local`. */
+  | { readonly kind: "disk"; readonly body: AsyncIterable<Uint8Array> };
+
+export interface NodeProof {
+  /** A token that lets a new node in; empty: none. */
+  readonly introduction: string;
+  /** The reply is to bring a new identity. */
+  readonly wantsIdentity: boolean;
+  /** It comes from another machine. */
+  readonly isRemote?: boolean;
 }
 
 export interface IdentityRequest {
@@ -38,6 +65,8 @@ export interface HeartbeatReply {
   readonly status: NodeStatus;
   /** The next heartbeat is due within this time. */
   readonly ttlMs: number;
+  /** Who the node is, signed (a JWT): where it asked for one. */
+  readonly identity?: string | undefined;
 }
 
 export interface AllocsRequest {
@@ -52,6 +81,8 @@ export interface AllocsReply {
   readonly index: number;
   /** All allocations of the node that are not collected yet, with the job version each runs. */
   readonly allocs: readonly ClientAlloc[];
+  /** The volumes it is to have, and those it is to delete. Undefined: nothing is known of them. */
+  readonly volumes?: readonly HostVolume[] | undefined;
 }
 
 export interface ClientAlloc {

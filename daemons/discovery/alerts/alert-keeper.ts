@@ -18,6 +18,8 @@ const MAX_OUTPUT = 1000;
 
 interface Deps {
   readonly env: Env;
+  /** Where messages wait while they are sent. */
+  readonly folder: string;
   readonly store: Store;
   readonly view: View;
   readonly rules: readonly AlertRule[];
@@ -124,7 +126,7 @@ export class AlertKeeper {
     const { env, store, view, rules } = this.#deps;
     const rule = rules.find(({ name }) => name === row.value.Rule);
     if (rule === undefined) return;
-    const Problem = await sendAlert(env, rule, { alert: row.value, kind });
+    const Problem = await sendAlert({ env, folder: this.#deps.folder }, rule, { alert: row.value, kind });
     if (Problem !== "") env.log.warn("an alert was not delivered", { rule: rule.name, problem: Problem });
     const entry = { ...logOf(row.value, env.clock.nowMs()), Kind: kind, Problem };
     const now = view.table(alerts).get(GLOBAL, row.id);

@@ -1,4 +1,5 @@
 import { matchGlob } from "#base/language/glob.ts";
+import type { MailRoute } from "./send-mail.ts";
 import type { CatalogCheck, CheckStatus } from "#base/protocol/catalog.ts";
 
 /** Who is told of what, and when. Names are patterns in which `*` stands for anything. */
@@ -18,6 +19,7 @@ export interface AlertRule {
   readonly webhook: string;
   readonly slack: string;
   readonly command: readonly string[];
+  readonly email?: MailRoute | undefined;
 }
 
 const DAY_MS = 86_400_000;

@@ -1,10 +1,10 @@
 import { concatBytes } from "#base/env/bytes.ts";
 import type { Env } from "#base/env/env.ts";
-import type { Address, DatagramSocket, Listener, Stream } from "#base/env/net.ts";
+import type { Address, DatagramPeer, DatagramSocket, Listener, Stream } from "#base/env/net.ts";
 import { RCODE } from "#base/protocol/dns/record.ts";
 import type { Query } from "#base/protocol/dns/message.ts";
 import type { Recursor } from "./recursor.ts";
-import type { Responder, Transport } from "./responder.ts";
+import type { Responder, Response, Transport } from "./responder.ts";
 
 /** TCP connections at once; more are closed at once. */
 const MAX_CONNECTIONS = 256;
@@ -44,9 +44,7 @@ export class DnsServer {
       const tcp = await env.net.listen(at, (stream) => this.#serve(stream));
       try {
         const where = { host: at.host, port: tcp.address.port };
-        this.#udp = await env.net.bind(where, (data, from) => this.#onDatagram(data, from), {
-          batched: true,
-        });
+        this.#udp = await env.net.serve(where, (data, from, out) => this.#onDatagram(data, { from, out }));
         this.#tcp = tcp;
         return;
       } catch (thrown) {
@@ -63,14 +61,27 @@ export class DnsServer {
     this.#tcp = undefined;
   }
 
-  #onDatagram(data: Uint8Array, from: Address): void {
+  #onDatagram(data: Uint8Array, { from, out }: { readonly from: DatagramPeer; readonly out: Uint8Array }): number {
     // Nothing that speaks DNS asks from port 0, and an answer could not be sent there.
-    if (from.port === 0) return;
-    this.#answer(data, "udp", (bytes) => this.#udp?.send(bytes, from));
+    if (from.port === 0) return 0;
+    const response = this.#deps.responder.respond(data, "udp");
+    if (response.kind === "reply" && response.bytes.length <= out.length) {
+      out.set(response.bytes);
+      return response.bytes.length;
+    }
+    this.#carryOut(response, data, { transport: "udp", reply: (bytes) => this.#udp?.send(bytes, from) });
+    return 0;
   }
 
   #answer(packet: Uint8Array, transport: Transport, reply: (bytes: Uint8Array) => void): void {
-    const response = this.#deps.responder.respond(packet, transport);
+    this.#carryOut(this.#deps.responder.respond(packet, transport), packet, { transport, reply });
+  }
+
+  #carryOut(
+    response: Response,
+    packet: Uint8Array,
+    { transport, reply }: { readonly transport: Transport; readonly reply: (bytes: Uint8Array) => void },
+  ): void {
     switch (response.kind) {
       case "drop":
         return;

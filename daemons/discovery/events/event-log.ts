@@ -48,6 +48,7 @@ export class EventLog {
   #events: ConsulEvent[] = [];
   #localTime = 0;
   readonly #listeners = new Set<() => void>();
+  readonly #diverted = new Map<string, (event: ConsulEvent) => void>();
   readonly #random: Random;
   readonly #receiver: EventReceiver;
   #serf: Serf | undefined;
@@ -61,6 +62,11 @@ export class EventLog {
   attach(serf: Serf): void {
     this.#serf = serf;
     serf.subscribe((event) => this.#take(event));
+  }
+
+  /** Events of this name go to `take` and are in no list. */
+  divert(name: string, take: (event: ConsulEvent) => void): void {
+    this.#diverted.set(name, take);
   }
 
   /** Failure `EVENT_SIZE`, and `EVENT_FILTER` for an expression that is none. */
@@ -107,6 +113,8 @@ export class EventLog {
 
   #keep(event: ConsulEvent): void {
     if (!this.#concerns(event)) return;
+    const take = this.#diverted.get(event.Name);
+    if (take !== undefined) return take(event);
     this.#events = [...this.#events, event].slice(-MAX_EVENTS);
     for (const listener of this.#listeners) listener();
   }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { GAUGE_TEXT, gaugeText } from "#base/http/gauge-text.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
@@ -6,7 +7,8 @@ import { catalogNodes, catalogServices, kv, sessions } from "#base/state/tables.
 import { maintenanceId } from "../local/maintenance.ts";
 import { failedNodes, membersOf } from "./members.ts";
 import { API_VERSION, capability, type ConsulDeps } from "./consul-deps.ts";
-import { ownNode } from "./consul-access.ts";
+import { hostFacts } from "./host-facts.ts";
+import { ownAgent, ownNode } from "./consul-access.ts";
 
 /** https://developer.hashicorp.com/consul/api-docs/agent */
 export function agentRoutes(deps: ConsulDeps): Route[] {
@@ -20,7 +22,7 @@ function selfRoutes(deps: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/agent/self",
       summary: "This agent: configuration, membership, figures",
-      access: capability("agent", "read"),
+      access: ownAgent(deps, "read"),
       handle: () => ({ kind: "json", value: self(deps) }),
     }),
     route({
@@ -44,24 +46,20 @@ function selfRoutes(deps: ConsulDeps): Route[] {
       path: "/v1/agent/host",
       summary: "The machine this agent runs on",
       access: capability("operator", "read"),
-      handle: () => ({
-        kind: "json",
-        value: {
-          Memory: {},
-          CPU: [],
-          Host: { hostname: env.net.hostname(), os: "linux" },
-          Disk: {},
-          CollectionTime: Math.round(env.clock.nowMs() * 1e6),
-          Errors: null,
-        },
-      }),
+      handle: async () => ({ kind: "json", value: await hostFacts(env) }),
     }),
     route({
       method: "GET",
       path: "/v1/agent/metrics",
-      summary: "Figures of this agent",
-      access: capability("agent", "read"),
-      handle: () => ({ kind: "json", value: metrics(deps) }),
+      summary: "Figures of this agent; with format=prometheus as its text format",
+      access: ownAgent(deps, "read"),
+      query: v.object({ format: queryText }),
+      handle: ({ query }) => {
+        const value = metrics(deps);
+        return query.format === "prometheus"
+          ? { kind: "bytes", contentType: GAUGE_TEXT, body: gaugeText(value.Gauges) }
+          : { kind: "json", value };
+      },
     }),
   ];
 }
@@ -92,7 +90,7 @@ function lifeRoutes(deps: ConsulDeps): Route[] {
       method: "PUT",
       path: "/v1/agent/reload",
       summary: "Reads the configuration again",
-      access: capability("agent", "write"),
+      access: ownAgent(deps, "write"),
       async handle() {
         if (surroundings.reload === undefined)
           throw new HttpError(501, "this agent has no configuration to read again");
@@ -104,15 +102,15 @@ function lifeRoutes(deps: ConsulDeps): Route[] {
   ];
 }
 
-function monitorRoutes({ surroundings }: ConsulDeps): Route[] {
-  const { monitor } = surroundings;
+function monitorRoutes(deps: ConsulDeps): Route[] {
+  const { monitor } = deps.surroundings;
   if (monitor === undefined) return [];
   return [
     route({
       method: "GET",
       path: "/v1/agent/monitor",
       summary: "Streams the agent's log",
-      access: capability("agent", "read"),
+      access: ownAgent(deps, "read"),
       query: v.object({
         loglevel: v.optional(v.picklist(["trace", "debug", "info", "warn", "error"]), "info"),
         logjson: queryFlag,
@@ -145,6 +143,7 @@ function self(deps: ConsulDeps) {
       NodeName: config.nodeName,
       DNSDomain: `${config.domain ?? "consul"}.`,
       DNSPort: config.dnsPort ?? -1,
+      DisableRemoteExec: config.disableRemoteExec ?? true,
       EnableRemoteScriptChecks: config.enableScriptChecks ?? false,
       EnableLocalScriptChecks: config.enableLocalScriptChecks ?? config.enableScriptChecks ?? false,
       ACLsEnabled: false,

@@ -9,7 +9,7 @@ import { DeregistrationSchema, RegistrationSchema } from "../catalog/catalog-wri
 import { instancesOf } from "../catalog/instances.ts";
 import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 import { inBody, nodeInPath, nodeList, serviceInPath, serviceNameList } from "./consul-access.ts";
-import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { nearFirst, nodeMetaFilter, selectInstances } from "./selection.ts";
 import { catalogServiceShape, nodeShape, serviceShape } from "./shapes.ts";
 
@@ -27,8 +27,7 @@ function writeRoutes({ catalog, config }: ConsulDeps): Route[] {
       access: inBody("node-name", "write"),
       body: jsonBody(spelled(RegistrationSchema, API_KEYS)),
       target: ({ Node, Service }) => `node ${Node}${Service === null ? "" : `, service ${Service.Service}`}`,
-      async handle({ body, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      async handle({ body, access }) {
         demand(access, { resource: "node-name", capability: "write", name: body.Node });
         if (body.Service !== null) {
           demand(access, { resource: "service", capability: "write", name: body.Service.Service });
@@ -45,8 +44,7 @@ function writeRoutes({ catalog, config }: ConsulDeps): Route[] {
       body: jsonBody(spelled(DeregistrationSchema, API_KEYS)),
       target: ({ Node, ServiceID, CheckID }) =>
         ["node", Node, ServiceID, CheckID].filter((each) => each !== "").join(" "),
-      async handle({ body, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      async handle({ body, access }) {
         demand(access, { resource: "node-name", capability: "write", name: body.Node });
         await catalog.deregister(body);
         return { kind: "json", value: true };
@@ -72,7 +70,6 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
       tables: [catalogNodes],
       filter: "items",
       handle({ rawQuery }) {
-        ownDatacenter(config, rawQuery);
         const hasMeta = nodeMetaFilter(rawQuery);
         const read = () => {
           const table = view.table(catalogNodes);
@@ -90,7 +87,6 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
       access: serviceNameList,
       tables: [catalogServices, catalogNodes],
       handle({ rawQuery }) {
-        ownDatacenter(config, rawQuery);
         const matches = filterOf(rawQuery, compileFilter);
         return { kind: "state", read: () => serviceNames({ view }, { query: rawQuery, matches }) };
       },
@@ -103,7 +99,6 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
       tables: [catalogServices, catalogNodes, catalogChecks],
       filter: "items",
       handle({ params: { service }, rawQuery }) {
-        ownDatacenter(config, rawQuery);
         const read = () => {
           const chosen = selectInstances(instancesOf(view, service), rawQuery, config.nodeName);
           return { index: changes.ofService(service), value: chosen.map(catalogServiceShape) };
@@ -139,7 +134,7 @@ function serviceNames(
   return { index, value: Object.fromEntries([...tags].map(([name, own]) => [name, [...own]])) };
 }
 
-function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
+function nodeRoutes({ view, changes }: ConsulDeps): Route[] {
   const tables = [catalogNodes, catalogServices, catalogChecks];
   const rule = nodeInPath;
   const servicesOn = (node: string, access: Access, matches: Matches) =>
@@ -156,7 +151,6 @@ function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
       access: rule,
       tables,
       handle({ params: { node }, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
         const matches = filterOf(rawQuery, compileFilter);
         const read = () => {
           const row = view.table(catalogNodes).get(GLOBAL, node);
@@ -176,7 +170,6 @@ function nodeRoutes({ view, config, changes }: ConsulDeps): Route[] {
       access: rule,
       tables,
       handle({ params: { node }, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
         const matches = filterOf(rawQuery, compileFilter);
         const read = () => {
           const row = view.table(catalogNodes).get(GLOBAL, node);

@@ -33,6 +33,21 @@ export function ownNode({ config }: ConsulDeps, need: Need): CapabilityRule {
   return { ...rule("node-name", need), of: () => config.nodeName };
 }
 
+/** This agent itself. */
+export function ownAgent({ config }: ConsulDeps, need: Need): CapabilityRule {
+  return { ...rule("agent", need), of: () => config.nodeName };
+}
+
+/** The event that the path names. */
+export const eventInPath: CapabilityRule = { ...rule("event", "write"), of: ({ params }) => params["name"] ?? "" };
+
+/** Events by their names. */
+export const eventList: CapabilityRule = {
+  ...rule("event", "read"),
+  of: () => SOME,
+  each: { resource: "event", capability: "read", nameOf: field("Name") },
+};
+
 /** A list or an object of services by id. */
 export const serviceList: CapabilityRule = {
   ...rule("service", "read"),

@@ -1,7 +1,8 @@
 import type { Env } from "#base/env/env.ts";
 import type { LogLevel } from "#base/env/log.ts";
-import { HttpError } from "#base/http/http-error.ts";
 import type { AccessRule } from "#base/http/access.ts";
+import type { ServerPool } from "#base/state/leadership/server-pool.ts";
+import type { Snapshots } from "#base/state/snapshot/snapshots.ts";
 import type { Store } from "#base/state/store.ts";
 import type { View } from "#base/state/table.ts";
 import type { AlertKeeper } from "../alerts/alert-keeper.ts";
@@ -15,6 +16,7 @@ import type { PrefixIndex } from "../kv/prefix-index.ts";
 import type { PreparedQueries } from "../queries/prepared-queries.ts";
 import type { Sessions } from "../kv/sessions.ts";
 import type { LocalAgent } from "../local/agent.ts";
+import type { AclKeeper } from "./acl/acl-keeper.ts";
 
 /** What the routes answer from. */
 export interface ConsulDeps {
@@ -42,8 +44,12 @@ export interface Surroundings {
     /** Leaves the cluster, and ends the agent. */
     readonly leave: () => Promise<void>;
   };
-  /** What snapshots are encrypted with. Absent: nothing. */
-  readonly snapshotKey?: string;
+  /** Who may do what. Absent: this agent has no servers to ask. */
+  readonly acl?: AclKeeper;
+  /** The servers that share the state. Absent: this one has it to itself. */
+  readonly servers?: ServerPool;
+  /** Absent: there are no such routes. */
+  readonly snapshots?: Snapshots;
   /** Reads the agent's configuration again. Absent: the route says that there is nothing to reload. */
   readonly reload?: () => Promise<void>;
   /** The agent's log lines from now on, until the signal aborts. Absent: no such route. */
@@ -59,15 +65,4 @@ export const API_VERSION = "1.22.0";
 
 export function capability(resource: string, need: string): AccessRule {
   return { kind: "capability", resource, capability: need };
-}
-
-/** Throws when a request names another datacenter: there is one. */
-export function ownDatacenter(config: DiscoveryConfig, query: ReadonlyMap<string, readonly string[]>): void {
-  const wanted = query.get("dc")?.[0] ?? "";
-  if (wanted !== "" && wanted !== config.datacenter) {
-    throw new HttpError(
-      500,
-      `No path to datacenter ${JSON.stringify(wanted)}: this cluster is ${JSON.stringify(config.datacenter)}`,
-    );
-  }
 }

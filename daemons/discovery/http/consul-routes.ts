@@ -1,6 +1,7 @@
 import { CodedError } from "#base/env/errors.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import type { Route } from "#base/http/route.ts";
+import { aclRoutes } from "./acl/acl-routes.ts";
 import { alertRoutes } from "./alert-routes.ts";
 import { agentCheckRoutes } from "./agent-check-routes.ts";
 import { agentHealthRoutes } from "./agent-health-routes.ts";
@@ -24,6 +25,33 @@ import { uiRoutes } from "./ui-routes.ts";
 
 /** Consul's HTTP API (https://developer.hashicorp.com/consul/api-docs), for the kit with its Consul dialect. */
 export function consulRoutes(deps: ConsulDeps): Route[] {
+  return allRoutes(deps).map((each) => guarded(each, deps.config.datacenter));
+}
+
+/**
+ * Refuses whoever names another datacenter (`dc`), as there is one, and names that show as something else than they are:
+ * with them somebody could be led to change the wrong key (Consul's filter of unprintable characters).
+ */
+function guarded(route: Route, own: string): Route {
+  return {
+    ...route,
+    handle(request) {
+      if (request.path.includes("%") && Object.values(request.params).some((name) => UNPRINTABLE.test(name)))
+        throw new HttpError(400, "Invalid URL path: it holds characters that cannot be printed");
+      const wanted = request.rawQuery.get("dc")?.[0] ?? "";
+      if (wanted === "" || wanted === own) return route.handle(request);
+      throw new HttpError(
+        500,
+        `No path to datacenter ${JSON.stringify(wanted)}: this cluster is ${JSON.stringify(own)}`,
+      );
+    },
+  };
+}
+
+/** Go's `unicode.IsPrint` the other way round: controls, formats, what is no character, and all space but the plain one. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
+
+function allRoutes(deps: ConsulDeps): Route[] {
   return [
     ...kvRoutes(deps),
     ...txnRoutes(deps),
@@ -43,6 +71,7 @@ export function consulRoutes(deps: ConsulDeps): Route[] {
     ...uiRoutes(deps),
     ...alertRoutes(deps),
     ...statusRoutes(deps),
+    ...aclRoutes(deps),
     ...snapshotRoutes(deps),
   ];
 }

@@ -4,7 +4,8 @@ import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { eventIndex, type ConsulEvent } from "../events/event-log.ts";
-import { capability, type ConsulDeps } from "./consul-deps.ts";
+import { eventInPath, eventList } from "./consul-access.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 
 /** https://developer.hashicorp.com/consul/api-docs/event */
 export function eventRoutes({ events }: ConsulDeps): Route[] {
@@ -13,7 +14,7 @@ export function eventRoutes({ events }: ConsulDeps): Route[] {
       method: "PUT",
       path: "/v1/event/fire/:name",
       summary: "Sends an event to the agents",
-      access: capability("agent", "write"),
+      access: eventInPath,
       query: v.object({ node: queryText, service: queryText, tag: queryText }),
       body: bytesBody(),
       handle({ params, query, body }) {
@@ -32,7 +33,7 @@ export function eventRoutes({ events }: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/event/list",
       summary: "The newest events this agent got",
-      access: capability("agent", "read"),
+      access: eventList,
       query: v.object({ name: queryText }),
       handle: ({ query }) => ({
         kind: "local",

@@ -17,7 +17,7 @@ export function gossipKeyRoutes(deps: ConsulDeps): Route[] {
       method,
       path: "/v1/operator/keyring",
       summary,
-      access: capability("operator", "write"),
+      access: capability("keyring", "write"),
       body: jsonBody(KeySchema),
       async handle({ body }) {
         const report = await ask(deps, VERBS[method], body.Key);
@@ -34,7 +34,7 @@ export function gossipKeyRoutes(deps: ConsulDeps): Route[] {
       method: "GET",
       path: "/v1/operator/keyring",
       summary: "The keys of the members, and how many have each",
-      access: capability("operator", "read"),
+      access: capability("keyring", "read"),
       async handle() {
         const report = await ask(deps, "list", "");
         const pool = {

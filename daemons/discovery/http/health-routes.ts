@@ -6,7 +6,7 @@ import type { Row } from "#base/state/table.ts";
 import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
 import { instancesOf } from "../catalog/instances.ts";
 import { nodeInPath, nodeList, serviceInPath } from "./consul-access.ts";
-import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { isPassingOnly, nearFirst, nodeMetaFilter, selectInstances } from "./selection.ts";
 import { checkShape, healthShape } from "./shapes.ts";
 
@@ -26,7 +26,6 @@ function serviceRoute({ view, config, changes }: ConsulDeps): Route {
     tables: TABLES,
     filter: "items",
     handle({ params: { service }, rawQuery }) {
-      ownDatacenter(config, rawQuery);
       const passing = isPassingOnly(rawQuery);
       const read = () => {
         const all = selectInstances(instancesOf(view, service), rawQuery, config.nodeName);
@@ -38,7 +37,7 @@ function serviceRoute({ view, config, changes }: ConsulDeps): Route {
   });
 }
 
-function nodeRoute({ view, config, changes }: ConsulDeps): Route {
+function nodeRoute({ view, changes }: ConsulDeps): Route {
   return route({
     method: "GET",
     path: "/v1/health/node/:node",
@@ -46,8 +45,7 @@ function nodeRoute({ view, config, changes }: ConsulDeps): Route {
     access: nodeInPath,
     tables: TABLES,
     filter: "items",
-    handle({ params: { node }, rawQuery }) {
-      ownDatacenter(config, rawQuery);
+    handle({ params: { node } }) {
       const read = () => ({
         index: changes.ofNode(node),
         value: inOrder(view.table(catalogChecks).by("node", node)).map(checkShape),
@@ -58,7 +56,7 @@ function nodeRoute({ view, config, changes }: ConsulDeps): Route {
 }
 
 function checksRoute(deps: ConsulDeps): Route {
-  const { view, config, changes } = deps;
+  const { view, changes } = deps;
   return route({
     method: "GET",
     path: "/v1/health/checks/:service",
@@ -67,7 +65,6 @@ function checksRoute(deps: ConsulDeps): Route {
     tables: TABLES,
     filter: "items",
     handle({ params: { service }, rawQuery }) {
-      ownDatacenter(config, rawQuery);
       const read = () => {
         const checks = onNodes(deps, inOrder(view.table(catalogChecks).by("service", service)), rawQuery);
         return { index: changes.ofService(service), value: checks.map(checkShape) };
@@ -78,7 +75,7 @@ function checksRoute(deps: ConsulDeps): Route {
 }
 
 function stateRoute(deps: ConsulDeps): Route {
-  const { view, config } = deps;
+  const { view } = deps;
   return route({
     method: "GET",
     path: "/v1/health/state/:state",
@@ -87,7 +84,6 @@ function stateRoute(deps: ConsulDeps): Route {
     tables: TABLES,
     filter: "items",
     handle({ params: { state }, rawQuery }) {
-      ownDatacenter(config, rawQuery);
       if (!["any", "passing", "warning", "critical"].includes(state)) {
         throw new HttpError(
           400,

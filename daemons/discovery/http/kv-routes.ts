@@ -9,7 +9,7 @@ import { MAX_KV_VALUE_BYTES } from "../kv/kv-store.ts";
 import type { Author, KvWrite } from "../kv/kv-write.ts";
 import { readKvLog } from "../kv/kv-log.ts";
 import { keyRule } from "./consul-access.ts";
-import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { kvShape } from "./shapes.ts";
 
 const ReadQuery = v.object({
@@ -41,8 +41,7 @@ function readRoute(deps: ConsulDeps): Route {
     access: keyRule("read"),
     query: ReadQuery,
     tables: [kvTable],
-    handle({ params: { key }, query, rawQuery, access }) {
-      ownDatacenter(deps.config, rawQuery);
+    handle({ params: { key }, query, access }) {
       if (!query.keys && !query.recurse) demand(access, { resource: "key", capability: "read", name: key });
       if (query.keys) return { kind: "state", read: () => readKeys(deps, key, query.separator || query.seperator) };
       if (query.recurse) return { kind: "state", read: () => readTree(deps, key) };
@@ -99,9 +98,8 @@ function writeRoute(deps: ConsulDeps): Route {
     access: keyRule("write"),
     query: WriteQuery,
     body: bytesBody(),
-    maxBodyBytes: MAX_KV_VALUE_BYTES,
-    async handle({ params: { key }, query, rawQuery, body, access }) {
-      ownDatacenter(deps.config, rawQuery);
+    maxBodyBytes: deps.config.limits?.maxValueBytes ?? MAX_KV_VALUE_BYTES,
+    async handle({ params: { key }, query, body, access }) {
       demand(access, { resource: "key", capability: "write", name: key });
       checkKey(key);
       const conditions = [query.cas, query.acquire, query.release].filter((value) => value !== undefined);
@@ -127,8 +125,7 @@ function logRoute(deps: ConsulDeps): Route {
     path: "/v1/kv-log/*key",
     summary: "The values a key had, newest first: when, and who wrote them",
     access: keyRule("read"),
-    async handle({ params: { key }, rawQuery, access }) {
-      ownDatacenter(deps.config, rawQuery);
+    async handle({ params: { key }, access }) {
       demand(access, { resource: "key", capability: "read", name: key });
       const entries = await readKvLog(deps, key);
       if (entries.length === 0) throw new HttpError(404, `nothing is known of the key ${JSON.stringify(key)}`);
@@ -155,8 +152,7 @@ function deleteRoute(deps: ConsulDeps): Route {
     summary: "Deletes a key, or everything under a prefix (recurse)",
     access: keyRule("write"),
     query: DeleteQuery,
-    async handle({ params: { key }, query, rawQuery, access }) {
-      ownDatacenter(deps.config, rawQuery);
+    async handle({ params: { key }, query, access }) {
       if (query.recurse) demandTree(deps, access, key);
       else demand(access, { resource: "key", capability: "write", name: key });
       if (query.recurse && query.cas !== undefined)

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryFlag, queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
-import { nodeList } from "./consul-access.ts";
+import { nodeList, ownAgent } from "./consul-access.ts";
 import { capability, type ConsulDeps } from "./consul-deps.ts";
 import { membersOf } from "./members.ts";
 
@@ -33,7 +33,7 @@ export function memberRoutes(deps: ConsulDeps): Route[] {
       method: "PUT",
       path: "/v1/agent/join/:address",
       summary: "Joins the members at an address",
-      access: capability("agent", "write"),
+      access: ownAgent(deps, "write"),
       async handle({ params }) {
         const { joined, failures } = await gossipOf(deps).serf.join([params.address]);
         if (joined === 0) throw new HttpError(500, `cannot join ${params.address}: ${failures[0]?.message ?? ""}`);
@@ -44,7 +44,7 @@ export function memberRoutes(deps: ConsulDeps): Route[] {
       method: "PUT",
       path: "/v1/agent/leave",
       summary: "Leaves the cluster and ends the agent",
-      access: capability("agent", "write"),
+      access: ownAgent(deps, "write"),
       async handle() {
         await gossipOf(deps).leave();
         return { kind: "empty", status: 200 };

@@ -8,8 +8,9 @@ import { AutopilotConfigurationSchema } from "#base/protocol/autopilot.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { absent, put, unchanged } from "#base/state/codec.ts";
 import { autopilotConfigurations, catalogServices } from "#base/state/tables.ts";
-import { API_VERSION, capability, ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
-import { serverAddress } from "./status-routes.ts";
+import { API_VERSION, capability, type ConsulDeps } from "./consul-deps.ts";
+import { knownServers, overallHealth, type KnownServer } from "./known-servers.ts";
+import { leaderRoutes } from "./leader-routes.ts";
 
 /** The one row of its table, which the scheduler's API serves too. */
 const CURRENT = "current";
@@ -19,32 +20,32 @@ const writeOperator = capability("operator", "write");
 
 /** https://developer.hashicorp.com/consul/api-docs/operator */
 export function operatorRoutes(deps: ConsulDeps): Route[] {
-  return [raftRoute(deps), ...autopilotRoutes(deps), ...healthRoutes(deps), usageRoute(deps)];
+  return [raftRoute(deps), ...leaderRoutes(deps), ...autopilotRoutes(deps), ...healthRoutes(deps), usageRoute(deps)];
 }
 
-function raftRoute({ config, view }: ConsulDeps): Route {
+function raftRoute(deps: ConsulDeps): Route {
+  const { view } = deps;
   return route({
     method: "GET",
     path: "/v1/operator/raft/configuration",
     summary: "The servers that hold the state",
     access: readOperator,
-    handle({ rawQuery }) {
-      ownDatacenter(config, rawQuery);
-      const only = {
-        ID: config.nodeId,
-        Node: config.nodeName,
-        Address: serverAddress(config.advertiseAddr),
-        Leader: true,
+    handle() {
+      const Servers = knownServers(deps).map(({ id, name, address, isLeader }) => ({
+        ID: id,
+        Node: name,
+        Address: address,
+        Leader: isLeader,
         ProtocolVersion: "3",
         Voter: true,
         LastIndex: view.index,
-      };
-      return { kind: "json", value: { Servers: [only], Index: view.index } };
+      }));
+      return { kind: "json", value: { Servers, Index: view.index } };
     },
   });
 }
 
-function autopilotRoutes({ view, store, config }: ConsulDeps): Route[] {
+function autopilotRoutes({ view, store }: ConsulDeps): Route[] {
   const path = "/v1/operator/autopilot/configuration";
   const table = view.table(autopilotConfigurations);
   return [
@@ -54,8 +55,7 @@ function autopilotRoutes({ view, store, config }: ConsulDeps): Route[] {
       summary: "How servers are looked after",
       access: readOperator,
       tables: [autopilotConfigurations],
-      handle({ rawQuery }) {
-        ownDatacenter(config, rawQuery);
+      handle() {
         const read = () => {
           const row = table.get(GLOBAL, CURRENT);
           const { EnableRedundancyZones: _, EnableCustomUpgrades: __, ...shared } = row?.value ?? DEFAULTS;
@@ -73,8 +73,7 @@ function autopilotRoutes({ view, store, config }: ConsulDeps): Route[] {
       access: writeOperator,
       query: v.object({ cas: queryInteger }),
       body: jsonBody(AutopilotConfigurationSchema),
-      async handle({ body, query, rawQuery }) {
-        ownDatacenter(config, rawQuery);
+      async handle({ body, query }) {
         for (const name of ["LastContactThreshold", "ServerStabilizationTime"] as const) {
           const read = readDuration(body[name]);
           if (!read.ok) throw new HttpError(400, `${name}: ${read.error.message}; ${read.error.hint ?? ""}`);
@@ -98,42 +97,59 @@ function autopilotRoutes({ view, store, config }: ConsulDeps): Route[] {
   ];
 }
 
-function healthRoutes({ config, view, env }: ConsulDeps): Route[] {
+function healthRoutes(deps: ConsulDeps): Route[] {
+  const { view, env } = deps;
   const stableSince = new Date(env.clock.nowMs()).toISOString();
-  const server = () => ({
-    ID: config.nodeId,
-    Name: config.nodeName,
-    Address: serverAddress(config.advertiseAddr),
+  const healthOf = ({ id, name, address, isAlive }: KnownServer) => ({
+    ID: id,
+    Name: name,
+    Address: address,
     Version: API_VERSION,
     LastContact: "0s",
     LastTerm: 1,
     LastIndex: view.index,
-    Healthy: true,
+    Healthy: isAlive,
     StableSince: stableSince,
   });
+  const statusOf = ({ isAlive }: KnownServer) => (isAlive ? "alive" : "failed");
   const shared = { method: "GET", access: readOperator } as const;
   return [
     route({
       ...shared,
       path: "/v1/operator/autopilot/health",
       summary: "Are the servers well?",
-      handle({ rawQuery }) {
-        ownDatacenter(config, rawQuery);
-        const only = { ...server(), SerfStatus: "alive", Leader: true, Voter: true };
-        return { kind: "json", value: { Healthy: true, FailureTolerance: 0, Servers: [only] } };
+      handle() {
+        const known = knownServers(deps);
+        const Servers = known.map((one) => ({
+          ...healthOf(one),
+          SerfStatus: statusOf(one),
+          Leader: one.isLeader,
+          Voter: true,
+        }));
+        return { kind: "json", value: { ...overallHealth(known), Servers } };
       },
     }),
     route({
       ...shared,
       path: "/v1/operator/autopilot/state",
       summary: "The servers, by id, and what they are",
-      handle({ rawQuery }) {
-        ownDatacenter(config, rawQuery);
-        const id = config.nodeId;
-        const kind = { NodeStatus: "alive", ReadReplica: false, Status: "leader", Meta: {}, NodeType: "voter" };
-        const servers = { Servers: { [id]: { ...server(), ...kind } }, Leader: id, Voters: [id] };
-        const tolerance = { FailureTolerance: 0, OptimisticFailureTolerance: 0 };
-        return { kind: "json", value: { Healthy: true, ...tolerance, ...servers } };
+      handle() {
+        const known = knownServers(deps);
+        const entries = known.map((one) => {
+          const Status = one.isLeader ? "leader" : "voter";
+          const kind = { NodeStatus: statusOf(one), ReadReplica: false, Status, Meta: {}, NodeType: "voter" };
+          return [one.id, { ...healthOf(one), ...kind }] as const;
+        });
+        const { Healthy, FailureTolerance } = overallHealth(known);
+        const value = {
+          Healthy,
+          FailureTolerance,
+          OptimisticFailureTolerance: FailureTolerance,
+          Servers: Object.fromEntries(entries),
+          Leader: known.find(({ isLeader }) => isLeader)?.id ?? "",
+          Voters: known.map(({ id }) => id),
+        };
+        return { kind: "json", value };
       },
     }),
   ];

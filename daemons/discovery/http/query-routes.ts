@@ -10,7 +10,7 @@ import type { Row } from "#base/state/table.ts";
 import { preparedQueries } from "#base/state/tables.ts";
 import { executeQuery } from "../queries/execute.ts";
 import { inBody } from "./consul-access.ts";
-import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { healthShape, preparedQueryShape } from "./shapes.ts";
 import { QUERY_KEYS, spelled } from "../catalog/key-spelling.ts";
 
@@ -26,7 +26,7 @@ export function queryRoutes(deps: ConsulDeps): Route[] {
 
 const body = jsonBody(spelled(PreparedQuerySchema, QUERY_KEYS));
 
-function listRoutes({ view, queries, config }: ConsulDeps): Route[] {
+function listRoutes({ view, queries }: ConsulDeps): Route[] {
   return [
     route({
       method: "GET",
@@ -34,8 +34,7 @@ function listRoutes({ view, queries, config }: ConsulDeps): Route[] {
       summary: "Lists prepared queries",
       access: inBody("query", "read"),
       tables: [preparedQueries],
-      handle({ rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      handle({ access }) {
         const read = () => {
           const table = view.table(preparedQueries);
           const rows = [...table.list(GLOBAL)].filter(({ value }) => mayRead(access, value));
@@ -50,8 +49,7 @@ function listRoutes({ view, queries, config }: ConsulDeps): Route[] {
       summary: "A prepared query, in a list",
       access: inBody("query", "read"),
       tables: [preparedQueries],
-      handle({ params: { id }, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      handle({ params: { id }, access }) {
         const read = () => {
           const row = queries.get(id);
           if (row !== undefined) demandQuery(access, row.value, "read");
@@ -65,7 +63,7 @@ function listRoutes({ view, queries, config }: ConsulDeps): Route[] {
   ];
 }
 
-function writeRoutes({ queries, config }: ConsulDeps): Route[] {
+function writeRoutes({ queries }: ConsulDeps): Route[] {
   const target = ({ Name }: PreparedQuery): string => `query ${Name}`;
   return [
     route({
@@ -75,8 +73,7 @@ function writeRoutes({ queries, config }: ConsulDeps): Route[] {
       access: inBody("query", "write"),
       body,
       target,
-      async handle({ body: query, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      async handle({ body: query, access }) {
         demandQuery(access, query, "write");
         return { kind: "json", value: { ID: await queries.create(query) } };
       },
@@ -88,8 +85,7 @@ function writeRoutes({ queries, config }: ConsulDeps): Route[] {
       access: inBody("query", "write"),
       body,
       target,
-      async handle({ params: { id }, body: query, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      async handle({ params: { id }, body: query, access }) {
         const known = queries.get(id);
         if (known === undefined) throw new HttpError(404, `Query not found: ${JSON.stringify(id)}`);
         demandQuery(access, known.value, "write");
@@ -105,8 +101,7 @@ function writeRoutes({ queries, config }: ConsulDeps): Route[] {
       path: "/v1/query/:id",
       summary: "Forgets a query",
       access: inBody("query", "write"),
-      async handle({ params: { id }, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      async handle({ params: { id }, access }) {
         const known = queries.get(id);
         if (known !== undefined) demandQuery(access, known.value, "write");
         await queries.delete(id);
@@ -130,8 +125,7 @@ function useRoutes(deps: ConsulDeps): Route[] {
       summary: "Carries a query out: healthy instances of its service",
       access: inBody("service", "read"),
       query: Limits,
-      handle({ params: { id }, query, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      handle({ params: { id }, query, access }) {
         const wanted = resolve(id);
         demand(access, { resource: "service", capability: "read", name: wanted.Service.Service });
         const near = nearOf(query.near || wanted.Service.Near, config.nodeName);
@@ -151,8 +145,7 @@ function useRoutes(deps: ConsulDeps): Route[] {
       path: "/v1/query/:id/explain",
       summary: "The query that answers to a name, filled in",
       access: inBody("query", "read"),
-      handle({ params: { id }, rawQuery, access }) {
-        ownDatacenter(config, rawQuery);
+      handle({ params: { id }, access }) {
         const query = resolve(id);
         demandQuery(access, query, "read");
         return { kind: "json", value: { Query: { ...query, Token: tokenFor(query, access) } } };

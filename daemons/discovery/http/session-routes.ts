@@ -8,7 +8,7 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import { text } from "#base/protocol/schema.ts";
 import { sessions as sessionTable } from "#base/state/tables.ts";
 import { inBody, sessionList, sessionRule } from "./consul-access.ts";
-import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 import { sessionShape } from "./shapes.ts";
 
@@ -28,6 +28,8 @@ const CreateSchema = v.object({
   LockDelay: text,
   Behavior: text,
   TTL: text,
+  /** Ours, in place of a TTL: at least two seconds, and taken at its word. */
+  Lease: text,
   Checks: v.nullish(v.array(v.string())),
   NodeChecks: v.nullish(v.array(v.string())),
   ServiceChecks: v.nullish(v.array(ServiceCheckSchema), () => []),
@@ -45,18 +47,18 @@ function createRoute({ sessions, config }: ConsulDeps): Route {
     summary: "Makes a session; its ID takes locks",
     access: inBody("session", "write"),
     body: jsonBody(spelled(CreateSchema, API_KEYS), { whenEmpty: {} }),
-    async handle({ body, rawQuery, access }) {
-      ownDatacenter(config, rawQuery);
+    async handle({ body, access }) {
       demand(access, { resource: "session", capability: "write", name: body.Node || config.nodeName });
-      const session = await sessions.create({
+      const wanted = {
         Name: body.Name,
         Node: body.Node || config.nodeName,
         LockDelay: lockDelayOf(body.LockDelay),
         Behavior: behaviorOf(body.Behavior),
-        TTL: body.TTL,
+        TTL: body.Lease || body.TTL,
         NodeChecks: body.NodeChecks ?? body.Checks ?? ["serfHealth"],
         ServiceChecks: body.ServiceChecks,
-      });
+      };
+      const session = await sessions.create(wanted, { isLease: body.Lease !== "" });
       return { kind: "json", value: { ID: session.ID } };
     },
   });
@@ -78,7 +80,7 @@ function lockDelayOf(given: string): number {
 }
 
 function endRoutes(deps: ConsulDeps): Route[] {
-  const { sessions, config } = deps;
+  const { sessions } = deps;
   const access = sessionRule(deps, "write");
   return [
     route({
@@ -86,8 +88,7 @@ function endRoutes(deps: ConsulDeps): Route[] {
       path: "/v1/session/destroy/:id",
       summary: "Ends a session; what it held is released or deleted",
       access,
-      async handle({ params: { id }, rawQuery }) {
-        ownDatacenter(config, rawQuery);
+      async handle({ params: { id } }) {
         await sessions.end(id);
         return { kind: "json", value: true };
       },
@@ -97,8 +98,7 @@ function endRoutes(deps: ConsulDeps): Route[] {
       path: "/v1/session/renew/:id",
       summary: "Gives a session its whole TTL again",
       access,
-      handle({ params: { id }, rawQuery }) {
-        ownDatacenter(config, rawQuery);
+      handle({ params: { id } }) {
         const row = sessions.renew(id);
         if (row === undefined) throw new HttpError(404, `Session id '${id}' not found`);
         return { kind: "json", value: [sessionShape(row)] };
@@ -107,7 +107,7 @@ function endRoutes(deps: ConsulDeps): Route[] {
   ];
 }
 
-function readRoutes({ sessions, view, config }: ConsulDeps): Route[] {
+function readRoutes({ sessions, view }: ConsulDeps): Route[] {
   const shared = { method: "GET", access: sessionList, tables: [sessionTable] } as const;
   const table = () => view.table(sessionTable);
   return [
@@ -115,8 +115,7 @@ function readRoutes({ sessions, view, config }: ConsulDeps): Route[] {
       ...shared,
       path: "/v1/session/info/:id",
       summary: "A session, in a list; an empty list when there is none",
-      handle({ params: { id }, rawQuery }) {
-        ownDatacenter(config, rawQuery);
+      handle({ params: { id } }) {
         const read = () => {
           const row = sessions.get(id);
           return { index: row?.modifyIndex ?? table().lastIndex, value: row === undefined ? [] : [sessionShape(row)] };
@@ -129,8 +128,7 @@ function readRoutes({ sessions, view, config }: ConsulDeps): Route[] {
       path: "/v1/session/list",
       summary: "Lists sessions",
       filter: "items",
-      handle({ rawQuery }) {
-        ownDatacenter(config, rawQuery);
+      handle() {
         return {
           kind: "state",
           read: () => ({ index: table().lastIndex, value: [...table().list(GLOBAL)].map(sessionShape) }),
@@ -142,8 +140,7 @@ function readRoutes({ sessions, view, config }: ConsulDeps): Route[] {
       path: "/v1/session/node/:node",
       summary: "Lists a node's sessions",
       filter: "items",
-      handle({ params: { node }, rawQuery }) {
-        ownDatacenter(config, rawQuery);
+      handle({ params: { node } }) {
         return {
           kind: "state",
           read: () => ({ index: table().lastIndex, value: [...table().by("node", node)].map(sessionShape) }),

@@ -1,4 +1,3 @@
-import { HttpError } from "#base/http/http-error.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { instancesOf } from "../catalog/instances.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
@@ -6,17 +5,26 @@ import type { ConsulDeps } from "./consul-deps.ts";
 /** The port Consul's servers speak among each other: what clients expect to see behind an address. */
 const SERVER_PORT = 8300;
 
-/** https://developer.hashicorp.com/consul/api-docs/status; and what says that ACLs are off. */
+/** https://developer.hashicorp.com/consul/api-docs/status. */
 export function statusRoutes(deps: ConsulDeps): Route[] {
-  const { view } = deps;
-  const peers = () => instancesOf(view, "consul").map((server) => serverAddress(server.node.value.Address));
+  const { view, surroundings } = deps;
+  const { servers } = surroundings;
+  const peers = () =>
+    servers === undefined
+      ? instancesOf(view, "consul").map((server) => serverAddress(server.node.value.Address))
+      : servers.list().map(({ Address }) => serverAddress(Address));
+  const leader = () => {
+    if (servers === undefined) return peers()[0];
+    const found = servers.list().find(({ ID }) => ID === servers.leaderId);
+    return found === undefined ? undefined : serverAddress(found.Address);
+  };
   return [
     route({
       method: "GET",
       path: "/v1/status/leader",
       summary: "The leader's address",
       access: { kind: "public" },
-      handle: () => ({ kind: "json", value: peers()[0] ?? "" }),
+      handle: () => ({ kind: "json", value: leader() ?? "" }),
     }),
     route({
       method: "GET",
@@ -24,15 +32,6 @@ export function statusRoutes(deps: ConsulDeps): Route[] {
       summary: "The servers' addresses",
       access: { kind: "public" },
       handle: () => ({ kind: "json", value: peers() }),
-    }),
-    route({
-      method: ["GET", "PUT", "POST", "DELETE"],
-      path: "/v1/acl/+rest",
-      summary: "Access control lists are not in use",
-      access: { kind: "public" },
-      handle() {
-        throw new HttpError(401, "ACL support disabled");
-      },
     }),
   ];
 }

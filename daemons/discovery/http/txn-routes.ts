@@ -12,7 +12,7 @@ import type { Author } from "../kv/kv-write.ts";
 import { MAX_TXN_OPERATIONS, runTransaction } from "../txn/transaction.ts";
 import type { CatalogOperation, CatalogVerb, KvOperation, TxnOperation, TxnResultRow } from "../txn/operation.ts";
 import { CheckBodySchema, ServiceBodySchema, serviceRowOf } from "../catalog/catalog-writer.ts";
-import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { authorOf, demandTree } from "./kv-routes.ts";
 import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
 import { checkShape, kvShape, nodeShape, serviceShape } from "./shapes.ts";
@@ -67,6 +67,8 @@ const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
 /** https://developer.hashicorp.com/consul/api-docs/txn */
 export function txnRoutes(deps: ConsulDeps): Route[] {
+  const { maxTxnOps: maxOps = MAX_TXN_OPERATIONS, maxValueBytes: maxBytes = MAX_KV_VALUE_BYTES } =
+    deps.config.limits ?? {};
   return [
     route({
       method: "PUT",
@@ -75,15 +77,14 @@ export function txnRoutes(deps: ConsulDeps): Route[] {
       access: { kind: "filtered" },
       target: (body) => body.map(targetOf).join(", "),
       body: jsonBody(BodySchema, { bigintKeys: ["Flags", "Index"] }),
-      maxBodyBytes: MAX_BODY_BYTES,
-      async handle({ body, rawQuery, access }) {
-        ownDatacenter(deps.config, rawQuery);
-        if (body.length > MAX_TXN_OPERATIONS) {
-          throw new HttpError(413, `Transaction contains too many operations (${body.length} > ${MAX_TXN_OPERATIONS})`);
+      maxBodyBytes: Math.max(MAX_BODY_BYTES, 2 * maxBytes),
+      async handle({ body, access }) {
+        if (body.length > maxOps) {
+          throw new HttpError(413, `Transaction contains too many operations (${body.length} > ${maxOps})`);
         }
         const author = authorOf(deps, access);
         const operations = body.map((given, at) =>
-          readOperation(given, { at, author, datacenter: deps.config.datacenter }),
+          readOperation(given, { at, author, maxBytes, datacenter: deps.config.datacenter }),
         );
         for (const operation of operations) demandOperation(deps, access, operation);
         const outcome = await runTransaction(deps, operations);
@@ -161,14 +162,22 @@ function touchedBy(
   });
 }
 
+interface Intake {
+  /** Which operation of the transaction. */
+  readonly at: number;
+  readonly author: Author;
+  readonly datacenter: string;
+  readonly maxBytes: number;
+}
+
 function readOperation(
   { KV, Node, Service, Check }: Given,
-  { at, datacenter, author }: { readonly at: number; readonly datacenter: string; readonly author: Author },
+  { at, datacenter, author, maxBytes }: Intake,
 ): TxnOperation {
   const given = [KV, Node, Service, Check].filter((one) => one !== null && one !== undefined);
   if (given.length !== 1)
     throw new HttpError(400, `operation ${at}: expected exactly one of KV, Node, Service and Check`);
-  if (KV) return readKv(KV, { at, author });
+  if (KV) return readKv(KV, { at, author, maxBytes });
   if (Node) {
     const { ModifyIndex, ...row } = Node.Node;
     if (row.Node === "" || row.Node.includes("/"))
@@ -197,14 +206,14 @@ function changes(verb: CatalogVerb): boolean {
 
 function readKv(
   operation: v.InferOutput<typeof KvSchema>,
-  { at, author }: { readonly at: number; readonly author: Author },
+  { at, author, maxBytes }: Pick<Intake, "at" | "author" | "maxBytes">,
 ): KvOperation {
   const { Verb: verb, Key: key, Value, Flags: flags, Session: session, Index: index } = operation;
   if (key === "" && verb !== "get-tree" && verb !== "delete-tree")
     throw new HttpError(400, `operation ${at}: Missing key name`);
   const value = Buffer.from(Value, "base64");
-  if (value.length > MAX_KV_VALUE_BYTES)
-    throw new HttpError(413, `operation ${at}: value of ${value.length} bytes, at most ${MAX_KV_VALUE_BYTES}`);
+  if (value.length > maxBytes)
+    throw new HttpError(413, `operation ${at}: value of ${value.length} bytes, at most ${maxBytes}`);
   const entry = { key, value: value.toString("base64"), flags, author };
   switch (verb) {
     case "set":

@@ -6,7 +6,7 @@ import type { Row } from "#base/state/table.ts";
 import { catalogChecks, catalogNodes, catalogServices } from "#base/state/tables.ts";
 import { checksOfInstance, compareText } from "../catalog/instances.ts";
 import { nodeInPath, nodeList, serviceList } from "./consul-access.ts";
-import { ownDatacenter, type ConsulDeps } from "./consul-deps.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 import { checkShape, nodeShape, serviceShape } from "./shapes.ts";
 
 const TABLES = [catalogNodes, catalogServices, catalogChecks];
@@ -29,8 +29,7 @@ function nodesRoute(deps: ConsulDeps): Route {
     access: nodeList(),
     tables: TABLES,
     filter: "items",
-    handle({ rawQuery, access }) {
-      ownDatacenter(deps.config, rawQuery);
+    handle({ access }) {
       const read = () => ({
         index: newest(deps),
         value: [...deps.view.table(catalogNodes).list(GLOBAL)].map((row) => wholeNode(deps, row, access)),
@@ -47,8 +46,7 @@ function nodeRoute(deps: ConsulDeps): Route {
     summary: "A node with its services and checks",
     access: nodeInPath,
     tables: TABLES,
-    handle({ params: { node }, rawQuery, access }) {
-      ownDatacenter(deps.config, rawQuery);
+    handle({ params: { node }, access }) {
       const read = () => {
         const row = deps.view.table(catalogNodes).get(GLOBAL, node);
         const value = row === undefined ? undefined : wholeNode(deps, row, access);
@@ -80,8 +78,7 @@ function servicesRoute(deps: ConsulDeps): Route {
     access: { ...serviceList, each: { resource: "service", capability: "read", nameOf: nameOf } },
     tables: TABLES,
     filter: "items",
-    handle({ rawQuery }) {
-      ownDatacenter(deps.config, rawQuery);
+    handle() {
       return { kind: "state", read: () => ({ index: newest(deps), value: summaries(deps) }) };
     },
   });

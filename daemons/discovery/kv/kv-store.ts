@@ -47,9 +47,15 @@ export class KvStore {
   async write(write: KvWrite): Promise<KvOutcome> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const current = this.get(write.key);
-      this.#checkSession(write);
+      const missing = this.#missingSession(write);
+      if (missing !== undefined) {
+        if (await this.#isSo(write.key, [absent(sessions, GLOBAL, missing)])) throw unknownSession(missing);
+        continue;
+      }
       const decision = this.decide(write, current);
       if (decision.kind === "refuse" || decision.kind === "keep") {
+        // Another server may have written since: what is answered without a write has to be true of now as well.
+        if (!(await this.#isSo(write.key, kvCompare(write, current)))) continue;
         return { ok: decision.kind === "keep", revision: this.#view.index };
       }
       const done = await this.#store.txn({ compare: kvCompare(write, current), then: [kvOp(write.key, decision)] });
@@ -70,14 +76,28 @@ export class KvStore {
     return { ok: true, revision };
   }
 
-  #checkSession(write: KvWrite): void {
-    if (write.verb !== "lock" || this.#view.table(sessions).get(GLOBAL, write.session) !== undefined) return;
-    throw new CodedError(
-      "unknown_session",
-      `invalid session ${JSON.stringify(write.session)}`,
-      "create it with PUT /v1/session/create",
-    );
+  #missingSession(write: KvWrite): string | undefined {
+    if (write.verb !== "lock" || this.#view.table(sessions).get(GLOBAL, write.session) !== undefined) return undefined;
+    return write.session;
   }
+
+  /** Whether the store agrees with what the view shows; where it does not, the view has caught up afterwards. */
+  async #isSo(key: string, compare: readonly Compare[]): Promise<boolean> {
+    const { ok, revision } = await this.#store.txn({
+      compare,
+      then: [{ op: "get", key: keyOf(kv.name, GLOBAL, key) }],
+    });
+    if (!ok) await this.#view.reached(revision);
+    return ok;
+  }
+}
+
+function unknownSession(session: string): CodedError {
+  return new CodedError(
+    "unknown_session",
+    `invalid session ${JSON.stringify(session)}`,
+    "create it with PUT /v1/session/create",
+  );
 }
 
 /** Holds while the entry is as it was looked at, and the session that locks it is there. */

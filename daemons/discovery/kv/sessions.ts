@@ -12,6 +12,8 @@ import type { LockDelays } from "./lock-delays.ts";
 
 /** https://developer.hashicorp.com/consul/api-docs/session#ttl */
 const MIN_TTL_MS = 10_000;
+/** Ours: what is asked for as a lease is taken at its word, so it may be short. */
+const MIN_LEASE_MS = 2000;
 const MAX_TTL_MS = 86_400_000;
 /** A session lives this many times its TTL without being renewed: its holder is warned by its own clock first. */
 const TTL_MULTIPLIER = 2;
@@ -25,6 +27,8 @@ export interface SessionDeps {
   readonly store: Store;
   readonly view: View;
   readonly delays: LockDelays;
+  /** Told of a session that its holder renewed, instead of setting a timer here: timers are the leader's. */
+  readonly renewed?: (session: Session) => void;
 }
 
 /** Sessions and what ends them: destruction, an unrenewed TTL, a node that goes, a check that fails. */
@@ -41,7 +45,7 @@ export class Sessions {
   start(): void {
     const { view } = this.#deps;
     for (const { value } of view.table(sessions).list(GLOBAL)) {
-      this.#arm(value);
+      this.arm(value);
       // What it depends on may have gone while nobody looked.
       const lost = this.#lostBy(value);
       if (lost !== undefined) void this.#invalidate(value.ID, lost);
@@ -60,9 +64,9 @@ export class Sessions {
   }
 
   /** Rejects with `invalid_session`, `unknown_node` or `failed_check`. */
-  async create(session: Omit<Session, "ID">): Promise<Session> {
+  async create(session: Omit<Session, "ID">, { isLease = false } = {}): Promise<Session> {
     const { env, store, view } = this.#deps;
-    this.#validate(session);
+    this.#validate(session, isLease);
     const made: Session = { ID: env.random.uuid(), ...session };
     const done = await store.txn({
       compare: [present(catalogNodes, GLOBAL, session.Node)],
@@ -76,8 +80,17 @@ export class Sessions {
   /** Undefined when there is no such session. */
   renew(id: string): Row<Session> | undefined {
     const row = this.get(id);
-    if (row !== undefined) this.#arm(row.value);
+    if (row === undefined) return undefined;
+    if (this.#deps.renewed === undefined) this.arm(row.value);
+    else this.#deps.renewed(row.value);
     return row;
+  }
+
+  /** It lives for its whole time again. */
+  arm(session: Session): void {
+    const ttlMs = ttlOf(session);
+    const livesMs = ttlMs < MIN_TTL_MS ? ttlMs : ttlMs * TTL_MULTIPLIER;
+    if (ttlMs > 0) this.#setTimer(session.ID, livesMs, () => void this.#invalidate(session.ID, "its TTL ran out"));
   }
 
   /**
@@ -125,9 +138,13 @@ export class Sessions {
     return bound.map((row) => remove(preparedQueries, GLOBAL, row.id));
   }
 
-  #validate(session: Omit<Session, "ID">): void {
+  #validate(session: Omit<Session, "ID">, isLease: boolean): void {
     const { view } = this.#deps;
-    if (session.TTL !== "") {
+    if (isLease) {
+      const ttlMs = ttlOf(session);
+      if (!(ttlMs >= MIN_LEASE_MS && ttlMs < MIN_TTL_MS))
+        throw new CodedError("invalid_session", `Invalid Lease '${session.TTL}', must be at least 2s and below 10s`);
+    } else if (session.TTL !== "") {
       const ttlMs = ttlOf(session);
       if (ttlMs !== 0 && !(ttlMs >= MIN_TTL_MS && ttlMs <= MAX_TTL_MS)) {
         throw new CodedError("invalid_session", `Invalid Session TTL '${session.TTL}', must be between [10s=24h0m0s]`);
@@ -167,7 +184,7 @@ export class Sessions {
 
   #sessionChanged(id: string): void {
     const row = this.get(id);
-    if (row !== undefined) return this.#arm(row.value);
+    if (row !== undefined) return this.arm(row.value);
     this.#timers.get(id)?.cancel();
     this.#timers.delete(id);
   }
@@ -184,12 +201,6 @@ export class Sessions {
 
   #of(node: string): readonly Session[] {
     return [...this.#deps.view.table(sessions).by("node", node)].map((row) => row.value);
-  }
-
-  #arm(session: Session): void {
-    const ttlMs = ttlOf(session);
-    if (ttlMs > 0)
-      this.#setTimer(session.ID, ttlMs * TTL_MULTIPLIER, () => void this.#invalidate(session.ID, "its TTL ran out"));
   }
 
   #setTimer(id: string, afterMs: number, fire: () => void): void {

@@ -1,5 +1,5 @@
 import { GLOBAL } from "#base/protocol/keys.ts";
-import { present } from "#base/state/codec.ts";
+import { absent, present } from "#base/state/codec.ts";
 import { sessions } from "#base/state/tables.ts";
 import type { KvWrite } from "../kv/kv-write.ts";
 import type { KvOperation } from "./operation.ts";
@@ -29,9 +29,9 @@ export function decideKv(plan: TxnPlan, operation: KvOperation): string | undefi
 
 function decideWrite(plan: TxnPlan, write: KvWrite): string | undefined {
   if (write.verb === "lock") {
-    if (plan.deps.view.table(sessions).get(GLOBAL, write.session) === undefined)
-      return `invalid session ${JSON.stringify(write.session)}`;
-    plan.compare.push(present(sessions, GLOBAL, write.session));
+    const isKnown = plan.deps.view.table(sessions).get(GLOBAL, write.session) !== undefined;
+    plan.compare.push((isKnown ? present : absent)(sessions, GLOBAL, write.session));
+    if (!isKnown) return `invalid session ${JSON.stringify(write.session)}`;
   }
   const current = plan.kv.get(write.key);
   const decision = plan.deps.kv.decide(write, current);

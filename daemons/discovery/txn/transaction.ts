@@ -1,5 +1,5 @@
 import { CodedError } from "#base/env/errors.ts";
-import type { Store } from "#base/state/store.ts";
+import type { Compare, Store } from "#base/state/store.ts";
 import type { Row } from "#base/state/table.ts";
 import { decideCatalog } from "./catalog-operations.ts";
 import { decideKv } from "./kv-operations.ts";
@@ -34,7 +34,10 @@ export async function runTransaction(deps: TxnDeps, operations: readonly TxnOper
       const what = decide(plan, operation);
       return what === undefined ? [] : [{ index, what }];
     });
-    if (errors.length > 0) return { ok: false, errors };
+    if (errors.length > 0) {
+      if (await isSo(deps, plan.compare)) return { ok: false, errors };
+      continue;
+    }
     const then = [...plan.ops.values()];
     if (then.length === 0) return { ok: true, index: deps.view.index, results: resultsOf(plan, deps.view.index) };
     const done = await deps.store.txn({ compare: plan.compare, then });
@@ -42,6 +45,18 @@ export async function runTransaction(deps: TxnDeps, operations: readonly TxnOper
     if (done.ok) return { ok: true, index: done.revision, results: resultsOf(plan, done.revision) };
   }
   throw new CodedError("contended", `the transaction met others ${MAX_ATTEMPTS} times`);
+}
+
+/**
+ * Whether the store agrees with what was looked at in the view: another server may have written since, and a refusal has to be
+ * true of now. Where it does not agree, the view has caught up afterwards.
+ */
+async function isSo({ store, view }: TxnDeps, compare: readonly Compare[]): Promise<boolean> {
+  const [first] = compare;
+  if (first === undefined) return true;
+  const { ok, revision } = await store.txn({ compare, then: [{ op: "get", key: first.key }] });
+  if (!ok) await view.reached(revision);
+  return ok;
 }
 
 /** What keeps the operation from being done; undefined: nothing. */

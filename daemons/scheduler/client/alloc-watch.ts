@@ -1,7 +1,7 @@
 import { sleep } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
-import type { ClientAlloc, ServerLink } from "../link.ts";
+import type { AllocsReply, ServerLink } from "../link.ts";
 import { backoffMs } from "./backoff.ts";
 
 /** How long one poll is held open. */
@@ -18,7 +18,7 @@ export function watchAllocs(
   target: {
     readonly nodeId: string;
     readonly ready: Promise<void>;
-    readonly apply: (allocs: readonly ClientAlloc[]) => void;
+    readonly apply: (reply: AllocsReply) => void;
   },
 ): AllocWatch {
   const closing = new AbortController();
@@ -33,7 +33,7 @@ export function watchAllocs(
         const moved = reply.index !== index;
         index = reply.index < index ? 0 : reply.index;
         failures = 0;
-        if (moved) target.apply(reply.allocs);
+        if (moved) target.apply(reply);
       } catch (thrown) {
         if (closing.signal.aborted) return;
         failures += 1;

@@ -23,6 +23,8 @@ export function clientGauges(options: ClientGaugeOptions): GaugeSource {
   const stats = createHostStats(options.env, options.client.allocsRoot);
   return async () => {
     const { client } = options;
+    // Asked while the agent starts.
+    if (!client.isStarted) return [];
     const labels = labelsOf(client.node());
     const runners = [...client.runners().values()];
     return [
@@ -53,7 +55,8 @@ function allocationCounts(runners: readonly AllocRunner[], labels: Labels): Gaug
   for (const runner of runners) {
     const phases = [...runner.tasks.values()].map((task) => task.record().phase.kind);
     if (runner.isTerminal()) counts.terminal += 1;
-    else if (phases.includes("running")) counts.running += 1;
+    // What an agent before left runs for this one when it has found it.
+    else if (runner.isTakenUp && phases.includes("running")) counts.running += 1;
     else counts.pending += 1;
   }
   return Object.entries(counts).map(([status, count]) => gauge(`allocations.${status}`, count, labels));

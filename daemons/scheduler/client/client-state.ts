@@ -1,22 +1,13 @@
-import * as v from "valibot";
 import { textOf, utf8 } from "#base/env/bytes.ts";
 import type { Timer } from "#base/env/clock.ts";
 import type { AppendFile } from "#base/env/disk.ts";
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
-import { AllocSchema } from "#base/protocol/alloc.ts";
-import { JobSchema } from "#base/protocol/job.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { ClientAlloc } from "../link.ts";
 import type { HealthVerdict } from "./alloc/alloc-health.ts";
-import { TaskRecordSchema } from "./task/task-record.ts";
+import { jobKey, replay, snapshot, type SavedAlloc } from "./client-state-lines.ts";
 import type { TaskRecord } from "./task/task-record.ts";
-
-export interface SavedAlloc {
-  readonly current: ClientAlloc;
-  readonly tasks: Record<string, TaskRecord>;
-  health: HealthVerdict | null;
-}
 
 /** What this node must know of its allocations when the agent starts again, in one file that only grows. */
 export interface ClientState {
@@ -38,20 +29,15 @@ const COMPACT_BYTES = 4 * 1024 * 1024;
 /** A disk that refused is tried again after so long. */
 const REWRITE_AFTER_MS = 5000;
 
-const HealthSchema = v.object({ Healthy: v.boolean(), Timestamp: v.number() });
-const LineSchema = v.union([
-  v.object({ job: v.string(), value: JobSchema }),
-  v.object({ alloc: v.string(), value: AllocSchema, jobKey: v.string(), index: v.number() }),
-  v.object({ task: v.tuple([v.string(), v.string()]), value: TaskRecordSchema }),
-  v.object({ health: v.string(), value: HealthSchema }),
-  v.object({ gone: v.string() }),
-]);
-
 export async function openClientState(env: Env, path: string): Promise<ClientState> {
   const bytes = await env.disk.read(path);
-  const live = replay(env, path, bytes === undefined ? "" : textOf(bytes));
+  const text = bytes === undefined ? "" : textOf(bytes);
+  const { live, damaged } = replay(text);
+  // The last line is torn when the machine lost power while it was written.
+  if (damaged > 0) env.log.warn("left out damaged lines of the client's state", { path, lines: damaged });
   const log = new StateLog(env, path, live);
-  if (bytes !== undefined) await log.rewrite();
+  // What is whole is gone on with: a start writes nothing.
+  if (damaged > 0 || !(text === "" || text.endsWith("\n"))) await log.rewrite();
   return log;
 }
 
@@ -192,69 +178,4 @@ class StateLog implements ClientState {
     this.#file = undefined;
     await this.#env.disk.replace(this.#path, text, { mode: 0o600 });
   }
-}
-
-function replay(env: Env, path: string, text: string): Map<string, SavedAlloc> {
-  const live = new Map<string, SavedAlloc>();
-  const jobs = new Map<string, Job>();
-  let damaged = 0;
-  for (const raw of text.split("\n")) {
-    if (raw === "") continue;
-    const line = parseLine(raw);
-    if (line === undefined) damaged += 1;
-    else apply(line, live, jobs);
-  }
-  // The last line is torn when the machine lost power while it was written.
-  if (damaged > 0) env.log.warn("left out damaged lines of the client's state", { path, lines: damaged });
-  return live;
-}
-
-type Line = v.InferOutput<typeof LineSchema>;
-
-function parseLine(raw: string): Line | undefined {
-  try {
-    const parsed = v.safeParse(LineSchema, JSON.parse(raw));
-    return parsed.success ? parsed.output : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function apply(line: Line, live: Map<string, SavedAlloc>, jobs: Map<string, Job>): void {
-  if ("job" in line) {
-    jobs.set(line.job, line.value);
-  } else if ("alloc" in line) {
-    const job = jobs.get(line.jobKey);
-    if (job === undefined) return;
-    const before = live.get(line.alloc);
-    const current = { alloc: line.value, job, modifyIndex: line.index };
-    live.set(line.alloc, { current, tasks: before?.tasks ?? {}, health: before?.health ?? null });
-  } else if ("task" in line) {
-    const found = live.get(line.task[0]);
-    if (found !== undefined) found.tasks[line.task[1]] = line.value;
-  } else if ("health" in line) {
-    const found = live.get(line.health);
-    if (found !== undefined) found.health = line.value;
-  } else {
-    live.delete(line.gone);
-  }
-}
-
-function snapshot(live: ReadonlyMap<string, SavedAlloc>): string {
-  const lines: unknown[] = [];
-  const jobs = new Set<string>();
-  for (const [id, { current, tasks, health }] of live) {
-    const key = jobKey(current.job);
-    if (!jobs.has(key)) lines.push({ job: key, value: current.job });
-    jobs.add(key);
-    lines.push({ alloc: id, value: current.alloc, jobKey: key, index: current.modifyIndex });
-    for (const [task, record] of Object.entries(tasks)) lines.push({ task: [id, task], value: record });
-    if (health !== null) lines.push({ health: id, value: health });
-  }
-  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-}
-
-/** The submit time tells a purged job from its namesake. */
-function jobKey(job: Job): string {
-  return `${job.Namespace}/${job.ID}@${job.Version}/${job.SubmitTime}`;
 }

@@ -8,6 +8,8 @@ import { rpcAddressOf } from "./answers/agent.ts";
 import type { AgentFacts, NomadHttpDeps } from "./nomad-deps.ts";
 import { readAgent, writeAgent } from "./requests.ts";
 
+const NO_GOSSIP =
+  "this agent takes no part in gossip: set discovery { gossip { enabled = true } } in its configuration";
 const ALONE = "this version runs the cluster on one server and joins no others";
 /** What one worker takes evaluations of. */
 const SCHEDULERS = ["service", "batch", "system", "sysbatch", "_core"];
@@ -21,11 +23,17 @@ export function agentMemberRoutes({ agent, server }: NomadHttpDeps): Route[] {
       summary: "Join other servers",
       access: writeAgent,
       query: v.object({ address: queryTexts }),
-      handle: ({ query }) => {
+      handle: async ({ query }) => {
         if (query.address.length === 0) throw new HttpError(400, "missing address to join");
         const others = query.address.filter((address) => !isSelf(agent, address));
-        const error = others.length === 0 ? "" : `cannot join ${others.join(", ")}: ${ALONE}`;
-        return { kind: "json", value: { num_joined: query.address.length - others.length, error } };
+        const own = query.address.length - others.length;
+        if (others.length === 0) return { kind: "json", value: { num_joined: own, error: "" } };
+        const { joined, failures } = (await agent.pool?.join(others)) ?? {
+          joined: 0,
+          failures: [{ message: `cannot join ${others.join(", ")}: ${NO_GOSSIP}` }],
+        };
+        const error = failures.map(({ message }) => message).join("; ");
+        return { kind: "json", value: { num_joined: joined + own, error } };
       },
     }),
     route({
@@ -34,12 +42,21 @@ export function agentMemberRoutes({ agent, server }: NomadHttpDeps): Route[] {
       summary: "Give up a server that failed",
       access: writeAgent,
       query: v.object({ node: queryText, prune: queryFlag }),
-      handle: ({ query }) => {
+      handle: async ({ query }) => {
         if (query.node === "") throw new HttpError(400, "missing node to force leave");
-        if (![agent.name, `${agent.name}.${agent.region}`].includes(query.node)) {
+        const name = query.node.endsWith(`.${agent.region}`)
+          ? query.node.slice(0, -agent.region.length - 1)
+          : query.node;
+        const member = [{ name: agent.name, status: "alive" }, ...(agent.pool?.members() ?? [])].find(
+          (each) => each.name === name || each.name === query.node,
+        );
+        if (member === undefined)
           throw new HttpError(404, `there is no member "${query.node}"; "server members" lists them`);
-        }
-        throw new HttpError(400, `member "${query.node}" is alive: only failed members can be made to leave`);
+        if (member.status === "alive" || agent.pool === undefined)
+          throw new HttpError(400, `member "${query.node}" is alive: only failed members can be made to leave`);
+        const done = await agent.pool.forceLeave(member.name, query.prune);
+        if (!done.ok) throw new HttpError(500, done.error.message);
+        return { kind: "json", value: {} };
       },
     }),
     route({

@@ -5,7 +5,7 @@ import { queryFlag, queryInteger, queryText } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
 import type { LogLevel } from "#base/env/log.ts";
 import type { AgentOperations, AgentProfiles } from "./agent-operations.ts";
-import type { NomadHttpDeps } from "./nomad-deps.ts";
+import type { AgentFacts } from "./nomad-deps.ts";
 import { readAgent, writeAgent } from "./requests.ts";
 
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error"];
@@ -15,8 +15,13 @@ const MAX_PROFILE_SECONDS = 300;
 /** `server_id` and `node_id` say which agent is meant. */
 const targeted = { server_id: queryText, node_id: queryText };
 
+export interface OperationDeps {
+  readonly agent: AgentFacts;
+  readonly knowsNode: (nodeId: string) => boolean;
+}
+
 /** What operators do to this agent's process. https://developer.hashicorp.com/nomad/api-docs/agent */
-export function agentOperationRoutes(deps: NomadHttpDeps): Route[] {
+export function agentOperationRoutes(deps: OperationDeps): Route[] {
   const { operations } = deps.agent;
   if (operations === undefined) return [];
   return [
@@ -53,7 +58,7 @@ const monitored = {
   plain: queryFlag,
 };
 
-function monitorRoutes(deps: NomadHttpDeps, operations: AgentOperations): Route[] {
+function monitorRoutes(deps: OperationDeps, operations: AgentOperations): Route[] {
   return [
     route({
       method: "GET",
@@ -107,7 +112,7 @@ function levelOf(text: string): LogLevel {
 }
 
 /** Without debugging switched on there is nothing at these paths. */
-function profileRoute(deps: NomadHttpDeps, profiles: AgentProfiles | undefined): Route {
+function profileRoute(deps: OperationDeps, profiles: AgentProfiles | undefined): Route {
   return route({
     method: "GET",
     path: "/v1/agent/pprof/:profile",
@@ -146,12 +151,12 @@ function profileReply(name: string, body: string): Reply {
 
 /** One agent is the whole cluster: whoever asks for another asks for one that is not there. */
 function requireSelf(
-  { agent, server }: NomadHttpDeps,
+  { agent, knowsNode }: OperationDeps,
   { server_id, node_id }: { readonly server_id: string; readonly node_id: string },
 ): void {
   const own = ["", "leader", agent.name, `${agent.name}.${agent.region}`];
   if (!own.includes(server_id)) throw new HttpError(404, `unknown Nomad server ${server_id}`);
-  if (node_id !== "" && server.context.state.node(node_id) === undefined) {
+  if (node_id !== "" && !knowsNode(node_id)) {
     throw new HttpError(404, `Unknown node: ${node_id}`);
   }
 }

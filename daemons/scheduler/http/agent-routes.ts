@@ -2,6 +2,8 @@ import * as v from "valibot";
 import { queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { rpcAddressOf } from "./answers/agent.ts";
+import { ownMember, serverMembers } from "./answers/member.ts";
+import { serversOf } from "./answers/servers.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { readAgent } from "./requests.ts";
 
@@ -19,7 +21,7 @@ export function agentRoutes(deps: NomadHttpDeps): Route[] {
       access: readAgent,
       handle: () => ({
         kind: "json",
-        value: { config: agent.config(), member: memberOf(agent), stats: statsOf(deps) },
+        value: { config: agent.config(), member: ownMember(agent), stats: statsOf(deps) },
       }),
     }),
     route({
@@ -33,7 +35,7 @@ export function agentRoutes(deps: NomadHttpDeps): Route[] {
           ServerName: agent.name,
           ServerRegion: agent.region,
           ServerDC: agent.datacenter,
-          Members: [memberOf(agent)],
+          Members: serverMembers(agent),
         },
       }),
     }),
@@ -42,7 +44,7 @@ export function agentRoutes(deps: NomadHttpDeps): Route[] {
       path: "/v1/agent/servers",
       summary: "List the servers this agent's client talks to",
       access: readAgent,
-      handle: () => ({ kind: "json", value: [rpcAddressOf(agent)] }),
+      handle: () => ({ kind: "json", value: serversOf(agent).map(({ address }) => address) }),
     }),
     route({
       method: "GET",
@@ -66,14 +68,14 @@ function statusRoutes({ agent }: NomadHttpDeps): Route[] {
       path: "/v1/status/leader",
       summary: "The leader's address",
       access: open,
-      handle: () => ({ kind: "json", value: rpcAddressOf(agent) }),
+      handle: () => ({ kind: "json", value: serversOf(agent).find(({ isLeader }) => isLeader)?.address ?? "" }),
     }),
     route({
       method: "GET",
       path: "/v1/status/peers",
       summary: "The servers' addresses",
       access: open,
-      handle: () => ({ kind: "json", value: [rpcAddressOf(agent)] }),
+      handle: () => ({ kind: "json", value: serversOf(agent).map(({ address }) => address) }),
     }),
     route({
       method: "GET",
@@ -97,29 +99,5 @@ function statsOf({ server, agent }: NomadHttpDeps) {
     },
     heartbeat: { active: String(nodesHeartbeating) },
     ...agent.stats(),
-  };
-}
-
-function memberOf(agent: NomadHttpDeps["agent"]) {
-  return {
-    Name: `${agent.name}.${agent.region}`,
-    Addr: agent.rpcAddress.host,
-    Port: agent.rpcAddress.port,
-    Status: "alive",
-    Tags: {
-      role: "nomad",
-      region: agent.region,
-      dc: agent.datacenter,
-      build: agent.version,
-      port: String(agent.rpcAddress.port),
-      rpc_addr: agent.rpcAddress.host,
-      bootstrap: "1",
-    },
-    ProtocolMin: 1,
-    ProtocolMax: 5,
-    ProtocolCur: 2,
-    DelegateMin: 2,
-    DelegateMax: 5,
-    DelegateCur: 4,
   };
 }

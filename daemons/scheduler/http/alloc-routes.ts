@@ -8,7 +8,7 @@ import { allocAnswer, allocStub } from "./answers/alloc.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import {
   allocLifecycle,
-  byCreation,
+  rowsByCreation,
   creationKey,
   listed,
   namespaceFilter,
@@ -40,7 +40,7 @@ export function allocRoutes({ server }: NomadHttpDeps): Route[] {
           const options = { resources: query.resources, taskStates: query.task_states !== "false" };
           return {
             index: newestOf(state, [allocs, allocReports]),
-            value: byCreation([...rows].map((row) => allocStub(state, state.known(row), options))),
+            value: rowsByCreation(rows, (row) => allocStub(state, state.known(row), options)),
           };
         },
       }),

@@ -8,9 +8,8 @@ import { AutopilotConfigurationSchema } from "#base/protocol/autopilot.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { absent, put, unchanged } from "#base/state/codec.ts";
 import { autopilotConfigurations } from "#base/state/tables.ts";
-import { rpcAddressOf } from "./answers/agent.ts";
+import { failureTolerance, serversOf } from "./answers/servers.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { raftIdOf } from "./raft-routes.ts";
 import { readOperator, writeOperator } from "./requests.ts";
 
 /** The one row of its table. */
@@ -82,23 +81,31 @@ function healthRoute({ server, agent }: NomadHttpDeps): Route {
     summary: "Are the servers well?",
     access: readOperator,
     handle: () => {
-      const only = {
-        ID: raftIdOf(agent),
-        Name: `${agent.name}.${agent.region}`,
-        Address: rpcAddressOf(agent),
-        SerfStatus: "alive",
-        Version: agent.version,
-        Leader: true,
+      const known = serversOf(agent);
+      const Servers = known.map((one) => ({
+        ID: one.id,
+        Name: one.id,
+        Address: one.address,
+        SerfStatus: one.isAlive ? "alive" : "failed",
+        Version: one.version,
+        Leader: one.isLeader,
         LastContact: "0s",
         LastTerm: 1,
         LastIndex: state.index,
-        Healthy: true,
+        Healthy: one.isAlive && one.isInTime,
         Voter: true,
         StableSince: agent.startedAt ?? "",
-      };
+      }));
+      const leader = known.find(({ isLeader }) => isLeader);
       return {
         kind: "json",
-        value: { Healthy: true, FailureTolerance: 0, Leader: only.ID, Voters: [only.ID], Servers: [only] },
+        value: {
+          Healthy: leader !== undefined && Servers.every(({ Healthy }) => Healthy),
+          FailureTolerance: failureTolerance(known),
+          Leader: leader?.id ?? "",
+          Voters: known.map(({ id }) => id),
+          Servers,
+        },
       };
     },
   });

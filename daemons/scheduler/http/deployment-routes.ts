@@ -9,12 +9,13 @@ import { deploymentAnswer } from "./answers/deployment.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import {
   byCreation,
+  rowsByCreation,
   creationKey,
   listed,
   namespaceFilter,
   orThrow,
   readJob,
-  submitJob,
+  partOfSubmitting,
   newestOf,
   eachOf,
   within,
@@ -70,7 +71,9 @@ export function deploymentRoutes(deps: NomadHttpDeps): Route[] {
         kind: "state",
         read: () => ({
           index: index(),
-          value: byCreation(state.deploymentAllocs(params.id).map((known) => allocStub(state, known))),
+          value: rowsByCreation(state.view.table(allocs).by("deployment", params.id), (row) =>
+            allocStub(state, state.known(row)),
+          ),
         }),
       }),
     }),
@@ -83,12 +86,13 @@ const named = { DeploymentID: text };
 
 function deploymentWrites({ server }: NomadHttpDeps): Route[] {
   const { deployments: endpoint } = server;
-  const access = within(submitJob, (id) => server.context.state.deploymentById(id));
-  const put = { method: ["PUT", "POST"], access } as const;
+  const put = { method: ["PUT", "POST"] } as const;
+  const may = accessOf(server);
   return [
     route({
       ...put,
       path: "/v1/deployment/fail/:id",
+      access: may("fail-deployment"),
       summary: "Fail a deployment",
       body: jsonBody(v.object(named), { whenEmpty: {} }),
       handle: async ({ params }) => written(orThrow(await endpoint.failByUser(params.id))),
@@ -96,6 +100,7 @@ function deploymentWrites({ server }: NomadHttpDeps): Route[] {
     route({
       ...put,
       path: "/v1/deployment/pause/:id",
+      access: may("pause-deployment"),
       summary: "Pause or resume a deployment",
       body: jsonBody(v.object({ ...named, Pause: flag })),
       handle: async ({ params, body }) => written(orThrow(await endpoint.pause(params.id, body.Pause))),
@@ -103,6 +108,7 @@ function deploymentWrites({ server }: NomadHttpDeps): Route[] {
     route({
       ...put,
       path: "/v1/deployment/promote/:id",
+      access: may("promote-deployment"),
       summary: "Promote a deployment's canaries",
       body: jsonBody(v.object({ ...named, All: flag, Groups: texts })),
       handle: async ({ params, body }) =>
@@ -117,12 +123,13 @@ const HealthBody = v.object({ ...named, HealthyAllocationIDs: texts, UnhealthyAl
 
 function healthRoutes({ server }: NomadHttpDeps): Route[] {
   const { deployments: endpoint } = server;
-  const access = within(submitJob, (id) => server.context.state.deploymentById(id));
-  const put = { method: ["PUT", "POST"], access } as const;
+  const put = { method: ["PUT", "POST"] } as const;
+  const may = accessOf(server);
   return [
     route({
       ...put,
       path: "/v1/deployment/allocation-health/:id",
+      access: may("set-alloc-health-deployment"),
       summary: "Say which allocations of a deployment are healthy",
       body: jsonBody(HealthBody),
       handle: async ({ params, body }) => {
@@ -133,11 +140,16 @@ function healthRoutes({ server }: NomadHttpDeps): Route[] {
     route({
       ...put,
       path: "/v1/deployment/unblock/:id",
+      access: may("unblock-deployment"),
       summary: "Let a deployment that waits for another region go on",
       body: jsonBody(v.object(named), { whenEmpty: {} }),
       handle: ({ params }) => written(orThrow(endpoint.unblock(params.id))),
     }),
   ];
+}
+
+function accessOf({ context: { state } }: NomadHttpDeps["server"]) {
+  return (capability: string) => within(partOfSubmitting(capability), (id) => state.deploymentById(id));
 }
 
 function written({ evalId, index, revertedTo }: DeploymentAnswer): Reply {

@@ -22,16 +22,18 @@ const PATHS = [
 
 /** Routes of things that do not exist here: 501, so that clients go on without them. */
 export function enterpriseRoutes(): Route[] {
-  return PATHS.map((path) =>
-    route({
-      method: ANY,
-      path,
-      summary: "Not available: answers 501",
-      group: "enterprise",
-      access: { kind: "any-token" },
-      handle: () => {
-        throw new HttpError(501, ENTERPRISE_ONLY);
-      },
-    }),
-  );
+  return PATHS.map((path) => missing(path, ENTERPRISE_ONLY));
+}
+
+function missing(path: `/v1/${string}`, why: string): Route {
+  return route({
+    method: ANY,
+    path,
+    summary: "Not available: answers 501",
+    group: "enterprise",
+    access: { kind: "any-token" },
+    handle: () => {
+      throw new HttpError(501, why);
+    },
+  });
 }

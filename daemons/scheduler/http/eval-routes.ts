@@ -13,7 +13,7 @@ import { deleteEvals, MAX_DELETED_EVALS, relatedEvals } from "../server/eval-end
 import { evalAnswer, evalStub } from "./answers/evaluation.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
 import {
-  byCreation,
+  rowsByCreation,
   creationKey,
   listed,
   namespaced,
@@ -47,7 +47,7 @@ export function evalRoutes(deps: NomadHttpDeps): Route[] {
             ({ value }) =>
               (query.status === "" || value.Status === query.status) && (query.job === "" || value.JobID === query.job),
           );
-          return { index: table.lastIndex, value: byCreation(rows.map(evalAnswer)) };
+          return { index: table.lastIndex, value: rowsByCreation(rows, evalAnswer) };
         },
       }),
     }),
@@ -145,10 +145,10 @@ function evalRoutesById({ server }: NomadHttpDeps): Route[] {
       handle: ({ params }) => ({
         kind: "state",
         read: () => {
-          const made = [...state.view.table(allocs).by("eval", params.id)];
+          const made = state.view.table(allocs).by("eval", params.id);
           return {
             index: newestOf(state, [allocs, allocReports]),
-            value: byCreation(made.map((row) => allocStub(state, state.known(row)))),
+            value: rowsByCreation(made, (row) => allocStub(state, state.known(row))),
           };
         },
       }),

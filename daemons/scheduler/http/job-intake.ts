@@ -1,11 +1,11 @@
 import { HttpError } from "#base/http/http-error.ts";
 import type { Failure } from "#base/env/errors.ts";
-import { validateJob } from "#base/language/jobspec/validate/validate-job.ts";
+import { validateJob, type JobLimits } from "#base/language/jobspec/validate/validate-job.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import type { Job } from "#base/protocol/job.ts";
-import type { View } from "#base/state/table.ts";
 import { jobs } from "#base/state/tables.ts";
 import { transitionProblem } from "../server/job-transition.ts";
+import type { NomadHttpDeps } from "./nomad-deps.ts";
 import { tenancyProblems, withPool } from "../server/tenancy/job-tenancy.ts";
 
 export interface Intake {
@@ -14,7 +14,8 @@ export interface Intake {
 }
 
 /** A job as a client sent it → complete and valid, or a 400 that lists what is wrong. */
-export function takeJob(view: View, sent: Job | null, namespace: string): Intake {
+export function takeJob({ server, agent }: NomadHttpDeps, sent: Job | null, namespace: string): Intake {
+  const { view } = server.context.state;
   if (sent === null) throw new HttpError(400, "Job must be specified");
   if (sent.ID.trim() === "") throw new HttpError(400, "Job ID hasn't been provided");
   const explicit = namespace === "" || namespace === "*" ? "" : namespace;
@@ -22,8 +23,9 @@ export function takeJob(view: View, sent: Job | null, namespace: string): Intake
     throw new HttpError(400, `Job namespace "${sent.Namespace}" does not match the request's "${explicit}"`);
   }
   const Namespace = sent.Namespace === "" ? explicit : sent.Namespace;
-  const job = canonicalize({ ...withPool(view, sent, Namespace === "" ? "default" : Namespace), Namespace });
-  const { errors, warnings } = checkJob(job);
+  const pooled = withPool(view, sent, Namespace === "" ? "default" : Namespace);
+  const job = canonicalize({ ...pooled, Namespace }, agent.jobs);
+  const { errors, warnings } = checkJob(job, agent.jobs);
   if (errors.length > 0) throw new HttpError(400, errorList(errors));
   const before = view.table(jobs).get(job.Namespace, job.ID)?.value;
   const blocked = before === undefined ? undefined : transitionProblem(before, job);
@@ -39,8 +41,8 @@ export interface JobCheck {
 }
 
 /** What is wrong with a canonical job, and what is only odd. */
-export function checkJob(job: Job): JobCheck {
-  const { errors, warnings } = validateJob(job);
+export function checkJob(job: Job, limits?: JobLimits): JobCheck {
+  const { errors, warnings } = validateJob(job, limits);
   return { errors: errors.map(findingText), warnings: warnings.map(findingText) };
 }
 

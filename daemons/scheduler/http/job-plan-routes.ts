@@ -2,15 +2,10 @@ import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { route, type Route } from "#base/http/route.ts";
-import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
-import type { VariableInput } from "#base/language/hcl/evaluate/variables.ts";
-import { functionsNamedIn } from "#base/language/hcl/functions/on-demand.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
-import { parseJob } from "#base/language/jobspec/parse-job.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
-import { block, flag, text, textMap } from "#base/protocol/schema.ts";
-import { jobToWire } from "#base/protocol/job-wire.ts";
+import { block, flag } from "#base/protocol/schema.ts";
 import { jobDiff } from "../server/job-diff.ts";
 import { sameSpecification } from "../server/job-specification.ts";
 import { nextLaunchMs } from "../server/periodic.ts";
@@ -26,15 +21,9 @@ import { checkJob, errorList, takeJob, warningList } from "./job-intake.ts";
 import { demandForJob } from "./job-authority.ts";
 import { MAX_JOB_BYTES } from "./job-write-routes.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { readJob, submitJob, demanded, parseJobText } from "./requests.ts";
+import { ParseRequestSchema, parseJobText } from "./parse-job-text.ts";
+import { readJob, partOfSubmitting, demanded, mayParse } from "./requests.ts";
 
-const ParseBody = v.object({
-  JobHCL: text,
-  Variables: text,
-  VariableFlags: textMap,
-  Canonicalize: flag,
-  HCLv1: flag,
-});
 const PlanBody = v.object({
   Job: block(JobSchema),
   Diff: flag,
@@ -42,8 +31,11 @@ const PlanBody = v.object({
   /** Ours: the plan for a cluster that is thought of as another. */
   WhatIf: block(SuppositionSchema),
 });
-/** Parsing is one turn of the server: what needs more than some 10 ms is for the command line. */
+/** Parsing is one turn of the server: what needs more than some 10 ms is read apart, or refused. */
 const MAX_PARSE_STEPS = 100_000;
+const MAX_TEXT_AT_ONCE = 64 * 1024;
+/** Made to be slow. */
+const SLOW = /\bbcrypt\b/;
 const given = { namespace: v.optional(v.string(), "") };
 
 /** Routes that tell what a job would be or do, and change nothing. */
@@ -60,7 +52,7 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
       maxBodyBytes: MAX_JOB_BYTES,
       handle: ({ body }) => {
         if (body.Job === null) throw new HttpError(400, "Job must be specified");
-        const { errors, warnings } = checkJob(canonicalize(body.Job));
+        const { errors, warnings } = checkJob(canonicalize(body.Job, deps.agent.jobs), deps.agent.jobs);
         const value = {
           DriverConfigValidated: true,
           ValidationErrors: errors.length === 0 ? null : errors,
@@ -74,14 +66,14 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/job/+id/plan",
       summary: "Try out what registering a job would do",
-      access: demanded(submitJob),
+      access: demanded(partOfSubmitting("plan-job")),
       query: v.object(given),
       body: jsonBody(PlanBody),
       maxBodyBytes: MAX_JOB_BYTES,
       handle: async ({ body, query, params, access }) => {
         if (body.Job !== null && body.Job.ID !== params.id) throw new HttpError(400, "Job ID does not match name");
-        const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
-        demandForJob(access, job);
+        const { job, warnings } = takeJob(deps, body.Job, query.namespace);
+        demandForJob(access, job, "plan-job");
         const sees = (namespace: string): boolean =>
           access.isManagement || access.allows("namespace", "read-job", namespace);
         const options = { diff: body.Diff, warnings: warningList(warnings), supposition: body.WhatIf, sees };
@@ -91,46 +83,28 @@ export function jobPlanRoutes(deps: NomadHttpDeps): Route[] {
   ];
 }
 
-function parseRoute({ server }: NomadHttpDeps): Route {
+function parseRoute({ server, agent }: NomadHttpDeps): Route {
   const { env } = server.context;
+  const effects = { maxSteps: MAX_PARSE_STEPS, now: () => env.clock.nowMs(), uuid: () => env.random.uuid() };
   return route({
     method: ["PUT", "POST"],
     path: "/v1/jobs/parse",
     summary: "Turn a job file into a job",
-    access: parseJobText,
+    access: mayParse,
     query: v.object(given),
-    body: jsonBody(ParseBody),
+    body: jsonBody(ParseRequestSchema),
     maxBodyBytes: MAX_JOB_BYTES,
-    handle: async ({ body }) => {
+    handle: async ({ body, rawQuery }) => {
       if (body.JobHCL === "") throw new HttpError(400, "Job spec is empty");
       if (body.HCLv1) throw new HttpError(400, "HCL1 job files are not supported: write the job in HCL2");
-      const parsed = parseJob({
-        source: body.JobHCL,
-        fileName: "job.hcl",
-        variables: [
-          ...(body.Variables === "" ? [] : [fileInput(body.Variables)]),
-          ...Object.entries(body.VariableFlags).map(([name, given]) => flagInput(name, given)),
-        ],
-        onDemand: await functionsNamedIn(body.JobHCL + body.Variables),
-        maxSteps: MAX_PARSE_STEPS,
-        now: () => env.clock.nowMs(),
-        uuid: () => env.random.uuid(),
-      });
-      if (!parsed.ok) throw new HttpError(400, renderDiagnostics(parsed.diagnostics));
-      const job = jobToWire(body.Canonicalize ? canonicalize(parsed.job) : parsed.job);
-      // Of a job that was never registered.
-      const value = { ...job, Status: "", StatusDescription: "", CreateIndex: 0, ModifyIndex: 0, JobModifyIndex: 0 };
-      return { kind: "json", value };
+      const isLarge = body.JobHCL.length + body.Variables.length > MAX_TEXT_AT_ONCE || SLOW.test(body.JobHCL);
+      const parsed =
+        isLarge && agent.parseApart !== undefined ? await agent.parseApart(body) : await parseJobText(body, effects);
+      if (!parsed.ok) throw new HttpError(400, parsed.message);
+      if (rawQuery.has("pretty")) return { kind: "json", value: v.parse(v.unknown(), JSON.parse(parsed.json)) };
+      return { kind: "bytes", contentType: "application/json", body: parsed.json };
     },
   });
-}
-
-function fileInput(content: string): VariableInput {
-  return { kind: "file", source: { name: "variables.hcl", text: content } };
-}
-
-function flagInput(name: string, given: string): VariableInput {
-  return { kind: "text", name, text: given, from: "flag" };
 }
 
 interface PlanOptions {

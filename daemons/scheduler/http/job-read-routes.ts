@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { healthOf } from "../server/health.ts";
 import type { CapabilityRule } from "#base/http/access.ts";
+import { LongList } from "#base/http/long-list.ts";
 import { queryFlag } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
 import type { Job } from "#base/protocol/job.ts";
@@ -46,9 +47,9 @@ export function jobReadRoutes(deps: NomadHttpDeps): Route[] {
         kind: "state",
         read: () => ({
           index: newestOf(state, JOB_TABLES),
-          value: [...state.view.table(jobs).list(namespaceFilter(query.namespace), query.prefix)].map((row) =>
-            jobStub(state, row, query.meta),
-          ),
+          value: new LongList([...state.view.table(jobs).list(namespaceFilter(query.namespace), query.prefix)], {
+            of: (row) => jobStub(state, row, query.meta),
+          }),
         }),
       }),
     }),

@@ -7,7 +7,7 @@ import { allocStub } from "./answers/alloc.ts";
 import { deploymentAnswer } from "./answers/deployment.ts";
 import { evalAnswer } from "./answers/evaluation.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { byCreation, namespaced, newestOf, oneNamespace, readJob } from "./requests.ts";
+import { byCreation, namespaced, rowsByCreation, newestOf, oneNamespace, readJob } from "./requests.ts";
 
 /** What belongs to a job. https://developer.hashicorp.com/nomad/api-docs/jobs#list-job-allocations */
 export function jobRelatedRoutes(deps: NomadHttpDeps): Route[] {
@@ -17,7 +17,8 @@ export function jobRelatedRoutes(deps: NomadHttpDeps): Route[] {
       path: "/v1/job/+id/allocations",
       summary: "List a job's allocations",
       tables: [allocs, allocReports],
-      read: (namespace, id) => byCreation(state.jobAllocs(namespace, id).map((known) => allocStub(state, known))),
+      read: (namespace, id) =>
+        rowsByCreation(state.jobAllocRows(namespace, id), (row) => allocStub(state, state.known(row))),
     }),
     relatedRoute(deps, {
       path: "/v1/job/+id/evaluations",
@@ -54,7 +55,7 @@ interface RelatedRoute {
   readonly path: "/v1/job/+id/allocations" | "/v1/job/+id/evaluations" | "/v1/job/+id/deployments";
   readonly summary: string;
   readonly tables: readonly Table<unknown>[];
-  readonly read: (namespace: string, id: string) => readonly unknown[];
+  readonly read: (namespace: string, id: string) => unknown;
 }
 
 function relatedRoute({ server }: NomadHttpDeps, { path, summary, tables, read }: RelatedRoute): Route {

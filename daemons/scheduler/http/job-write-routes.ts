@@ -1,19 +1,19 @@
 import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
-import type { Access } from "#base/http/access.ts";
+import { demand, type Access } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
-import { queryFlag, queryInteger, queryText } from "#base/http/query.ts";
+import { queryFlag, queryInteger } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
+import { MAX_COUNT } from "#base/language/jobspec/validate/validate-job.ts";
 import { JobSubmissionSchema, type JobSubmission } from "#base/protocol/job-submission.ts";
 import { JobSchema, type Job } from "#base/protocol/job.ts";
-import { anyMap, block, flag, integer, optionalInteger, text, textMap } from "#base/protocol/schema.ts";
+import { anyMap, block, flag, integer, optionalInteger, text } from "#base/protocol/schema.ts";
 import type { Row } from "#base/state/table.ts";
 import type { JobAnswer } from "../server/job-endpoint.ts";
-import { dispatch } from "../server/dispatch.ts";
 import { takeJob, warningList } from "./job-intake.ts";
 import { demandForJob } from "./job-authority.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { namespaced, oneNamespace, orThrow, readJob, scaleJob, submitJob, demanded, dispatchJob } from "./requests.ts";
+import { namespaced, oneNamespace, orThrow, partOfSubmitting, scaleJob, demanded, refuseIfClosed } from "./requests.ts";
 
 /** Largest job a client may send: big templates travel inside. */
 export const MAX_JOB_BYTES = 4 * 1024 * 1024;
@@ -23,6 +23,7 @@ const RegisterBody = v.object({
   EnforceIndex: flag,
   JobModifyIndex: integer,
   PreserveCounts: flag,
+  PreserveResources: flag,
   EvalPriority: integer,
   Submission: block(JobSubmissionSchema),
 });
@@ -35,9 +36,16 @@ const ScaleBody = v.object({
   Message: text,
   Error: flag,
   Meta: anyMap,
+  EnforceIndex: flag,
+  JobModifyIndex: integer,
 });
 const EvaluateBody = v.object({ ...named, EvalOptions: v.nullish(v.object({ ForceReschedule: flag }), null) });
-const RevertBody = v.object({ ...named, JobVersion: integer, EnforcePriorVersion: optionalInteger });
+const RevertBody = v.object({
+  ...named,
+  JobVersion: optionalInteger,
+  TaggedVersion: text,
+  EnforcePriorVersion: optionalInteger,
+});
 const StableBody = v.object({ ...named, JobVersion: integer, Stable: flag });
 
 interface RegisterRequest {
@@ -52,20 +60,24 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
   const register = async (request: RegisterRequest): Promise<Reply> => {
     const { body, query } = request;
     refuseIfClosed(deps);
-    const { job, warnings } = takeJob(deps.server.context.state.view, body.Job, query.namespace);
-    demandForJob(request.access, job);
-    const { submission, warning } = keptSubmission(job, body.Submission);
+    const { job, warnings } = takeJob(deps, body.Job, query.namespace);
+    demandForJob(request.access, job, "register-job");
+    const { submission, warning } = keptSubmission(job, {
+      given: body.Submission,
+      maxBytes: deps.agent.jobs?.maxSourceBytes,
+    });
     const answer = await jobs.register(job, {
       ...(body.EnforceIndex ? { checkIndex: body.JobModifyIndex } : {}),
       ...(submission === undefined ? {} : { submission }),
       preserveCounts: body.PreserveCounts,
+      preserveResources: body.PreserveResources,
       evalPriority: body.EvalPriority,
     });
     return written(orThrow(answer), warningList([...warnings, ...warning]));
   };
   const registering = {
     method: ["PUT", "POST"],
-    access: demanded(submitJob),
+    access: demanded(partOfSubmitting("register-job")),
     query: v.object({ namespace: v.optional(v.string(), "") }),
     body: jsonBody(RegisterBody),
     target: ({ Job }: v.InferOutput<typeof RegisterBody>) => `job ${Job?.Namespace ?? ""}/${Job?.ID ?? ""}`,
@@ -90,7 +102,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
     }),
     ...controlRoutes(deps),
     periodicRoute(deps),
-    dispatchRoute(deps),
+    scaleRoute(deps),
     ...versionWrites(deps),
   ];
 }
@@ -102,7 +114,7 @@ function controlRoutes(deps: NomadHttpDeps): Route[] {
       method: "DELETE",
       path: "/v1/job/+id",
       summary: "Stop a job",
-      access: submitJob,
+      access: partOfSubmitting("deregister-job"),
       query: v.object({
         ...namespaced,
         purge: queryFlag,
@@ -110,8 +122,9 @@ function controlRoutes(deps: NomadHttpDeps): Route[] {
         eval_priority: queryInteger,
         no_shutdown_delay: queryFlag,
       }),
-      handle: async ({ params, query }) => {
+      handle: async ({ params, query, access }) => {
         const { purge, eval_priority, no_shutdown_delay: noShutdownDelay } = query;
+        if (purge) demand(access, { ...partOfSubmitting("purge-job"), name: oneNamespace(query.namespace) });
         const evalPriority = eval_priority === undefined ? {} : { evalPriority: eval_priority };
         return written(
           orThrow(
@@ -128,7 +141,7 @@ function controlRoutes(deps: NomadHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/job/+id/evaluate",
       summary: "Evaluate a job again",
-      access: readJob,
+      access: partOfSubmitting("evaluate-job"),
       query: v.object(namespaced),
       body: jsonBody(EvaluateBody, { whenEmpty: {} }),
       handle: async ({ params, query, body }) => {
@@ -145,7 +158,7 @@ function periodicRoute(deps: NomadHttpDeps): Route {
     method: ["PUT", "POST"],
     path: "/v1/job/+id/periodic/force",
     summary: "Launch a periodic job now",
-    access: submitJob,
+    access: partOfSubmitting("force-periodic-job"),
     query: v.object(namespaced),
     body: jsonBody(v.unknown(), { whenEmpty: {} }),
     handle: async ({ params, query }) => {
@@ -155,84 +168,67 @@ function periodicRoute(deps: NomadHttpDeps): Route {
   });
 }
 
-const DispatchBody = v.object({
-  JobID: text,
-  Payload: text,
-  Meta: textMap,
-  IdPrefixTemplate: text,
-});
-
-/** https://developer.hashicorp.com/nomad/api-docs/jobs#dispatch-job */
-function dispatchRoute(deps: NomadHttpDeps): Route {
+function scaleRoute(deps: NomadHttpDeps): Route {
+  const { jobs } = deps.server;
   return route({
     method: ["PUT", "POST"],
-    path: "/v1/job/+id/dispatch",
-    summary: "Run a parameterized job with a payload and metadata of its own",
-    access: dispatchJob,
-    query: v.object({ ...namespaced, idempotency_token: queryText }),
-    body: jsonBody(DispatchBody, { whenEmpty: {} }),
+    path: "/v1/job/+id/scale",
+    summary: "Scale a group of a job",
+    access: scaleJob,
+    query: v.object(namespaced),
+    body: jsonBody(ScaleBody),
     handle: async ({ params, query, body }) => {
       refuseIfClosed(deps);
-      const at = { namespace: oneNamespace(query.namespace), id: params.id };
-      const request = {
-        payload: body.Payload,
-        meta: body.Meta,
-        idempotencyToken: query.idempotency_token,
-        idPrefix: body.IdPrefixTemplate,
-      };
-      const { jobId, evalId, index, jobModifyIndex } = orThrow(await dispatch(deps.server, at, request));
-      const value = {
-        DispatchedJobID: jobId,
-        EvalID: evalId,
-        EvalCreateIndex: evalId === "" ? 0 : index,
-        JobCreateIndex: jobModifyIndex,
-        Index: index,
-      };
-      return { kind: "json", index, value };
+      const group = body.Target["Group"] ?? "";
+      if (group === "") throw new HttpError(400, "group was not specified");
+      if (body.Count !== null && body.Count < 0) throw new HttpError(400, "scaling action count can't be negative");
+      if (body.Count !== null && body.Error)
+        throw new HttpError(400, "scaling action should not contain count if error is true");
+      const { namespace, id, value } = requireJob(deps, query.namespace, params.id);
+      if (body.Count !== null) refuseTooMany(deps, value, { group, count: body.Count });
+      return written(
+        orThrow(
+          await jobs.scale(namespace, id, {
+            group,
+            count: body.Count ?? undefined,
+            message: body.Message,
+            error: body.Error,
+            meta: body.Meta,
+            ...(body.EnforceIndex ? { checkIndex: body.JobModifyIndex } : {}),
+          }),
+        ),
+      );
     },
   });
 }
 
-function versionWrites(deps: NomadHttpDeps): Route[] {
-  const { jobs } = deps.server;
+/** What registering it with this count would say. */
+function refuseTooMany(
+  { agent }: NomadHttpDeps,
+  job: Job,
+  { group, count }: { readonly group: string; readonly count: number },
+): void {
+  const others = job.TaskGroups.filter(({ Name }) => Name !== group);
+  const total = others.reduce((sum, { Count }) => sum + (Count ?? 1), count);
+  const most = agent.jobs?.maxCount ?? MAX_COUNT;
+  if (total <= most) return;
+  throw new HttpError(400, `the job would have ${total} instances, more than the limit of ${most} (job_max_count)`);
+}
+
+function versionWrites({ server: { jobs } }: NomadHttpDeps): Route[] {
   return [
-    route({
-      method: ["PUT", "POST"],
-      path: "/v1/job/+id/scale",
-      summary: "Scale a group of a job",
-      access: scaleJob,
-      query: v.object(namespaced),
-      body: jsonBody(ScaleBody),
-      handle: async ({ params, query, body }) => {
-        refuseIfClosed(deps);
-        const group = body.Target["Group"] ?? "";
-        if (group === "") throw new HttpError(400, "group was not specified");
-        if (body.Count !== null && body.Count < 0) throw new HttpError(400, "scaling action count can't be negative");
-        if (body.Count !== null && body.Error)
-          throw new HttpError(400, "scaling action should not contain count if error is true");
-        const { namespace, id } = requireJob(deps, query.namespace, params.id);
-        return written(
-          orThrow(
-            await jobs.scale(namespace, id, {
-              group,
-              count: body.Count ?? undefined,
-              message: body.Message,
-              error: body.Error,
-              meta: body.Meta,
-            }),
-          ),
-        );
-      },
-    }),
     route({
       method: ["PUT", "POST"],
       path: "/v1/job/+id/revert",
       summary: "Go back to an earlier version of a job",
-      access: submitJob,
+      access: partOfSubmitting("revert-job"),
       query: v.object(namespaced),
       body: jsonBody(RevertBody),
       handle: async ({ params, query, body }) => {
-        const to = { version: body.JobVersion, enforcePriorVersion: body.EnforcePriorVersion ?? undefined };
+        if (body.TaggedVersion !== "" && (body.JobVersion ?? 0) !== 0)
+          throw new HttpError(400, "JobVersion and TaggedVersion are given: expected one of them");
+        const version = body.TaggedVersion === "" ? (body.JobVersion ?? 0) : { tag: body.TaggedVersion };
+        const to = { version, enforcePriorVersion: body.EnforcePriorVersion ?? undefined };
         return written(orThrow(await jobs.revert(oneNamespace(query.namespace), params.id, to)));
       },
     }),
@@ -240,7 +236,7 @@ function versionWrites(deps: NomadHttpDeps): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/job/+id/stable",
       summary: "Mark a version as stable",
-      access: submitJob,
+      access: partOfSubmitting("stable-job"),
       query: v.object(namespaced),
       body: jsonBody(StableBody),
       handle: async ({ params, query, body }) => {
@@ -252,24 +248,21 @@ function versionWrites(deps: NomadHttpDeps): Route[] {
   ];
 }
 
-/** Longest source that is kept; the job itself is what counts. */
+/** Longest source that is kept, unless the cluster says otherwise; the job itself is what counts. */
 const MAX_SOURCE_BYTES = 1_000_000;
 
 function keptSubmission(
   job: Job,
-  given: JobSubmission | null,
+  {
+    given,
+    maxBytes = MAX_SOURCE_BYTES,
+  }: { readonly given: JobSubmission | null; readonly maxBytes: number | undefined },
 ): { readonly submission?: JobSubmission; readonly warning: readonly string[] } {
   if (given === null || job.Meta["nomad_discard_job_source"] === "true") return { warning: [] };
   const bytes = Buffer.byteLength(given.Source) + Buffer.byteLength(given.Variables);
-  if (bytes <= MAX_SOURCE_BYTES) return { submission: given, warning: [] };
-  const warning = `the job source has ${bytes} bytes, more than the ${MAX_SOURCE_BYTES} that are kept: it was not stored`;
+  if (bytes <= maxBytes) return { submission: given, warning: [] };
+  const warning = `the job source has ${bytes} bytes, more than the ${maxBytes} that are kept: it was not stored`;
   return { warning: [warning] };
-}
-
-/** Operators may close the door while they repair something. */
-function refuseIfClosed({ server }: NomadHttpDeps): void {
-  if (!server.configuration().RejectJobRegistration) return;
-  throw new HttpError(403, "job registration, dispatch, and scale are disabled by the scheduler configuration");
 }
 
 /** The stored job, or the 404 its users know. */

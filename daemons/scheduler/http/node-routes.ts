@@ -1,11 +1,13 @@
 import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
 import { HttpError } from "#base/http/http-error.ts";
+import { LongList } from "#base/http/long-list.ts";
 import { queryFlag, queryText } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { block, flag, integer, text, textMap } from "#base/protocol/schema.ts";
 import { allocReports, allocs, nodes, nodeStates } from "#base/state/tables.ts";
+import type { ClusterState } from "../server/cluster-state.ts";
 import type { NodeAnswer } from "../server/node-endpoint.ts";
 import { allocAnswer } from "./answers/alloc.ts";
 import { nodeAnswer, nodeIndex, nodeStub } from "./answers/node.ts";
@@ -61,12 +63,20 @@ export function nodeRoutes(deps: NomadHttpDeps): Route[] {
         kind: "state",
         read: () => ({
           index: newestOf(state, [allocs, allocReports]),
-          value: state.nodeAllocs(params.id).map((known) => allocAnswer(state, known)),
+          value: nodeAllocs(state, params.id),
         }),
       }),
     }),
     ...nodeWrites(deps),
   ];
+}
+
+/** Each with its job, which many of them share. */
+function nodeAllocs(state: ClusterState, nodeId: string) {
+  const jobs = new Map<string, unknown>();
+  return new LongList([...state.view.table(allocs).by("node", nodeId)], {
+    of: (row) => allocAnswer(state, state.known(row), jobs),
+  });
 }
 
 const DrainBody = v.object({

@@ -14,7 +14,7 @@ import { management, readOperator, writeOperator } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/operator/scheduler and …/system */
 export function operatorRoutes({ server }: NomadHttpDeps): Route[] {
-  const { context, collector } = server;
+  const { context } = server;
   const { view } = context.state;
   const table = view.table(schedulerConfigurations);
   return [
@@ -61,7 +61,7 @@ export function operatorRoutes({ server }: NomadHttpDeps): Route[] {
       path: "/v1/system/gc",
       summary: "Collect everything that is over",
       access: writeOperator,
-      handle: async () => ({ kind: "empty", status: 200, index: await collector.run(GC_NOW) }),
+      handle: async () => ({ kind: "empty", status: 200, index: await server.collector.run(GC_NOW) }),
     }),
     route({
       method: ["PUT", "POST"],

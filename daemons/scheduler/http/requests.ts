@@ -2,11 +2,13 @@ import * as v from "valibot";
 import type { Failure, Result } from "#base/env/errors.ts";
 import { SOME, type CapabilityRule, type EachRule } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
+import { LongList } from "#base/http/long-list.ts";
 import { queryText } from "#base/http/query.ts";
 import type { StateAnswer } from "#base/http/route.ts";
-import type { Table } from "#base/state/table.ts";
+import type { Row, Table } from "#base/state/table.ts";
 import { jobs } from "#base/state/tables.ts";
 import type { ClusterState } from "../server/cluster-state.ts";
+import type { SchedulerServer } from "../server/server.ts";
 
 /** Every route of a namespaced thing takes it; `*` means all where a list is read. */
 export const namespaced = { namespace: v.optional(v.string(), "default") };
@@ -55,6 +57,7 @@ const STATUS: Readonly<Record<string, number>> = {
   invalid: 400,
   broker_runs: 400,
   in_use: 409,
+  no_node: 409,
   no_key: 500,
   corrupt: 500,
 };
@@ -77,6 +80,11 @@ export function creationKey(item: unknown): string {
 
 export function byCreation<T extends { readonly CreateIndex: number; readonly ID: string }>(items: readonly T[]): T[] {
   return items.toSorted((a, b) => a.CreateIndex - b.CreateIndex || (a.ID < b.ID ? -1 : 1));
+}
+
+/** Rows by their creation, for lists of what may be many. */
+export function rowsByCreation<T>(rows: Iterable<Row<T>>, of: (row: Row<T>) => unknown): LongList<Row<T>> {
+  return new LongList([...rows], { of, order: (a, b) => a.createIndex - b.createIndex || (a.id < b.id ? -1 : 1) });
 }
 
 export function jobListKey(item: unknown): string {
@@ -120,8 +128,12 @@ function namespaceOf(item: unknown): string {
 export const readJob = { kind: "capability", resource: "namespace", capability: "read-job" } as const;
 export const listJobs = { kind: "capability", resource: "namespace", capability: "list-jobs" } as const;
 export const submitJob = { kind: "capability", resource: "namespace", capability: "submit-job" } as const;
+/** A part of submitting jobs, which `submit-job` brings along. */
+export function partOfSubmitting<const C extends string>(capability: C) {
+  return { kind: "capability", resource: "namespace", capability } as const;
+}
 export const dispatchJob = { kind: "capability", resource: "namespace", capability: "dispatch-job" } as const;
-export const parseJobText = { kind: "capability", resource: "namespace", capability: "parse-job" } as const;
+export const mayParse = { kind: "capability", resource: "namespace", capability: "parse-job" } as const;
 export const scaleJob = {
   kind: "capability",
   resource: "namespace",
@@ -147,4 +159,12 @@ export const writeNodePool = { kind: "capability", resource: "node-pool", capabi
 /** Only for management tokens. */
 export const management = { kind: "capability", resource: "management", capability: "write" } as const;
 export const readOperator = { kind: "capability", resource: "operator", capability: "read" } as const;
+export const saveSnapshot = { kind: "capability", resource: "operator", capability: "snapshot-save" } as const;
+export const rotateKeyring = { kind: "capability", resource: "operator", capability: "keyring-rotate" } as const;
 export const writeOperator = { kind: "capability", resource: "operator", capability: "write" } as const;
+
+/** Operators may close the door while they repair something. */
+export function refuseIfClosed({ server }: { readonly server: Pick<SchedulerServer, "configuration"> }): void {
+  if (!server.configuration().RejectJobRegistration) return;
+  throw new HttpError(403, "job registration, dispatch, and scale are disabled by the scheduler configuration");
+}

@@ -8,8 +8,9 @@ import { allocAnswer } from "./answers/alloc.ts";
 import { deploymentAnswer } from "./answers/deployment.ts";
 import { evalAnswer } from "./answers/evaluation.ts";
 import { jobAnswer, versionAnswer } from "./answers/job.ts";
+import { hostVolumes } from "#base/state/tables.ts";
 import { nodeAnswer } from "./answers/node.ts";
-import { volumesOf } from "./answers/host-volume.ts";
+import { fixedVolumesOf, volumeAnswer } from "./answers/host-volume.ts";
 
 /** One event as the stream gives it. https://developer.hashicorp.com/nomad/api-docs/events */
 export interface StreamEvent {
@@ -72,7 +73,7 @@ export function eventsOf(
     case "node":
       return [
         ...(wants("Node") ? [{ ...base, Namespace: "", Topic: "Node", ...nodeEvent(state, happening) } as const] : []),
-        ...(wants("HostVolume") ? volumeEvents(happening, Index) : []),
+        ...(wants("HostVolume") ? volumeEvents(state, happening, Index) : []),
       ];
     case "pool": {
       if (!wants("NodePool")) return [];
@@ -93,9 +94,10 @@ export function eventsOf(
 }
 
 /** What a node offers is known with its registration; with the node it is gone. */
-function volumeEvents({ row, cause }: Of<"node">, Index: number): StreamEvent[] {
+function volumeEvents(state: ClusterState, { row, cause }: Of<"node">, Index: number): StreamEvent[] {
   if (row === undefined || cause !== "registration") return [];
-  return volumesOf(row).map((Volume) => ({
+  const asked = [...state.view.table(hostVolumes).by("node", row.id)].map((each) => volumeAnswer(state, each));
+  return [...fixedVolumesOf(row), ...asked].map((Volume) => ({
     Topic: "HostVolume",
     Type: "HostVolumeRegistered",
     Key: Volume.ID,

@@ -8,6 +8,7 @@ import {
   allocs,
   deployments,
   evals,
+  hostVolumes,
   jobs,
   jobScalings,
   jobSubmissions,
@@ -15,6 +16,7 @@ import {
   nodes,
   nodeStates,
   serviceRemovals,
+  volumeClaims,
 } from "#base/state/tables.ts";
 import { isClientTerminal, type KnownAlloc } from "./alloc-state.ts";
 import type { ClusterState } from "./cluster-state.ts";
@@ -36,7 +38,26 @@ export function* collect(state: ClusterState, ages: GcAges, nowNs: number): Step
   yield* collectDeployments(collection);
   yield* collectVersions(collection);
   yield* collectNodes(collection);
+  yield* collectClaims(collection);
   return collection.ops;
+}
+
+/** Claims of jobs and volumes that are no more. */
+function* collectClaims({ state, ops }: Collection): Steps<void> {
+  const { view } = state;
+  for (const row of strided(view.table(volumeClaims).each())) {
+    if (row === undefined) {
+      yield;
+      continue;
+    }
+    const { Namespace, JobID, VolumeID } = row.value;
+    const stands = state.job(Namespace, JobID) !== undefined && hasVolume(state, Namespace, VolumeID);
+    if (!stands) ops.push(remove(volumeClaims, row.namespace, row.id));
+  }
+}
+
+function hasVolume({ view }: ClusterState, namespace: string, id: string): boolean {
+  return view.table(hostVolumes).get(namespace, id) !== undefined;
 }
 
 interface Collection {

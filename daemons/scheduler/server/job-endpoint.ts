@@ -9,6 +9,7 @@ import { jobs, jobScalings, jobSubmissions, jobVersions } from "#base/state/tabl
 import type { JobSubmission } from "#base/protocol/job-submission.ts";
 import { forceReschedule, skipShutdownDelay } from "./alloc-endpoint.ts";
 import { jobVersionId } from "./cluster-state.ts";
+import { preserve } from "./preserve.ts";
 import { sameSpecification } from "./job-specification.ts";
 import { isActive } from "./reconcile/standing.ts";
 import { judgeScale, type ScaleRequest } from "./scaling/judge-scale.ts";
@@ -26,7 +27,9 @@ export interface RegisterOptions {
   /** Only if the stored job is at this JobModifyIndex; 0: only if there is none. */
   readonly checkIndex?: number;
   readonly submission?: JobSubmission;
+  /** Groups and tasks that there are already keep the counts, or the resources, they have. */
   readonly preserveCounts?: boolean;
+  readonly preserveResources?: boolean;
   readonly evalPriority?: number;
   readonly trigger?: JobTrigger;
 }
@@ -53,7 +56,7 @@ export class JobEndpoint {
     return this.#retry(job.Namespace, job.ID, async (existing) => {
       const refused = checkIndex(existing, options.checkIndex);
       if (refused !== undefined) return fail("check_index", refused);
-      const wanted = options.preserveCounts === true ? withCounts(job, existing?.value) : job;
+      const wanted = preserve(job, existing?.value, options);
       return this.#write(existing, { wanted, options });
     });
   }
@@ -118,6 +121,8 @@ export class JobEndpoint {
   scale(namespace: string, id: string, request: ScaleRequest): Promise<Result<JobAnswer>> {
     return this.#retry(namespace, id, async (existing) => {
       if (existing === undefined) return fail("not_found", "job not found");
+      const refused = checkIndex(existing, request.checkIndex);
+      if (refused !== undefined) return fail("check_index", refused);
       const { state } = this.#context;
       const active = state.jobDeployments(namespace, id).some(({ value }) => isActive(value.Status));
       const judged = judgeScale(existing.value, request, active);
@@ -145,7 +150,7 @@ export class JobEndpoint {
   revert(
     namespace: string,
     id: string,
-    to: { readonly version: number; readonly enforcePriorVersion: number | undefined },
+    to: { readonly version: number | { readonly tag: string }; readonly enforcePriorVersion: number | undefined },
   ): Promise<Result<JobAnswer>> {
     return this.#retry(namespace, id, async (existing) => {
       if (existing === undefined) return fail("not_found", "job not found");
@@ -153,11 +158,15 @@ export class JobEndpoint {
       if (to.enforcePriorVersion !== undefined && to.enforcePriorVersion !== now) {
         return fail("bad_version", `current job has version ${now}; enforcing version ${to.enforcePriorVersion}`);
       }
-      if (to.version === now) return fail("bad_version", `can't revert to current version`);
+      const { version } = to;
       const versions = this.#context.state.currentVersions(existing);
-      const target = versions.find(({ value }) => value.Version === to.version)?.value;
+      const target = versions.find(({ value }) =>
+        typeof version === "number" ? value.Version === version : value.VersionTag?.Name === version.tag,
+      )?.value;
+      const name = typeof version === "number" ? version : JSON.stringify(version.tag);
       if (target === undefined)
-        return fail("not_found", `job "${id}" in namespace "${namespace}" at version ${to.version} not found`);
+        return fail("not_found", `job "${id}" in namespace "${namespace}" at version ${name} not found`);
+      if (target.Version === now) return fail("bad_version", `can't revert to current version`);
       return this.#write(existing, { wanted: { ...target, Stop: false }, options: this.#sourceOf(target) });
     });
   }
@@ -304,13 +313,4 @@ function checkIndex(existing: Row<Job> | undefined, wanted: number | undefined):
   if (wanted === 0) return "Enforcing job modify index 0: job already exists";
   if (existing.modifyIndex === wanted) return undefined;
   return `Enforcing job modify index ${wanted}: job exists with conflicting job modify index: ${existing.modifyIndex}`;
-}
-
-function withCounts(job: Job, existing: Job | undefined): Job {
-  if (existing === undefined) return job;
-  const counts = new Map(existing.TaskGroups.map((group) => [group.Name, group.Count]));
-  return {
-    ...job,
-    TaskGroups: job.TaskGroups.map((group) => ({ ...group, Count: counts.get(group.Name) ?? group.Count })),
-  };
 }

@@ -1,19 +1,24 @@
+import { isDeepStrictEqual } from "node:util";
 import { CodedError } from "#base/env/errors.ts";
 import { isTerminalClientStatus, type Alloc, type AllocReport } from "#base/protocol/alloc.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Evaluation, EvalTrigger } from "#base/protocol/evaluation.ts";
 import { put } from "#base/state/codec.ts";
 import type { Op } from "#base/state/store.ts";
-import { allocReports, allocs } from "#base/state/tables.ts";
+import { allocReports, allocs, hostVolumes } from "#base/state/tables.ts";
 import type {
   AllocsReply,
   AllocsRequest,
   ClientAlloc,
   HeartbeatReply,
+  DiskRequest,
   IdentityRequest,
+  NodeProof,
+  PreviousDisk,
   ServerLink,
   SignedIdentity,
 } from "../link.ts";
+import type { NodeIdentities } from "./identity/node-identities.ts";
 import type { WorkloadIdentities } from "./identity/workload-identities.ts";
 import { unknownSince } from "./alloc-state.ts";
 import type { NodeEndpoint } from "./node-endpoint.ts";
@@ -23,20 +28,29 @@ import { evalFor, putEval, readable, type ServerContext } from "./server-context
 export interface LocalLinkDeps {
   readonly context: ServerContext;
   readonly nodes: NodeEndpoint;
-  /** Renews the node's heartbeat; returns the TTL. */
-  readonly renew: (nodeId: string) => number;
+  /** Renews the node's heartbeat, here or at the leader; gives the TTL in milliseconds. */
+  readonly renew: (nodeId: string) => number | Promise<number>;
   readonly watch: NodeWatch;
   readonly identities: WorkloadIdentities;
+  readonly nodeIdentities: NodeIdentities;
+  readonly readDisk: ReadDisk | undefined;
 }
+
+/** Reads what an ended allocation keeps on a node's disk, as a tar archive. Rejects with what to tell the user. */
+export type ReadDisk = (
+  allocId: string,
+  at: { readonly nodeId: string; readonly signal: AbortSignal },
+) => Promise<AsyncIterable<Uint8Array>>;
 
 /** The client's side of the servers, called in the same process. */
 export function createLocalLink(deps: LocalLinkDeps): ServerLink {
   return {
-    register: (node) => register(deps, node),
-    heartbeat: (nodeId) => heartbeat(deps, nodeId),
+    register: (node, proof) => register(deps, node, proof),
+    heartbeat: (nodeId, wants) => heartbeat(deps, nodeId, wants),
     allocs: (request) => allocsOf(deps, request),
     report: (reports) => report(deps.context, reports),
     signIdentities: (request) => signIdentities(deps, request),
+    previousDisk: (request) => previousDisk(deps, request),
   };
 }
 
@@ -53,19 +67,59 @@ async function signIdentities(
   return signed.value;
 }
 
-async function register(deps: LocalLinkDeps, node: Node): Promise<HeartbeatReply> {
-  const answer = await deps.nodes.register(node);
-  if (!answer.ok) throw new CodedError(answer.error.code, answer.error.message, answer.error.hint);
-  return { status: "ready", ttlMs: deps.renew(node.ID) };
+/** Only of the allocation that one of the node that asks replaces. */
+async function previousDisk(
+  { context: { state }, readDisk }: LocalLinkDeps,
+  { nodeId, allocId, signal }: DiskRequest,
+): Promise<PreviousDisk> {
+  const alloc = state.allocById(allocId)?.value;
+  if (alloc?.NodeID !== nodeId)
+    throw new CodedError("unknown_alloc", `allocation ${allocId} is not on node ${nodeId}`, "");
+  const before = state.allocById(alloc.PreviousAllocation);
+  if (before === undefined) return { kind: "gone", why: "the servers have forgotten it" };
+  const at = before.value.NodeID;
+  const status = state.nodeState(at)?.value.Status;
+  if (status !== "ready") return { kind: "gone", why: `node ${at.slice(0, 8)} is ${status ?? "gone"}` };
+  if (!hasEnded(state.known(before).report)) return { kind: "running" };
+  if (readDisk === undefined) return { kind: "gone", why: "this server is alone and reads no disks" };
+  return { kind: "disk", body: await readDisk(before.value.ID, { nodeId: at, signal }) };
 }
 
-async function heartbeat(deps: LocalLinkDeps, nodeId: string): Promise<HeartbeatReply> {
+async function register(deps: LocalLinkDeps, node: Node, proof?: NodeProof): Promise<HeartbeatReply> {
+  // The node of this very process needs nobody to introduce it.
+  if (proof?.isRemote === true && deps.context.state.node(node.ID) === undefined) {
+    const admitted = deps.nodeIdentities.admit(node, proof.introduction);
+    if (!admitted.ok) throw new CodedError(admitted.error.code, admitted.error.message, admitted.error.hint);
+  }
+  const answer = await deps.nodes.register(node);
+  if (!answer.ok) throw new CodedError(answer.error.code, answer.error.message, answer.error.hint);
+  return { status: "ready", ttlMs: await deps.renew(node.ID), ...identityFor(deps, node.ID, proof) };
+}
+
+function identityFor(
+  { context, nodeIdentities }: LocalLinkDeps,
+  nodeId: string,
+  wants?: Pick<NodeProof, "wantsIdentity">,
+): Pick<HeartbeatReply, "identity"> {
+  const node = wants?.wantsIdentity === true ? context.state.node(nodeId)?.value : undefined;
+  return node === undefined ? {} : { identity: nodeIdentities.issue(node) };
+}
+
+const UNKNOWN_TTL_MS = 1000;
+
+async function heartbeat(
+  deps: LocalLinkDeps,
+  nodeId: string,
+  wants?: Pick<NodeProof, "wantsIdentity">,
+): Promise<HeartbeatReply> {
   const { state } = deps.context;
   const status = state.nodeState(nodeId)?.value.Status;
-  if (status === undefined) throw new CodedError("unknown_node", `node ${nodeId} is not registered`, "register it");
-  const ttlMs = deps.renew(nodeId);
+  // Purged, or of a state that was restored: it says anew what it is.
+  if (status === undefined) return { status: "initializing", ttlMs: UNKNOWN_TTL_MS };
+  const ttlMs = await deps.renew(nodeId);
   if (status !== "ready") await deps.nodes.setStatus(nodeId, "ready", "node heartbeats again");
-  return { status: state.nodeState(nodeId)?.value.Status ?? "ready", ttlMs };
+  const now = state.nodeState(nodeId)?.value.Status ?? "ready";
+  return { status: now, ttlMs, ...identityFor(deps, nodeId, wants) };
 }
 
 async function allocsOf({ context, watch }: LocalLinkDeps, request: AllocsRequest): Promise<AllocsReply> {
@@ -79,7 +133,8 @@ async function allocsOf({ context, watch }: LocalLinkDeps, request: AllocsReques
     const ended = hasEnded(state.known(row).report);
     found.push({ alloc, job, modifyIndex: row.modifyIndex, ...(ended ? { ended } : {}) });
   }
-  return { index: state.index, allocs: found };
+  const volumes = [...state.view.table(hostVolumes).by("node", request.nodeId)].map(({ value }) => value);
+  return { index: state.index, allocs: found, volumes };
 }
 
 /** A verdict stays: a node that forgot it in a power cut would have others wait for it again. */
@@ -123,6 +178,8 @@ async function report(context: ServerContext, reports: readonly AllocReport[]): 
     if (hasEnded(known) && !hasEnded(each)) continue;
     const UnknownSince = unknownSince(row.value) ?? 0;
     const told = { ...ownCopy(each), ...verdictOf(row.value, known, each), UnknownSince };
+    // A node that starts again tells of all it has: what is known is not written once more.
+    if (isDeepStrictEqual({ ...known, ModifyTime: told.ModifyTime }, told)) continue;
     ops.push(put(allocReports, { namespace: row.namespace, id: row.id }, told));
     const trigger = triggerOf(row.value, known, { ...each, UnknownSince });
     const job = state.job(row.namespace, row.value.JobID)?.value;
@@ -131,5 +188,5 @@ async function report(context: ServerContext, reports: readonly AllocReport[]): 
     concerned.set(`${row.namespace}/${job.ID}`, evalFor(context, { namespace: row.namespace, job, trigger }));
   }
   for (const evaluation of concerned.values()) ops.push(putEval(evaluation));
-  await readable(context, await writer.write(ops));
+  if (ops.length > 0) await readable(context, await writer.write(ops));
 }

@@ -3,7 +3,7 @@ import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Service } from "#base/protocol/service.ts";
 import { serviceRemovals } from "#base/state/tables.ts";
-import { defineService } from "../client/alloc/service-definitions.ts";
+import { defineService, networkWithin } from "../client/alloc/service-definitions.ts";
 import { clientStatus, indexOfName, type KnownAlloc } from "./alloc-state.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { resolveTarget } from "./place/target.ts";
@@ -65,11 +65,12 @@ function instanceOf(owned: Owned): NativeService {
   const { alloc } = known;
   const [nodeAddress = ""] = node.HTTPAddr.split(/:(?=\d+$)/);
   const facts = factsOf(owned);
+  const { Address: address = "", AddressIPv6: addressIpv6 = "" } = known.report?.NetworkStatus ?? {};
   const defined = defineService(service, {
     alloc,
     taskName,
     nodeAddress,
-    network: undefined,
+    network: address === "" ? undefined : networkWithin(alloc, { address, addressIpv6 }),
     lookup: (name) => facts[name] ?? resolveTarget(`\${${name}}`, node),
   });
   return {

@@ -9,6 +9,7 @@ import { isTerminal } from "./alloc-state.ts";
 import { disconnectWindow } from "./disconnect-window.ts";
 import { computeClass } from "./place/node-class.ts";
 import { ensureNodePool } from "./tenancy/node-pool-endpoint.ts";
+import { settledVolumes } from "./volumes/settled-volumes.ts";
 import { evalFor, nowNsOf, putEval, readable, type ServerContext } from "./server-context.ts";
 
 /** Events kept of a node; older ones are forgotten. */
@@ -42,6 +43,7 @@ export class NodeEndpoint {
     const ops: Op[] = [];
     const changed = known === undefined || JSON.stringify(known) !== JSON.stringify(node);
     if (changed) ops.push(put(nodes, at(node.ID), node));
+    ops.push(...settledVolumes(this.#context, node));
     const message = before === undefined ? "Node registered" : "Node re-registered";
     const ready = (): NodeState =>
       this.#state(before, { Status: "ready", StatusDescription: "node is ready", message });

@@ -1,10 +1,10 @@
 import type { Clock } from "#base/env/clock.ts";
-import type { ViewChange } from "#base/state/table.ts";
-import { allocs } from "#base/state/tables.ts";
+import type { ViewChange, ViewRowChange } from "#base/state/table.ts";
+import { allocs, hostVolumes } from "#base/state/tables.ts";
 import type { AllocsRequest } from "../link.ts";
 import type { ClusterState } from "./cluster-state.ts";
 
-/** Wakes the long polls of the nodes whose allocations changed, and no others. */
+/** Wakes the long polls of the nodes whose allocations or volumes changed, and no others. */
 export class NodeWatch {
   readonly #state: ClusterState;
   readonly #clock: Clock;
@@ -24,8 +24,8 @@ export class NodeWatch {
   apply({ revision, rows }: ViewChange): void {
     const touched = new Set<string>();
     for (const row of rows) {
-      if (row.table !== allocs.name) continue;
-      const nodeId = this.#state.alloc(row.namespace, row.id)?.value.NodeID;
+      if (row.table !== allocs.name && row.table !== hostVolumes.name) continue;
+      const nodeId = this.#nodeOf(row);
       if (nodeId === undefined) this.#allChangedAt = revision;
       else touched.add(nodeId);
     }
@@ -35,7 +35,12 @@ export class NodeWatch {
     }
   }
 
-  /** Resolves when the node's allocations changed after `index`, after `waitMs`, or when the caller gave up. */
+  #nodeOf({ table, namespace, id }: ViewRowChange): string | undefined {
+    if (table === allocs.name) return this.#state.alloc(namespace, id)?.value.NodeID;
+    return this.#state.view.table(hostVolumes).get(namespace, id)?.value.NodeID;
+  }
+
+  /** Resolves when the node's allocations or volumes changed after `index`, after `waitMs`, or when the caller gave up. */
   changed({ nodeId, index, waitMs, signal }: AllocsRequest): Promise<void> {
     const last = Math.max(this.#changedAt.get(nodeId) ?? this.#since, this.#allChangedAt);
     if (index === 0 || last > index || signal.aborted) return Promise.resolve();

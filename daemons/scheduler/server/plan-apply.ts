@@ -2,7 +2,7 @@ import type { Clock } from "#base/env/clock.ts";
 import { messageOf } from "#base/env/errors.ts";
 import type { Log } from "#base/env/log.ts";
 import type { Alloc } from "#base/protocol/alloc.ts";
-import type { Compare, Store } from "#base/state/store.ts";
+import type { Store } from "#base/state/store.ts";
 import { occupies } from "./occupancy.ts";
 import { writePlan } from "./plan-write.ts";
 import type { NodeTable } from "./place/node-table.ts";
@@ -17,12 +17,11 @@ export type Applied =
   | { readonly kind: "stale" };
 
 export interface PlanApplierDeps {
+  /** The leader's: fenced. */
   readonly store: Store;
   readonly table: NodeTable;
   readonly clock: Clock;
   readonly log: Log;
-  /** Compares every write has to pass: the leader's lock. */
-  readonly fence: () => readonly Compare[];
   /** Puts the table back to what the view says of these allocations: their plan was not written. */
   readonly restore: (allocs: readonly Alloc[]) => void;
 }

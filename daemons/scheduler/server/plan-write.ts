@@ -1,11 +1,12 @@
 import type { Clock } from "#base/env/clock.ts";
 import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
+import type { VolumeClaim } from "#base/protocol/host-volume.ts";
 import { keyOf } from "#base/protocol/keys.ts";
 import { put, remove } from "#base/state/codec.ts";
 import { revealOp, stageOp } from "#base/state/staging.ts";
 import type { Compare, Op, Store } from "#base/state/store.ts";
-import { allocs, deployments, evals } from "#base/state/tables.ts";
+import { allocs, deployments, evals, volumeClaims } from "#base/state/tables.ts";
 import type { NewAlloc, Plan } from "./plan.ts";
 import { nextTurn } from "./schedule/steps.ts";
 
@@ -15,7 +16,6 @@ const CHUNK = 250;
 export interface PlanWriteDeps {
   readonly store: Store;
   readonly clock: Clock;
-  readonly fence: () => readonly Compare[];
 }
 
 interface Written {
@@ -37,7 +37,7 @@ const NOTHING: PlanWrite = { kind: "nothing" };
  * error.
  */
 export async function writePlan(deps: PlanWriteDeps, plan: Plan, what: Written): Promise<PlanWrite> {
-  const guard = [...deps.fence(), evalUnchanged(plan)];
+  const guard = [evalUnchanged(plan)];
   const { Namespace, ID } = plan.evaluation;
   const name = `${Namespace}.${ID}.${plan.evalModifyIndex}.${what.accepted[0]?.alloc.ID ?? ""}`;
   const staged = what.accepted.length + what.touched.length > CHUNK && what.accepted.length > 0;
@@ -61,7 +61,8 @@ function writeRest(
   what: Written & { readonly guard: readonly Compare[]; readonly first: readonly Op[] },
 ): Promise<PlanWrite> {
   const { guard } = what;
-  const first = [...what.first];
+  const claims = what.accepted.flatMap((each) => each.claims);
+  const first = [...what.first, ...claims.map((claim) => put(volumeClaims, atClaim(claim), claim))];
   const compare = [...guard];
   for (const { deployment, modifyIndex } of plan.deployments) {
     const at = { namespace: deployment.Namespace, id: deployment.ID };
@@ -132,6 +133,10 @@ async function abandon({ store, clock }: PlanWriteDeps, name: string, creates: r
 
 function putAlloc(alloc: Alloc): Op {
   return put(allocs, { namespace: alloc.Namespace, id: alloc.ID }, alloc);
+}
+
+function atClaim({ Namespace, ID }: VolumeClaim): { namespace: string; id: string } {
+  return { namespace: Namespace, id: ID };
 }
 
 function evalUnchanged({ evaluation, evalModifyIndex }: Plan): Compare {

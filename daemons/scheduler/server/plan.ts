@@ -1,6 +1,7 @@
 import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Deployment } from "#base/protocol/deployment.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
+import type { VolumeClaim } from "#base/protocol/host-volume.ts";
 import type { DesiredUpdates } from "./reconcile/decision.ts";
 import type { Usage } from "./place/usage.ts";
 
@@ -38,6 +39,8 @@ export interface NewAlloc {
   readonly previousAlone: Alloc | undefined;
   /** The records of those it takes the place of, as they become, and evaluations of their jobs. */
   readonly evictions: readonly Eviction[];
+  /** Volumes it keeps to from now on. */
+  readonly claims: readonly VolumeClaim[];
 }
 
 export interface Eviction {

@@ -12,6 +12,7 @@ import {
   autopilotConfigurations,
   deployments,
   evals,
+  hostVolumes,
   jobs,
   jobScalings,
   jobSubmissions,
@@ -24,6 +25,7 @@ import {
   schedulerConfigurations,
   serviceRemovals,
   variables,
+  volumeClaims,
 } from "#base/state/tables.ts";
 
 /** What a view has to follow for the scheduler. */
@@ -42,6 +44,8 @@ export const schedulerTables: readonly Table<unknown>[] = [
   nodes,
   nodeStates,
   deployments,
+  hostVolumes,
+  volumeClaims,
   serviceRemovals,
   variables,
   rootKeys,

@@ -1,4 +1,4 @@
-import { join } from "node:path/posix";
+import { dirname, join } from "node:path/posix";
 import type { Disk } from "#base/env/disk.ts";
 import type { TaskPaths } from "#drivers/driver.ts";
 import { liveLogPath } from "../logs/log-files.ts";
@@ -20,9 +20,28 @@ export function allocDirOf(allocsRoot: string, allocId: string): AllocDir {
 
 /** After a power cut nothing of it runs any more and it is built anew, so no disk has to turn for it. */
 export async function buildAllocDir(disk: Disk, dir: AllocDir): Promise<void> {
+  // The last that is made.
+  if ((await disk.stat(join(dir.shared, "tmp"))) !== undefined) return;
   // The folders' order is their parents'; each call makes what is missing above it.
   for (const name of ["data", "logs", "tmp"])
     await disk.makeDir(join(dir.shared, name), { mode: OPEN_TO_ALL, durable: false });
+}
+
+/**
+ * Moves what a sticky disk keeps, the shared `data` and each task's `local`, from an allocation that has ended to the one
+ * that follows it. https://developer.hashicorp.com/nomad/docs/job-specification/ephemeral_disk#sticky
+ */
+export async function inheritDisk(
+  disk: Disk,
+  tasks: readonly string[],
+  { from, to }: { readonly from: AllocDir; readonly to: AllocDir },
+): Promise<void> {
+  for (const folder of ["alloc/data", ...tasks.map((task) => `${task}/local`)]) {
+    const old = await disk.stat(join(from.root, folder));
+    if (old?.kind !== "directory" || (await disk.stat(join(to.root, folder))) !== undefined) continue;
+    await disk.makeDir(join(to.root, dirname(folder)), { durable: false });
+    await disk.rename(join(from.root, folder), join(to.root, folder));
+  }
 }
 
 /** Where a task's folders are. */

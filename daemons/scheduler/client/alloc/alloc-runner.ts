@@ -1,7 +1,6 @@
 import { nowNs, sleep } from "#base/env/clock.ts";
 import { fail, succeed } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
-import type { AllocClientStatus } from "#base/protocol/alloc.ts";
 import type { CheckStatus } from "#base/protocol/catalog.ts";
 import type { Service } from "#base/protocol/service.ts";
 import type { Task } from "#base/protocol/task.ts";
@@ -19,11 +18,12 @@ import { createAllocServices } from "./alloc-services.ts";
 import type { AllocServices } from "./alloc-services.ts";
 import type { ExecInTask } from "./script-checks.ts";
 import type { ServiceScope } from "./service-definitions.ts";
-import { foldStatus } from "./alloc-status.ts";
-import { groupOf, isMain } from "./group-tasks.ts";
+import { attemptsOf, reportOf } from "./alloc-status.ts";
+import { groupOf, isMain, unknownTask } from "./group-tasks.ts";
+import { RunnerNetwork } from "./runner-network.ts";
 import { planLifecycle } from "./lifecycle-plan.ts";
 import type { MemberTask } from "./lifecycle-plan.ts";
-import { createRunLimit, RUN_LIMIT_DESCRIPTION, type RunLimit } from "./run-limit.ts";
+import { createRunLimit, type RunLimit } from "./run-limit.ts";
 import type { Lookup } from "./interpolate.ts";
 import { groupLookup } from "./task-environment.ts";
 import { newAttemptId, startScope, surroundTask } from "./task-host.ts";
@@ -45,6 +45,8 @@ export class AllocRunner {
   #verdict: HealthVerdict | null;
   #health: AllocHealth | undefined;
   #limit: RunLimit | undefined;
+  /** Undefined: the host's. */
+  readonly #network: RunnerNetwork | undefined;
   readonly #atEnd: (() => void)[] = [];
   /** Undefined for most: their identities never expire. */
   #renewals: readonly (() => void)[] | undefined;
@@ -55,8 +57,10 @@ export class AllocRunner {
     this.#stopping = initial.alloc.DesiredStatus !== "run";
     this.#verdict = saved?.health ?? null;
     this.#resumed = saved !== undefined;
+    this.#network = RunnerNetwork.of(deps, () => this.#current);
     this.#host = {
       deps,
+      network: this.#network,
       current: () => this.#current,
       deregister: (name) => this.#deregister(name),
       othersRun: (name) =>
@@ -88,10 +92,10 @@ export class AllocRunner {
 
   /** Takes up what an earlier agent left, or begins. */
   async start(): Promise<void> {
-    if (!this.isTerminal() && !this.#resumed) {
-      this.#report();
-      await buildAllocDir(this.#deps.env.disk, this.dir);
-    }
+    if (!this.isTerminal() && !this.#resumed) this.#report();
+    // Of what an earlier agent left, too: it may have died before it got so far.
+    if (!this.isTerminal()) await buildAllocDir(this.#deps.env.disk, this.dir);
+    await this.#network?.recall();
     this.#watchHealth();
     this.#limitRun();
     await Promise.all([...this.tasks.values()].map((runner) => runner.resume()));
@@ -134,7 +138,14 @@ export class AllocRunner {
   /** Ends all tasks, poststop included. Resolves when nothing runs and the drivers have cleaned up after it. */
   async stop(): Promise<void> {
     await this.#end();
+    await this.#cleaned();
+  }
+
+  async #cleaned(): Promise<void> {
     await Promise.all([...this.tasks.values()].map((runner) => runner.cleaned()));
+    if (!this.isTerminal()) return;
+    await this.#network?.release();
+    await this.#deps.secrets.release(this.dir.root);
   }
 
   async #end(): Promise<void> {
@@ -163,19 +174,39 @@ export class AllocRunner {
     this.#ready = false;
   }
 
+  /** It is told to end, or was never to run. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Its tasks were begun here, or are found again. */
+  get isTakenUp(): boolean {
+    return this.#ready;
+  }
+
   isTerminal(): boolean {
     return this.#records().every((record) => record.phase.kind === "dead");
   }
 
   /** Empty name: every running task. */
   restart(name: string, reason: string): Result<void> {
-    if (name !== "" && !this.tasks.has(name)) return this.#unknownTask(name);
+    if (name !== "" && !this.tasks.has(name)) return unknownTask(this.tasks, name);
     for (const [each, runner] of this.tasks) if (name === "" || name === each) runner.send({ kind: "restart", reason });
     return succeed(undefined);
   }
 
+  /** All tasks from the beginning, in their order of life, those that have ended too. */
+  restartAll(reason: string): Result<void> {
+    if (this.#stopping || this.isTerminal()) return fail("NOT_RUNNING", "Allocation is not running: it has ended");
+    const [over, live] = [true, false].map((dead) =>
+      [...this.tasks.values()].filter((runner) => (runner.record().phase.kind === "dead") === dead),
+    );
+    for (const runner of [...(live ?? []), ...(over ?? [])]) runner.send({ kind: "again", reason });
+    return succeed(undefined);
+  }
+
   async signal(name: string, signalName: string): Promise<Result<void>> {
-    if (name !== "" && !this.tasks.has(name)) return this.#unknownTask(name);
+    if (name !== "" && !this.tasks.has(name)) return unknownTask(this.tasks, name);
     const chosen = [...this.tasks].flatMap(([each, runner]) => (name === "" || name === each ? [runner] : []));
     const results = await Promise.all(chosen.map((runner) => runner.signal(signalName, "User requested signal")));
     return results.find((result) => !result.ok) ?? succeed(undefined);
@@ -183,13 +214,8 @@ export class AllocRunner {
 
   /** Driver ids that are running. */
   attempts(): readonly string[] {
-    return this.#records().flatMap(({ phase }) =>
-      phase.kind === "running" || phase.kind === "stopping"
-        ? [phase.handle.taskId]
-        : phase.kind === "starting" && this.#ready
-          ? [phase.attempt]
-          : [],
-    );
+    const own = this.#network?.attempts(this.isTerminal()) ?? [];
+    return [...attemptsOf(this.#records(), this.#ready), ...own];
   }
 
   #records(): TaskRecord[] {
@@ -250,15 +276,14 @@ export class AllocRunner {
   }
 
   #registerTask(task: Task, handle: TaskHandle): void {
-    if (task.Services.length === 0) return;
-    const lookup = this.taskLookup(task);
+    const lookup = task.Services.length === 0 ? undefined : this.taskLookup(task);
     if (lookup === undefined) return;
     this.#register(task.Services, {
       alloc: this.#current.alloc,
       taskName: task.Name,
       lookup,
       nodeAddress: this.#deps.nodeAddress(),
-      network: handle.network,
+      network: handle.network ?? this.#network?.handle(),
     });
   }
 
@@ -274,7 +299,7 @@ export class AllocRunner {
       taskName: "",
       lookup: groupLookup({ alloc, job, group, node: this.#deps.node(), region: this.#deps.region }),
       nodeAddress: this.#deps.nodeAddress(),
-      network: networks[0],
+      network: networks[0] ?? this.#network?.handle(),
     });
   }
 
@@ -290,7 +315,7 @@ export class AllocRunner {
     const phase = this.tasks.get(name)?.record().phase;
     if (phase?.kind !== "running") return fail("NOT_RUNNING", `task ${JSON.stringify(name)} is not running`);
     const driver = this.#deps.drivers.get(phase.handle.driver);
-    return driver === undefined ? this.#unknownTask(name) : driver.exec(phase.handle, request);
+    return driver === undefined ? unknownTask(this.tasks, name) : driver.exec(phase.handle, request);
   }
 
   async #deregister(taskName: string): Promise<void> {
@@ -343,27 +368,10 @@ export class AllocRunner {
   #report(): void {
     const { alloc } = this.#current;
     const states = Object.fromEntries([...this.tasks].map(([name, runner]) => [name, runner.record().state]));
-    const folded = foldStatus(Object.values(states));
-    const { status, description } = this.#expired(folded.status)
-      ? { status: "complete" as const, description: RUN_LIMIT_DESCRIPTION }
-      : folded;
-    this.#deps.report({
-      AllocID: alloc.ID,
-      NodeID: alloc.NodeID,
-      ClientStatus: status,
-      ClientDescription: description,
-      TaskStates: states,
-      DeploymentStatus: this.#verdict,
-      DeploymentID: alloc.DeploymentID,
-      NetworkStatus: null,
-      ModifyTime: nowNs(this.#deps.env.clock),
-      UnknownSince: 0,
-    });
-  }
-
-  /** What was killed because its time was up did not fail. */
-  #expired(status: AllocClientStatus): boolean {
-    return this.#limit?.exceeded === true && (status === "complete" || status === "failed" || status === "pending");
+    const isExpired = this.#limit?.exceeded === true && this.isTerminal();
+    const network = this.#network?.status() ?? null;
+    const now = nowNs(this.#deps.env.clock);
+    this.#deps.report(reportOf(alloc, states, { isExpired, verdict: this.#verdict, network, now }));
   }
 
   #ended(): void {
@@ -372,13 +380,6 @@ export class AllocRunner {
     void this.#deregister("");
     for (const done of this.#atEnd.splice(0)) done();
     for (const end of this.#renewals ?? []) end();
-  }
-
-  #unknownTask(name: string): ReturnType<typeof fail> {
-    return fail(
-      "NO_TASK",
-      `no task ${JSON.stringify(name)} in this allocation`,
-      `its tasks: ${[...this.tasks.keys()].join(", ")}`,
-    );
+    void this.#cleaned();
   }
 }

@@ -8,6 +8,7 @@ import type { CheckRestartWatch } from "./check-restart.ts";
 import { runScriptChecks, type ExecInTask } from "./script-checks.ts";
 import { defineService } from "./service-definitions.ts";
 import type { ServiceScope } from "./service-definitions.ts";
+import { isHealthyForUpdate } from "./update-health.ts";
 
 /** The services of one allocation, registered and not. */
 export interface AllocServices {
@@ -15,14 +16,14 @@ export interface AllocServices {
   /** Resolves when the catalog knows. */
   deregister(taskName: string): Promise<void>;
   status(id: string, status: CheckStatus): void;
-  /** Every one of so many services is registered, and those with checks pass. */
+  /** Every one of so many services is registered, and their checks let it count as healthy. */
   allPassing(expected: number): boolean;
   close(): void;
 }
 
 interface Registered {
   readonly taskName: string;
-  readonly hasChecks: boolean;
+  readonly service: Service;
   status: CheckStatus | undefined;
   readonly restart: CheckRestartWatch | undefined;
   readonly endScripts: () => void;
@@ -36,15 +37,7 @@ export function createAllocServices(deps: {
 }): AllocServices {
   const { env, registry } = deps;
   const known = new Map<string, Registered>();
-  let order: Promise<void> = Promise.resolve();
-
-  /** One after the other, so that "in" and "out" of one service cannot overtake each other. */
-  const inOrder = (what: string, work: () => Promise<void>): Promise<void> => {
-    order = order
-      .then(work)
-      .catch((thrown: unknown) => env.log.warn(`cannot ${what} a service`, { error: messageOf(thrown) }));
-    return order;
-  };
+  const order = new CatalogOrder(env);
 
   return {
     register(services, scope) {
@@ -55,14 +48,14 @@ export function createAllocServices(deps: {
           before?.restart ?? watchCheckRestart(env, service, (reason) => deps.restart(scope.taskName, reason));
         known.set(definition.ID, {
           taskName: scope.taskName,
-          hasChecks: definition.Checks.length > 0,
+          service,
           status: before?.status,
           restart,
           endScripts: runScriptChecks(deps, service, { ...scope, serviceId: definition.ID }),
         });
         before?.endScripts();
         restart?.started();
-        void inOrder("register", () => registry.register(definition));
+        void order.add("register", () => registry.register(definition));
       }
     },
     async deregister(taskName) {
@@ -71,9 +64,9 @@ export function createAllocServices(deps: {
         each.restart?.close();
         each.endScripts();
         known.delete(id);
-        void inOrder("deregister", () => registry.deregister(id));
+        void order.add("deregister", () => registry.deregister(id));
       }
-      await order;
+      await order.done;
     },
     status(id, status) {
       const found = known.get(id);
@@ -82,7 +75,10 @@ export function createAllocServices(deps: {
       found.restart?.status(status);
     },
     allPassing: (expected) =>
-      known.size >= expected && [...known.values()].every((each) => !each.hasChecks || each.status === "passing"),
+      known.size >= expected &&
+      [...known].every(([serviceId, { service, status }]) =>
+        isHealthyForUpdate({ service, serviceId, worst: status }, registry),
+      ),
     close() {
       for (const each of known.values()) {
         each.restart?.close();
@@ -90,4 +86,21 @@ export function createAllocServices(deps: {
       }
     },
   };
+}
+
+/** One after the other, so that "in" and "out" of one service cannot overtake each other. */
+class CatalogOrder {
+  readonly #env: Env;
+  done: Promise<void> = Promise.resolve();
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  add(what: string, work: () => Promise<void>): Promise<void> {
+    this.done = this.done
+      .then(work)
+      .catch((thrown: unknown) => this.#env.log.warn(`cannot ${what} a service`, { error: messageOf(thrown) }));
+    return this.done;
+  }
 }

@@ -1,3 +1,4 @@
+import { fail } from "#base/env/errors.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
 import type { Task } from "#base/protocol/task.ts";
 import type { ClientAlloc } from "../../link.ts";
@@ -21,4 +22,12 @@ export function restartsOnSuccess(task: Task, jobType: string): boolean {
 
 export function killTimeoutMs(task: Task, longestMs: number): number {
   return Math.min((task.KillTimeout ?? DEFAULT_KILL_TIMEOUT_NS) / 1e6, longestMs);
+}
+
+export function unknownTask(tasks: ReadonlyMap<string, unknown>, name: string): ReturnType<typeof fail> {
+  return fail(
+    "NO_TASK",
+    `no task ${JSON.stringify(name)} in this allocation`,
+    `its tasks: ${[...tasks.keys()].join(", ")}`,
+  );
 }

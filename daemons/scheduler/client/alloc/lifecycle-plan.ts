@@ -30,6 +30,8 @@ export function planLifecycle(members: readonly MemberTask[], stopping: boolean)
     const now = leader === undefined ? alive : [leader];
     return { begin: [], stop: now.map((each) => ({ name: each.task.Name, why: ending.why })) };
   }
+  // Everything begins again, in its order, when the last of what ran has ended.
+  if (ordinary.some(isRewinding)) return { begin: [], stop: [] };
   const begin = prestart.filter(isWaiting);
   const ready = prestart.every((each) => isDead(each) || (isSidecar(each) && isRunning(each)));
   if (ready) begin.push(...main.filter(isWaiting));
@@ -68,6 +70,10 @@ function isDead({ record }: MemberTask): boolean {
 
 function isWaiting({ record }: MemberTask): boolean {
   return record.phase.kind === "waiting";
+}
+
+function isRewinding({ record: { phase } }: MemberTask): boolean {
+  return phase.kind === "stopping" && phase.then === "again";
 }
 
 function isRunning({ record }: MemberTask): boolean {

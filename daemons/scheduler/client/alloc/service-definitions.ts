@@ -18,6 +18,17 @@ export interface ServiceScope {
   readonly network: TaskHandle["network"];
 }
 
+/** How an allocation with an address of its own is reached from within its network. */
+export function networkWithin(
+  alloc: Alloc,
+  { address, addressIpv6 }: { readonly address: string; readonly addressIpv6: string },
+): NonNullable<ServiceScope["network"]> {
+  const inside = alloc.AllocatedResources.Shared.Ports.map(
+    ({ Label, To, Value }) => [Label, To > 0 ? To : Value] as const,
+  );
+  return { ip: address, ipv6: addressIpv6, portMap: Object.fromEntries(inside) };
+}
+
 export const SERVICE_ID_PREFIX = "_nomad-task-";
 
 export function serviceId(
@@ -84,10 +95,14 @@ function addressOf(wanted: { mode: string; label: string; override: string }, sc
   const driverPort = scope.network?.portMap[label];
   const useDriver =
     scope.network !== undefined &&
-    (mode === "driver" || (mode === "auto" && mapping === undefined && driverPort !== undefined));
+    (mode === "driver" ||
+      mode === "alloc" ||
+      mode === "alloc_ipv6" ||
+      (mode === "auto" && mapping === undefined && driverPort !== undefined));
   if (useDriver && scope.network !== undefined) {
     const port = number ?? driverPort ?? (mapping === undefined ? 0 : mapping.To > 0 ? mapping.To : mapping.Value);
-    return { host: override === "" ? scope.network.ip : override, port };
+    const { ip, ipv6 = "" } = scope.network;
+    return { host: override === "" ? (mode === "alloc_ipv6" && ipv6 !== "" ? ipv6 : ip) : override, port };
   }
   const host =
     override !== "" ? override : mapping !== undefined && mapping.HostIP !== "" ? mapping.HostIP : scope.nodeAddress;

@@ -3,7 +3,9 @@ import type { Alloc } from "#base/protocol/alloc.ts";
 import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
 import type { Task } from "#base/protocol/task.ts";
-import type { TaskPaths } from "#drivers/driver.ts";
+import type { TaskNetwork, TaskPaths } from "#drivers/driver.ts";
+import { deviceVariables, type GivenDevices } from "../devices/device-variables.ts";
+import { cleanName } from "./clean-name.ts";
 import { interpolateTexts } from "./interpolate.ts";
 import type { Lookup } from "./interpolate.ts";
 
@@ -16,6 +18,9 @@ export interface TaskScope {
   /** As the task sees them. */
   readonly dirs: Pick<TaskPaths, "allocDir" | "localDir" | "secretsDir">;
   readonly region: string;
+  readonly given?: GivenDevices;
+  /** Undefined: the host's. */
+  readonly network?: TaskNetwork | undefined;
 }
 
 export interface TaskEnvironment {
@@ -25,7 +30,12 @@ export interface TaskEnvironment {
 
 /** https://developer.hashicorp.com/nomad/docs/runtime/environment and …/runtime/interpolation */
 export function buildEnvironment(scope: TaskScope): TaskEnvironment {
-  const own = { ...identityVariables(scope), ...portVariables(scope.alloc), ...metaVariables(scope) };
+  const own = {
+    ...identityVariables(scope),
+    ...portVariables(scope.alloc, scope.network),
+    ...(scope.given === undefined ? {} : deviceVariables(scope.given, scope.task)),
+    ...metaVariables(scope),
+  };
   const fromNode = nodeLookup(scope.node, scope.region);
   const base: Lookup = (name) => fromNode(name) ?? fromMap(own, name);
   const written = sanitizeNames(interpolateTexts(scope.task.Env, base));
@@ -47,7 +57,7 @@ export function groupLookup(scope: Omit<TaskScope, "task" | "dirs">): Lookup {
     NOMAD_NAMESPACE: alloc.Namespace,
     NOMAD_DC: scope.node.Datacenter,
     NOMAD_REGION: scope.region,
-    ...portVariables(alloc),
+    ...portVariables(alloc, scope.network),
     ...prefixed("NOMAD_META_", { ...job.Meta, ...group.Meta }),
   };
   const fromNode = nodeLookup(scope.node, scope.region);
@@ -88,7 +98,7 @@ function identityVariables({ alloc, job, group, task, node, dirs, region }: Task
 }
 
 /** `To` is the port inside the task where it differs from the host's. */
-function portVariables(alloc: Alloc): Record<string, string> {
+function portVariables(alloc: Alloc, network: TaskNetwork | undefined): Record<string, string> {
   const env: Record<string, string> = {};
   for (const { Label, Value, To, HostIP } of alloc.AllocatedResources.Shared.Ports) {
     const label = cleanName(Label);
@@ -100,6 +110,10 @@ function portVariables(alloc: Alloc): Record<string, string> {
     env[`NOMAD_HOST_IP_${label}`] = HostIP;
     env[`NOMAD_HOST_ADDR_${label}`] = hostPort(HostIP, Value);
     env[`NOMAD_ALLOC_PORT_${label}`] = String(inside);
+    if (network === undefined) continue;
+    env[`NOMAD_ALLOC_INTERFACE_${label}`] = network.device;
+    env[`NOMAD_ALLOC_IP_${label}`] = network.address;
+    env[`NOMAD_ALLOC_ADDR_${label}`] = hostPort(network.address, inside);
   }
   return env;
 }
@@ -121,11 +135,6 @@ function prefixed(prefix: string, map: Readonly<Record<string, string>>): Record
 
 function sanitizeNames(map: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(map).map(([key, value]) => [cleanName(key), value]));
-}
-
-/** Names that a POSIX shell can hold. */
-function cleanName(name: string): string {
-  return name.replaceAll(/[^A-Za-z0-9_]/g, "_");
 }
 
 /** From `job.group[7]`. */

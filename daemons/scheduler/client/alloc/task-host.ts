@@ -13,6 +13,7 @@ import { HostedTemplates } from "../templates/hosted-templates.ts";
 import { allocDirOf, taskFolders } from "./alloc-dir.ts";
 import type { AllocRunnerDeps } from "./alloc-deps.ts";
 import { groupOf, killTimeoutMs, restartsOnSuccess } from "./group-tasks.ts";
+import type { RunnerNetwork } from "./runner-network.ts";
 import { keptVariables } from "./kept-identities.ts";
 import { missingDriver } from "./missing-driver.ts";
 import { keepIdentities, shownIdentities, type Renewal } from "./task-identity.ts";
@@ -23,6 +24,8 @@ import type { StartScope } from "./task-start.ts";
 
 export interface TaskHost {
   readonly deps: AllocRunnerDeps;
+  /** Undefined: its tasks use the host's. */
+  readonly network: RunnerNetwork | undefined;
   current(): ClientAlloc;
   deregister(taskName: string): Promise<void>;
   /** Whether another task of the allocation may be listening on its ports. */
@@ -87,6 +90,8 @@ class HostedTask implements TaskSurroundings {
     attempt: string,
     { signal }: Pick<StartWatch, "signal">,
   ): Promise<Result<Omit<TaskStart, "signal" | "onEvent">, StartFailure>> {
+    const network = await this.#host.network?.ready();
+    if (network?.ok === false) return network;
     const scope = startScope(this.#host, this.#task());
     if (scope !== undefined) {
       const onFetch = (): void =>
@@ -205,8 +210,11 @@ export function startScope(host: TaskHost, task: Task): StartScope | undefined {
     task,
     node: deps.node(),
     region: deps.region,
+    network: host.network?.network,
     dir: allocDirOf(deps.allocsRoot, alloc.ID),
+    secrets: deps.secrets,
     driver: driverFor(deps, task),
+    devices: deps.devices.reserve(alloc.AllocatedResources.Tasks[task.Name]?.Devices ?? []),
     killTimeoutMs: killTimeoutMs(task, deps.maxKillTimeoutMs),
     signIdentities: deps.signIdentities,
   };

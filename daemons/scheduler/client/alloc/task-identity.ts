@@ -88,7 +88,8 @@ export function keepIdentities(env: Env, task: Task, renewal: Renewal): { stop()
   const arm = (afterMs: number): void => {
     timer = env.clock.after(afterMs, () => {
       const scope = renewal.scope();
-      if (scope === undefined) return;
+      // It may be started again.
+      if (scope === undefined) return arm(shortestMs / 2);
       renew(scope, expiring).then(
         () => {
           tell(expiring, renewal);

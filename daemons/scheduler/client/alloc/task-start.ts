@@ -1,9 +1,10 @@
 import { join, normalize } from "node:path/posix";
 import type { Env } from "#base/env/env.ts";
 import { succeed } from "#base/env/errors.ts";
-import type { Result } from "#base/env/errors.ts";
-import type { Driver, StartFailure, TaskMount, TaskStart } from "#drivers/driver.ts";
+import type { Failure, Result } from "#base/env/errors.ts";
+import type { Driver, StartFailure, TaskDevice, TaskMount, TaskStart } from "#drivers/driver.ts";
 import { fetchArtifacts, type ArtifactsOfTask } from "../artifacts/fetch-artifacts.ts";
+import type { SecretsMounts } from "../disk/secrets-mounts.ts";
 import { buildTaskDir } from "./alloc-dir.ts";
 import type { AllocDir } from "./alloc-dir.ts";
 import type { RenderScope } from "../templates/hosted-templates.ts";
@@ -14,9 +15,12 @@ import { placeIdentities } from "./task-identity.ts";
 import { allocIndex, buildEnvironment } from "./task-environment.ts";
 import type { TaskEnvironment, TaskScope } from "./task-environment.ts";
 
-export type StartScope = Omit<TaskScope, "dirs"> & {
+export type StartScope = Omit<TaskScope, "dirs" | "given"> & {
   readonly dir: AllocDir;
+  readonly secrets: SecretsMounts;
   readonly driver: Driver;
+  /** What the plan reserved for the task, as far as it is there now. */
+  readonly devices: Result<readonly TaskDevice[], StartFailure>;
   readonly killTimeoutMs: number;
   readonly signIdentities: ServerLink["signIdentities"];
 };
@@ -35,18 +39,19 @@ export async function prepareStart(
     readonly artifacts: Pick<ArtifactsOfTask, "limits" | "signal" | "onFetch">;
   },
 ): Promise<Result<Prepared, StartFailure>> {
-  const { alloc, job, group, task, driver } = scope;
+  const { alloc, group, task, driver } = scope;
   const missing = unsupported(scope);
   if (missing !== undefined) return refuse("UNSUPPORTED", missing);
+  if (!scope.devices.ok) return scope.devices;
   const paths = await buildTaskDir(env.disk, scope.dir, task.Name);
-  const environment = environmentOf(scope, paths);
+  await scope.secrets.mount(paths.secretsDir, task.Resources.SecretsMB ?? 0);
   const { taskDir } = paths;
+  const environment = environmentOf(scope, paths);
   const identities = await identify(env, scope, taskDir);
   if (!identities.ok) return identities;
   const problem = await writePayload(env, scope, paths.localDir);
   if (problem !== undefined) return refuse("SETUP", problem);
   const own = { ...environment.env, ...identities.value };
-  const whole = { env: own, lookup: environment.lookup };
   const fetched = await fetchArtifacts(env, {
     task,
     taskDir,
@@ -56,35 +61,48 @@ export async function prepareStart(
     ...scope.artifacts,
   });
   if (!fetched.ok) return fetched;
-  const rendered = await scope.render({ scope, allocRoot: scope.dir.root, paths, environment: whole });
+  const rendered = await scope.render({
+    scope,
+    allocRoot: scope.dir.root,
+    paths,
+    environment: { ...environment, env: own },
+  });
   if (!rendered.ok) return rendered;
   const mounts = mountsOf(scope);
   if (!mounts.ok) return mounts;
   const given = { ...own, ...rendered.value };
   const config = interpolateMap(task.Config, (name) => environment.lookup(name) ?? given[name.replace(/^env\./, "")]);
   const issues = driver.validate(config);
-  if (issues.length > 0) {
-    const text = issues.map(({ message, hint }) => (hint === undefined ? message : `${message} (${hint})`)).join("; ");
-    return refuse("VALIDATION", text);
-  }
+  if (issues.length > 0) return refuse("VALIDATION", issues.map(sentenceOf).join("; "));
   return succeed({
     id: attempt,
-    allocId: alloc.ID,
-    allocName: alloc.Name,
-    namespace: alloc.Namespace,
-    jobId: job.ID,
-    groupName: group.Name,
-    taskName: task.Name,
+    ...namesOf(scope),
     config,
     env: given,
     user: interpolate(task.User, environment.lookup),
     resources: alloc.AllocatedResources.Tasks[task.Name] ?? NO_RESOURCES,
     ports: alloc.AllocatedResources.Shared.Ports,
     networkMode: group.Networks[0]?.Mode ?? "",
+    network: scope.network,
     paths,
     mounts: mounts.value,
+    devices: scope.devices.value,
     killTimeoutMs: scope.killTimeoutMs,
   });
+}
+
+type Names = Pick<TaskStart, "allocId" | "allocName" | "namespace" | "jobId" | "groupName" | "taskName" | "node">;
+
+function namesOf({ alloc, job, group, task, node }: StartScope): Names {
+  return {
+    allocId: alloc.ID,
+    allocName: alloc.Name,
+    namespace: alloc.Namespace,
+    jobId: job.ID,
+    groupName: group.Name,
+    taskName: task.Name,
+    node: { id: node.ID, name: node.Name },
+  };
 }
 
 async function identify(
@@ -100,7 +118,8 @@ async function identify(
 /** The environment as the task will see it: paths inside its own root where the driver gives it one. */
 export function environmentOf(scope: StartScope, paths: TaskScope["dirs"]): TaskEnvironment {
   const inImage = scope.driver.capabilities.fsIsolation !== "none";
-  return buildEnvironment({ ...scope, dirs: inImage ? IN_IMAGE : paths });
+  const given = { found: scope.devices.ok ? scope.devices.value : [], inImage };
+  return buildEnvironment({ ...scope, dirs: inImage ? IN_IMAGE : paths, given });
 }
 
 const IN_IMAGE = { allocDir: "/alloc", localDir: "/local", secretsDir: "/secrets" };
@@ -117,6 +136,10 @@ function ownerOf(user: string): string | undefined {
   return /^\d+$/.test(user) ? user : `${user}:`;
 }
 
+function sentenceOf({ message, hint }: Failure): string {
+  return hint === undefined ? message : `${message} (${hint})`;
+}
+
 function refuse(code: string, message: string): { readonly ok: false; readonly error: StartFailure } {
   return { ok: false, error: { code, message, recoverable: false } };
 }
@@ -124,7 +147,8 @@ function refuse(code: string, message: string): { readonly ok: false; readonly e
 function unsupported({ group, driver }: StartScope): string | undefined {
   const mode = group.Networks[0]?.Mode ?? "";
   const known: readonly string[] = ["", "host", ...driver.capabilities.networkModes];
-  if (!known.includes(mode))
+  // All of these are namespaces that a task either can join or cannot.
+  if (!known.includes(mode.startsWith("cni/") ? "bridge" : mode))
     return `driver ${driver.name} does not support network mode ${JSON.stringify(mode)} (supported: ${driver.capabilities.networkModes.join(", ")})`;
   return undefined;
 }
@@ -146,7 +170,8 @@ function mountsOf({ alloc, task, group, node }: StartScope): Result<readonly Tas
     const request = group.Volumes[mount.Volume];
     const source = request?.PerAlloc === true ? `${request.Source}[${allocIndex(alloc.Name)}]` : request?.Source;
     const volume = source === undefined || request?.Type !== "host" ? undefined : node.HostVolumes[source];
-    if (request === undefined || volume === undefined) {
+    const foreign = volume?.Dynamic !== undefined && volume.Dynamic.Namespace !== alloc.Namespace;
+    if (request === undefined || volume === undefined || foreign) {
       return refuse(
         "SETUP",
         `volume_mount ${JSON.stringify(mount.Volume)}: this node has no host volume ${JSON.stringify(source ?? "")}`,

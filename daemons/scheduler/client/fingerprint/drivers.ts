@@ -1,7 +1,7 @@
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
 import type { DriverInfo } from "#base/protocol/node.ts";
-import type { Driver } from "#drivers/driver.ts";
+import type { Driver, SweepRequest } from "#drivers/driver.ts";
 
 /** A driver that does not answer must not hold up the node. */
 const ASK_TIMEOUT_MS = 10_000;
@@ -21,6 +21,18 @@ export async function askDrivers(
     }),
   );
   return Object.fromEntries(entries);
+}
+
+/** Has every driver end what it started and nobody knows; one that cannot is named in the log. */
+export async function sweepDrivers(env: Env, drivers: readonly Driver[], request: SweepRequest): Promise<void> {
+  const sweep = async (driver: Driver): Promise<void> => {
+    try {
+      await driver.sweep?.(request);
+    } catch (thrown) {
+      env.log.warn("cannot sweep up after earlier tasks", { driver: driver.name, error: messageOf(thrown) });
+    }
+  };
+  await Promise.all(drivers.map(sweep));
 }
 
 async function askOne(env: Env, driver: Driver): Promise<DriverInfo> {

@@ -27,10 +27,47 @@ export function defaultDevice(table: string): string | undefined {
   return undefined;
 }
 
+/** Mbit/s by interface; what is virtual, wireless or unplugged has none. */
+async function linkSpeeds(env: Env, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const speeds = await Promise.all(
+    names.map(async (name): Promise<[string, number]> => {
+      const speed = Number(((await readText(env, `/sys/class/net/${name}/speed`)) ?? "").trim());
+      return [name, Number.isFinite(speed) && speed > 0 ? speed : 0];
+    }),
+  );
+  return new Map(speeds.filter(([, speed]) => speed > 0));
+}
+
+export interface NetworkFacts {
+  readonly main: InterfaceAddress | undefined;
+  readonly speeds: ReadonlyMap<string, number>;
+}
+
+interface NetworkWish {
+  readonly networkInterface: string;
+  readonly networkSpeed: number;
+  readonly hostNetworks: readonly HostNetwork[];
+}
+
+/** `network_speed` of the configuration wins over what the link says. */
+export async function networkFacts(
+  env: Env,
+  { networkInterface, networkSpeed, hostNetworks }: NetworkWish,
+): Promise<NetworkFacts> {
+  const main = await mainAddress(env, networkInterface);
+  const all = env.net.interfaces();
+  const others = hostNetworks.flatMap((network) => addressesIn(network, all).map(({ name }) => name));
+  const speeds = await linkSpeeds(env, [...new Set([...(main === undefined ? [] : [main.name]), ...others])]);
+  return {
+    main,
+    speeds: networkSpeed > 0 && main !== undefined ? new Map([...speeds, [main.name, networkSpeed]]) : speeds,
+  };
+}
+
 /** The main address under the alias `default`, and every host network's addresses under its name. */
 export function nodeNetworks(
-  env: Env,
-  main: InterfaceAddress | undefined,
+  env: Pick<Env, "net">,
+  { main, speeds }: NetworkFacts,
   hostNetworks: readonly HostNetwork[],
 ): Pick<NodeResources, "Networks" | "NodeNetworks"> {
   if (main === undefined) return { Networks: [], NodeNetworks: [] };
@@ -48,7 +85,7 @@ export function nodeNetworks(
         CIDR: `${main.address}/${main.family === 4 ? 32 : 128}`,
         IP: main.address,
         Hostname: "",
-        MBits: 0,
+        MBits: speeds.get(main.name) ?? 0,
         DNS: null,
         CNI: null,
         ReservedPorts: [],
@@ -59,7 +96,7 @@ export function nodeNetworks(
       Mode: "host",
       Device: device,
       MacAddress: addresses[0]?.mac ?? "",
-      Speed: 0,
+      Speed: speeds.get(device) ?? 0,
       Addresses: addresses.map(({ alias, family, address }) => ({
         Family: family === 4 ? "ipv4" : "ipv6",
         Alias: alias,

@@ -7,9 +7,11 @@ import { route } from "#base/http/route.ts";
 import type { Route } from "#base/http/route.ts";
 import { flag, text } from "#base/protocol/schema.ts";
 import type { TaskStats } from "#drivers/driver.ts";
+import { keysOf } from "../devices/device-inventory.ts";
 import { groupOf } from "../alloc/group-tasks.ts";
 import { allocLifecycle, readJob, refuse, runnerOf, ofAlloc } from "./client-deps.ts";
 import type { ClientHttpDeps } from "./client-deps.ts";
+import { deviceStats } from "./device-stats.ts";
 
 const RestartSchema = v.object({ TaskName: text, AllTasks: flag });
 const SignalSchema = v.object({ Task: text, TaskName: text, Signal: text });
@@ -29,14 +31,16 @@ export function clientAllocRoutes(deps: ClientHttpDeps): Route[] {
     route({
       method: ["PUT", "POST"],
       path: "/v1/client/allocation/:alloc/restart",
-      summary: "Restarts the running tasks of an allocation, or one of them",
+      summary: "Restarts the running tasks of an allocation, one of them, or with AllTasks those that have ended, too",
       access: ofAlloc(deps, allocLifecycle),
       body: jsonBody(RestartSchema, { whenEmpty: {} }),
       handle({ params, body }) {
-        const done = runnerOf(deps, params.alloc).restart(
-          body.AllTasks ? "" : body.TaskName,
-          "User requested task to restart",
-        );
+        if (body.AllTasks && body.TaskName !== "")
+          throw new HttpError(400, "AllTasks and TaskName are given: expected one of them");
+        const runner = runnerOf(deps, params.alloc);
+        const done = body.AllTasks
+          ? runner.restartAll("User requested all tasks to restart")
+          : runner.restart(body.TaskName, "User requested task to restart");
         if (!done.ok) throw refuse(done.error);
         return { kind: "json", value: {} };
       },
@@ -68,7 +72,7 @@ function endRoutes(deps: ClientHttpDeps): Route[] {
       async handle({ params }) {
         const runner = runnerOf(deps, params.alloc);
         if (!runner.isTerminal()) throw new HttpError(400, "the allocation has not ended: its folder is in use");
-        await deps.env.disk.remove(runner.dir.root);
+        await deps.client.removeFolder(runner);
         return { kind: "json", value: {} };
       },
     }),
@@ -88,12 +92,14 @@ const MEASURED = { memory: ["RSS", "Usage"], cpu: ["Percent", "Total Ticks"] };
 
 async function statsOf({ client, env, ...rest }: ClientHttpDeps, allocId: string, only: string): Promise<object> {
   const runner = runnerOf({ client, env, ...rest }, allocId);
-  const measured = new Map<string, TaskStats>();
+  const measured = new Map<string, Measured>();
   for (const task of groupOf(runner.current)?.Tasks ?? []) {
     const phase = runner.tasks.get(task.Name)?.record().phase;
     if (phase?.kind !== "running" || (only !== "" && only !== task.Name)) continue;
     const stats = await client.driver(task.Driver)?.stats(phase.handle);
-    if (stats?.ok === true) measured.set(task.Name, stats.value);
+    const reserved = runner.current.alloc.AllocatedResources.Tasks[task.Name]?.Devices ?? [];
+    const devices = reserved.length === 0 ? [] : await client.devices.measure(new Set(keysOf(reserved)));
+    if (stats?.ok === true) measured.set(task.Name, { ...stats.value, devices: deviceStats(env, devices) });
   }
   const all = [...measured.values()];
   const sum = (pick: (stats: TaskStats) => number): number => all.reduce((total, stats) => total + pick(stats), 0);
@@ -103,6 +109,7 @@ async function statsOf({ client, env, ...rest }: ClientHttpDeps, allocId: string
       memoryUsageBytes: sum((stats) => stats.memoryUsageBytes),
       cpuPercent: sum((stats) => stats.cpuPercent),
       cpuTotalTicks: sum((stats) => stats.cpuTotalTicks),
+      devices: all.flatMap(({ devices }) => devices),
     }),
     Tasks: Object.fromEntries(
       [...measured].map(([name, stats]) => [
@@ -115,7 +122,11 @@ async function statsOf({ client, env, ...rest }: ClientHttpDeps, allocId: string
   };
 }
 
-function usageOf(stats: Omit<TaskStats, "timestampNs" | "pids">): object {
+interface Measured extends TaskStats {
+  readonly devices: readonly object[];
+}
+
+function usageOf(stats: Omit<Measured, "timestampNs" | "pids">): object {
   return {
     MemoryStats: {
       RSS: stats.memoryRssBytes,
@@ -123,6 +134,8 @@ function usageOf(stats: Omit<TaskStats, "timestampNs" | "pids">): object {
       Cache: 0,
       Swap: 0,
       MaxUsage: 0,
+      KernelUsage: 0,
+      KernelMaxUsage: 0,
       Measured: MEASURED.memory,
     },
     CpuStats: {
@@ -130,8 +143,10 @@ function usageOf(stats: Omit<TaskStats, "timestampNs" | "pids">): object {
       TotalTicks: stats.cpuTotalTicks,
       SystemMode: 0,
       UserMode: 0,
+      ThrottledPeriods: 0,
+      ThrottledTime: 0,
       Measured: MEASURED.cpu,
     },
-    DeviceStats: [],
+    DeviceStats: stats.devices,
   };
 }

@@ -51,12 +51,21 @@ export function execRoutes(deps: ClientHttpDeps): Route[] {
         ...shell,
         namespace: v.optional(v.string(), "default"),
         action: queryText,
+        // What programs send, and what the documentation's table says.
         allocID: queryText,
+        alloc_id: queryText,
         group: queryText,
         task: queryText,
       }),
       handle({ params, query, token }) {
-        const wish = { ...chooseAction(deps, { ...query, job: params.id }), tty: query.tty };
+        const wish = {
+          ...chooseAction(deps, {
+            ...query,
+            allocID: query.allocID === "" ? query.alloc_id : query.allocID,
+            job: params.id,
+          }),
+          tty: query.tty,
+        };
         return openExec(deps, sessions, { wish, token, waits: query.ws_handshake });
       },
     }),

@@ -12,7 +12,10 @@ import { resolveInAlloc } from "./alloc-path.ts";
 import type { AllocFile } from "./alloc-path.ts";
 import { readFs, runnerOf, ofAlloc } from "./client-deps.ts";
 import type { ClientHttpDeps } from "./client-deps.ts";
+import { contentType, SNIFF_BYTES } from "./content-type.ts";
 import { asFrames } from "./frames.ts";
+import { originOf } from "./origin.ts";
+import { readKeptDisk } from "../disk/kept-disk.ts";
 
 const PIECE_BYTES = 64 * 1024;
 const LOOK_EVERY_MS = 250;
@@ -33,9 +36,7 @@ export function fsRoutes(deps: ClientHttpDeps): Route[] {
         const folder = await find(params.alloc, query.path);
         if (folder.stat.kind !== "directory") throw new HttpError(400, `${JSON.stringify(query.path)} is not a folder`);
         const names = await env.disk.list(folder.path);
-        const entries = await Promise.all(
-          names.map(async (name) => entryOf(name, await env.disk.stat(join(folder.path, name)))),
-        );
+        const entries = await Promise.all(names.map((name) => entryOf(env, join(folder.path, name))));
         return { kind: "json", value: entries.flat() };
       },
     }),
@@ -47,11 +48,27 @@ export function fsRoutes(deps: ClientHttpDeps): Route[] {
       query: pathQuery,
       async handle({ params, query }) {
         const file = await find(params.alloc, query.path);
-        return { kind: "json", value: entryOf(basename(file.path), file.stat)[0] };
+        return { kind: "json", value: (await entryOf(env, file.path))[0] };
       },
     }),
+    snapshotRoute(deps),
     ...readRoutes(deps, find),
   ];
+}
+
+/** What an allocation that takes over from another wants of it: `ephemeral_disk` with `migrate`. */
+function snapshotRoute(deps: ClientHttpDeps): Route {
+  const { env } = deps;
+  return route({
+    method: "GET",
+    path: "/v1/client/allocation/:alloc/snapshot",
+    summary: "Reads what an allocation keeps on its disk, alloc/data and each task's local, as a tar archive",
+    access: ofAlloc(deps, readFs),
+    handle({ params }) {
+      const body = readKeptDisk(env.disk, runnerOf(deps, params.alloc));
+      return { kind: "stream", contentType: "application/x-tar", body };
+    },
+  });
 }
 
 function readRoutes(deps: ClientHttpDeps, find: (id: string, path: string) => Promise<AllocFile>): Route[] {
@@ -93,13 +110,17 @@ function readRoutes(deps: ClientHttpDeps, find: (id: string, path: string) => Pr
       query: v.object({
         path: queryText,
         offset: queryInteger,
-        origin: queryText,
+        origin: v.optional(v.string(), "start"),
         follow: v.optional(v.string(), "true"),
       }),
       async handle({ params, query, signal }) {
+        if (query.path === "") throw new HttpError(400, "must provide a path: ?path=TASK/local/FILE");
+        const origin = originOf(query.origin);
+        const given = query.offset ?? 0;
+        if (given < 0) throw new HttpError(400, `offset must not be negative, got ${given}`);
         const { path, stat } = await find(params.alloc, query.path);
         mustBeFile(stat, query.path);
-        const offset = query.origin === "end" ? Math.max(0, stat.size - (query.offset ?? 0)) : (query.offset ?? 0);
+        const offset = origin === "end" ? Math.max(0, stat.size - given) : given;
         const pieces = followFile(env, { path, offset, follow: query.follow !== "false", signal });
         return { kind: "stream", contentType: "application/json", body: asFrames(pieces, "") };
       },
@@ -111,16 +132,18 @@ function mustBeFile(stat: FileStat, given: string): void {
   if (stat.kind !== "file") throw new HttpError(400, `${JSON.stringify(given)} is a ${stat.kind}, not a file`);
 }
 
-function entryOf(name: string, stat: FileStat | undefined): object[] {
+async function entryOf({ disk }: Env, path: string): Promise<object[]> {
+  const stat = await disk.stat(path);
   if (stat === undefined) return [];
+  const beginning = stat.kind === "file" ? await disk.readAt(path, 0, SNIFF_BYTES).catch(() => undefined) : undefined;
   return [
     {
-      Name: name,
+      Name: basename(path),
       IsDir: stat.kind === "directory",
       Size: stat.size,
       FileMode: modeText(stat),
       ModTime: new Date(stat.modifiedMs).toISOString(),
-      ContentType: stat.kind === "file" ? "application/octet-stream" : "",
+      ContentType: stat.kind === "file" ? contentType(path, beginning ?? new Uint8Array()) : "",
     },
   ];
 }
@@ -167,7 +190,16 @@ async function* followFile(env: Env, { path, offset, follow, signal }: Follow): 
       at += data.length;
       continue;
     }
-    if (!follow || data === undefined) return;
+    if (data === undefined) {
+      yield { file, offset: at, data: new Uint8Array(), event: "file deleted" };
+      return;
+    }
+    if (!follow) return;
+    if (((await env.disk.stat(path))?.size ?? at) < at) {
+      at = 0;
+      yield { file, offset: at, data: new Uint8Array(), event: "file truncated" };
+      continue;
+    }
     await sleep(env.clock, LOOK_EVERY_MS, signal);
     quiet += 1;
     if (quiet % 4 === 0) yield { file, offset: at, data: new Uint8Array() };

@@ -10,6 +10,7 @@ import { readLog } from "../logs/log-reader.ts";
 import { readLogs, runnerOf, ofAlloc } from "./client-deps.ts";
 import type { ClientHttpDeps } from "./client-deps.ts";
 import { asFrames, asPlain } from "./frames.ts";
+import { originOf } from "./origin.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/client#stream-logs */
 export function logRoutes(deps: ClientHttpDeps): Route[] {
@@ -56,11 +57,6 @@ export function logRoutes(deps: ClientHttpDeps): Route[] {
 function streamOf(type: string): "stdout" | "stderr" {
   if (type === "stdout" || type === "stderr") return type;
   throw new HttpError(400, `type must be stdout or stderr, got ${JSON.stringify(type)}`);
-}
-
-function originOf(origin: string): "start" | "end" {
-  if (origin === "start" || origin === "end") return origin;
-  throw new HttpError(400, `origin must be start or end, got ${JSON.stringify(origin)}`);
 }
 
 function unknownTask(given: string, known: readonly string[]): HttpError {

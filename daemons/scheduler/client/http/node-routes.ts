@@ -13,7 +13,7 @@ const MetadataBody = v.object({ NodeID: text, Meta: v.record(v.string(), v.nulla
 
 /** What this node answers about itself. https://developer.hashicorp.com/nomad/api-docs/client */
 export function clientNodeRoutes(deps: ClientHttpDeps): Route[] {
-  const stats = createHostStats(deps.env, deps.client.allocsRoot);
+  const stats = createHostStats(deps.env, deps.client.allocsRoot, deps.client.devices);
   return [
     route({
       method: "GET",
@@ -39,19 +39,7 @@ export function clientNodeRoutes(deps: ClientHttpDeps): Route[] {
       },
     }),
     ...metadataRoutes(deps),
-    ...(["/v1/client/identity", "/v1/client/identity/renew"] as const).map((path) =>
-      route({
-        method: ["GET", "PUT", "POST"],
-        path,
-        summary: "Not available: answers 501",
-        access: readNode,
-        query: targeted,
-        handle({ query }) {
-          requireOwn(deps, query.node_id);
-          throw new HttpError(501, "nodes have no identities of their own: they are known by their secret");
-        },
-      }),
-    ),
+    ...identityRoutes(deps),
   ];
 }
 
@@ -80,6 +68,38 @@ function metadataRoutes(deps: ClientHttpDeps): Route[] {
         const done = await deps.client.updateMetadata(body.Meta);
         if (!done.ok) throw refuse(done.error);
         return { kind: "json", value: metadataAnswer(deps.client.metadata()) };
+      },
+    }),
+  ];
+}
+
+/** https://developer.hashicorp.com/nomad/commands/node/identity */
+function identityRoutes(deps: ClientHttpDeps): Route[] {
+  return [
+    route({
+      method: "GET",
+      path: "/v1/client/identity",
+      summary: "Reads what the servers signed of this node: the claims, not the token",
+      access: readNode,
+      query: targeted,
+      handle({ query }) {
+        requireOwn(deps, query.node_id);
+        const { claims } = deps.client.token();
+        if (claims === undefined) throw new HttpError(404, "node identity not found: no server has signed one yet");
+        return { kind: "json", value: { Claims: claims } };
+      },
+    }),
+    route({
+      method: ["PUT", "POST"],
+      path: "/v1/client/identity/renew",
+      summary: "Makes this node ask for a new identity with its next heartbeat",
+      access: writeNode,
+      query: targeted,
+      body: jsonBody(v.object({ NodeID: text })),
+      handle({ query, body }) {
+        requireOwn(deps, query.node_id === "" ? body.NodeID : query.node_id);
+        deps.client.token().renew();
+        return { kind: "json", value: {} };
       },
     }),
   ];

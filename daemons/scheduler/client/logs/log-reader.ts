@@ -23,6 +23,8 @@ export interface LogPiece {
   readonly offset: number;
   /** Empty: nothing new for a while. */
   readonly data: Uint8Array;
+  /** `file deleted`, `file truncated`. */
+  readonly event?: string;
 }
 
 const PIECE_BYTES = 64 * 1024;

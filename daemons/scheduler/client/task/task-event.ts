@@ -100,6 +100,7 @@ const SETUP_TYPES: Readonly<Record<string, string>> = {
   VALIDATION: "Failed Validation",
   SETUP: "Setup Failure",
   UNSUPPORTED: "Setup Failure",
+  DEVICE: "Setup Failure",
   ARTIFACT: "Failed Artifact Download",
 };
 

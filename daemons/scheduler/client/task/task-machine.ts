@@ -16,6 +16,8 @@ export type TaskInput =
   /** For good; `why` is told to the user first, unless it is plain. */
   | { readonly kind: "stop"; readonly why: Happening | undefined }
   | { readonly kind: "restart"; readonly reason: string }
+  /** Back to before its first start, together with the rest of its allocation; what has ended, too. */
+  | { readonly kind: "again"; readonly reason: string }
   | { readonly kind: "note"; readonly happening: Happening };
 
 /** What the shell has to do now. */
@@ -59,7 +61,7 @@ export function newTaskRecord(nowNs: number): TaskRecord {
 /** The whole life of a task as one function; inputs that do not fit the phase change nothing. */
 export function stepTask(record: TaskRecord, input: TaskInput, context: TaskContext): TaskStep {
   const { phase } = record;
-  if (phase.kind === "dead") return { record, effects: [] };
+  if (phase.kind === "dead" && input.kind !== "again") return { record, effects: [] };
   switch (input.kind) {
     case "begin":
       return phase.kind === "waiting" ? begin(record, input.attempt, context) : unchanged(record);
@@ -79,6 +81,8 @@ export function stepTask(record: TaskRecord, input: TaskInput, context: TaskCont
       return stop(record, input.why, context);
     case "restart":
       return restart(record, input.reason, context);
+    case "again":
+      return again(record, input.reason, context);
     case "note":
       return { record: told(record, [input.happening], context), effects: [] };
     default:
@@ -130,6 +134,7 @@ function exited(record: TaskRecord, exit: Exclude<TaskExit, { kind: "aborted" }>
   const clean: TaskEffect = { kind: "clean", handle: phase.handle };
   if (phase.kind === "stopping") {
     if (phase.then === "restart") return pause(next, { delayMs: 0, context, effects: [clean] });
+    if (phase.then === "again") return { record: rewound(next, context), effects: [clean] };
     return { record: dead(told(next, [events.killed], context), { failed: false, context }), effects: [clean] };
   }
   const success = exit.kind === "exited" && exit.code === 0 && exit.signal === 0;
@@ -196,6 +201,34 @@ function restart(record: TaskRecord, reason: string, context: TaskContext): Task
     record: at(next, { kind: "stopping", handle: phase.handle, then: "restart" }),
     effects: [{ kind: "stop", handle: phase.handle }],
   };
+}
+
+function again(record: TaskRecord, reason: string, context: TaskContext): TaskStep {
+  const { phase } = record;
+  const next = told(record, [events.restartSignaled(reason)], context);
+  switch (phase.kind) {
+    case "running": {
+      const stopping = { kind: "stopping", handle: phase.handle, then: "again" } as const;
+      const killing = told(next, [events.killing(context.killTimeoutMs)], context);
+      return { record: at(killing, stopping), effects: [{ kind: "stop", handle: phase.handle }] };
+    }
+    case "pausing":
+      return { record: rewound(next, context), effects: [{ kind: "cancel-pause" }] };
+    case "dead":
+      return { record: rewound(next, context), effects: [] };
+    case "stopping":
+    case "starting":
+    case "waiting":
+      return unchanged(record);
+    default:
+      return phase satisfies never;
+  }
+}
+
+function rewound(record: TaskRecord, { nowNs }: TaskContext): TaskRecord {
+  const Restarts = record.state.Restarts + 1;
+  const state = { State: "pending", Failed: false, FinishedAt: 0, LastRestart: nowNs, Restarts } as const;
+  return { ...at(patched(record, state), { kind: "waiting" }), restarts: freshWindow };
 }
 
 function at(record: TaskRecord, phase: TaskPhase): TaskRecord {

@@ -15,7 +15,7 @@ export const TaskPhaseSchema = v.variant("kind", [
   v.object({ kind: v.literal("waiting") }),
   v.object({ kind: v.literal("starting"), attempt: v.string(), stopWanted: v.boolean() }),
   v.object({ kind: v.literal("running"), handle: TaskHandleSchema }),
-  v.object({ kind: v.literal("stopping"), handle: TaskHandleSchema, then: v.picklist(["dead", "restart"]) }),
+  v.object({ kind: v.literal("stopping"), handle: TaskHandleSchema, then: v.picklist(["dead", "restart", "again"]) }),
   v.object({ kind: v.literal("pausing") }),
   v.object({ kind: v.literal("dead") }),
 ]);

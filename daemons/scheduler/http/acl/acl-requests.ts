@@ -1,7 +1,5 @@
-import * as v from "valibot";
 import type { Result } from "#base/env/errors.ts";
 import { HttpError } from "#base/http/http-error.ts";
-import { parseDuration } from "#base/language/duration.ts";
 import type { Acl } from "../../server/acl/acl.ts";
 import type { Identity } from "../../server/acl/resolver.ts";
 
@@ -44,31 +42,6 @@ export function identityOf(acl: Acl, token: string): Identity {
   requireAcl(acl);
   return aclAnswer(acl.resolver.identify(token));
 }
-
-/** Go's notation or nanoseconds → nanoseconds; absent: 0. */
-export const durationInput = v.pipe(
-  v.nullish(v.union([v.string(), v.number()]), 0),
-  v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
-    const { value } = dataset;
-    const ns = typeof value === "number" ? value : value === "" ? 0 : parseDuration(value);
-    if (ns !== undefined && Number.isSafeInteger(ns)) return ns;
-    addIssue({ message: `expected a duration such as 30s or 1h, got ${JSON.stringify(value)}` });
-    return NEVER;
-  }),
-);
-
-/** RFC 3339 → nanoseconds; absent and Go's zero time: 0. */
-export const timeInput = v.pipe(
-  v.nullish(v.string(), ""),
-  v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
-    const { value } = dataset;
-    if (value === "" || value.startsWith("0001-")) return 0;
-    const ms = Date.parse(value);
-    if (Number.isFinite(ms)) return ms * 1e6;
-    addIssue({ message: `expected a time such as 2030-01-31T12:00:00Z, got ${JSON.stringify(value)}` });
-    return NEVER;
-  }),
-);
 
 /** Nanoseconds → RFC 3339. */
 export function timeText(ns: number): string {

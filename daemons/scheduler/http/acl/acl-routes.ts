@@ -2,6 +2,7 @@ import type { Route } from "#base/http/route.ts";
 import type { Acl } from "../../server/acl/acl.ts";
 import { authMethodRoutes } from "./auth-method-routes.ts";
 import { bindingRuleRoutes } from "./binding-rule-routes.ts";
+import { introductionRoutes } from "./introduction-routes.ts";
 import { keyringRoutes } from "./keyring-routes.ts";
 import { loginRoutes } from "./login-routes.ts";
 import { policyRoutes } from "./policy-routes.ts";
@@ -17,6 +18,7 @@ export function aclRoutes(acl: Acl): Route[] {
     ...authMethodRoutes(acl),
     ...bindingRuleRoutes(acl),
     ...loginRoutes(acl),
+    ...introductionRoutes(acl),
     ...keyringRoutes(acl),
   ];
 }

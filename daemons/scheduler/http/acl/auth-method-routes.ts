@@ -11,7 +11,8 @@ import { authMethods } from "#base/state/tables.ts";
 import type { Acl } from "../../server/acl/acl.ts";
 import { REDACTED } from "../../server/acl/login/auth-method-endpoint.ts";
 import { contentHash } from "../../server/acl/secret.ts";
-import { aclAnswer, durationInput, open, requireAcl, timeText } from "./acl-requests.ts";
+import { durationInput } from "#base/http/time-input.ts";
+import { aclAnswer, open, requireAcl, timeText } from "./acl-requests.ts";
 import { management } from "../requests.ts";
 
 const ConfigBody = v.object({

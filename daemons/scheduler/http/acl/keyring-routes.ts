@@ -7,7 +7,7 @@ import type { Row } from "#base/state/table.ts";
 import { rootKeys } from "#base/state/tables.ts";
 import type { Acl } from "../../server/acl/acl.ts";
 import { aclAnswer, open } from "./acl-requests.ts";
-import { management } from "../requests.ts";
+import { management, rotateKeyring } from "../requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/operator/keyring */
 export function keyringRoutes(acl: Acl): Route[] {
@@ -27,7 +27,7 @@ export function keyringRoutes(acl: Acl): Route[] {
       method: ["PUT", "POST"],
       path: "/v1/operator/keyring/rotate",
       summary: "Make a new root key",
-      access: management,
+      access: rotateKeyring,
       query: v.object({ full: queryFlag, publish_time: queryInteger, algorithm: v.optional(v.string(), "") }),
       async handle({ query }) {
         if (query.algorithm !== "" && query.algorithm !== "aes256-gcm") {

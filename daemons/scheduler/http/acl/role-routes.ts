@@ -67,7 +67,9 @@ function roleWrites(acl: Acl): Route[] {
   const write = async (body: v.InferOutput<typeof RoleBody>): Promise<Reply> => {
     requireAcl(acl);
     const Policies = body.Policies.map(({ Name }) => Name);
-    const row = aclAnswer(await acl.roles.upsert({ ...body, Policies }));
+    const row = aclAnswer(
+      await acl.roles.upsert({ ...body, Policies, Identities: acl.roles.get(body.ID)?.value.Identities ?? [] }),
+    );
     return { kind: "json", index: row.modifyIndex, value: roleAnswer(row) };
   };
   const writing = { method: ["PUT", "POST"], access: management, body: jsonBody(RoleBody) } as const;
@@ -109,6 +111,7 @@ function visibleTo(acl: Acl, token: string): (id: string) => boolean {
 }
 
 export function roleAnswer({ value, createIndex, modifyIndex }: Row<AclRole>) {
+  const { Identities: _identities, ...known } = value;
   const Policies = value.Policies.map((Name) => ({ Name }));
-  return { ...value, Policies, Hash: contentHash(value), CreateIndex: createIndex, ModifyIndex: modifyIndex };
+  return { ...known, Policies, Hash: contentHash(value), CreateIndex: createIndex, ModifyIndex: modifyIndex };
 }

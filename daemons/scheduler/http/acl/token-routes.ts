@@ -6,19 +6,9 @@ import { route, type Reply, type Route } from "#base/http/route.ts";
 import { flag, list, text, texts } from "#base/protocol/schema.ts";
 import { aclRoles, aclTokens } from "#base/state/tables.ts";
 import type { Acl } from "../../server/acl/acl.ts";
-import { bootstrap } from "../../server/acl/bootstrap.ts";
 import type { TokenRequest } from "../../server/acl/token-rules.ts";
-import {
-  aclAnswer,
-  anyToken,
-  durationInput,
-  identityOf,
-  filtered,
-  open,
-  requireAcl,
-  timeInput,
-  timeText,
-} from "./acl-requests.ts";
+import { durationInput, timeInput } from "#base/http/time-input.ts";
+import { aclAnswer, anyToken, identityOf, filtered, open, requireAcl, timeText } from "./acl-requests.ts";
 import { management } from "../requests.ts";
 import { openAnswer, tokenKey, tokenStub } from "./token-answer.ts";
 
@@ -75,7 +65,7 @@ function bootstrapRoute(acl: Acl): Route {
     body: jsonBody(v.object({ BootstrapSecret: text }), { whenEmpty: {} }),
     async handle({ body }) {
       requireAcl(acl);
-      const token = aclAnswer(await bootstrap(acl.context, acl.tokens, body.BootstrapSecret));
+      const token = aclAnswer(await acl.bootstrap(body.BootstrapSecret));
       return { kind: "json", index: token.row.modifyIndex, value: openAnswer(acl, token) };
     },
   });
@@ -141,7 +131,9 @@ function tokenWrites(acl: Acl): Route[] {
         if (body.AccessorID !== "" && body.AccessorID !== params.accessor) {
           throw new HttpError(400, "ACL token ID does not match request path");
         }
-        const token = aclAnswer(await acl.tokens.update(params.accessor, requestOf(body)));
+        const Identities = acl.tokens.get(params.accessor)?.value.Identities ?? [];
+        const request = { ...requestOf(body), Identities };
+        const token = aclAnswer(await acl.tokens.update(params.accessor, request));
         return { kind: "json", index: token.row.modifyIndex, value: openAnswer(acl, token) };
       },
     }),

@@ -7,14 +7,14 @@ import type { ClusterState } from "../../server/cluster-state.ts";
 import { jobAnswer, versionAnswer } from "./job.ts";
 import { timeText } from "./time.ts";
 
-/** An allocation as `/v1/allocation/:id` gives it. https://developer.hashicorp.com/nomad/api-docs/allocations */
-export function allocAnswer(state: ClusterState, known: KnownAlloc) {
+/** An allocation as `/v1/allocation/:id` gives it; `jobs` keeps those of a list that were looked at already. https://developer.hashicorp.com/nomad/api-docs/allocations */
+export function allocAnswer(state: ClusterState, known: KnownAlloc, jobs: Map<string, unknown> = new Map()) {
   const { alloc, report } = known;
   const { JobVersion: _version, Lost: _lost, DeploymentHealth: _health, AllocatedResources, ...rest } = alloc;
   const group = jobSpec(state, known)?.TaskGroups.find(({ Name }) => Name === alloc.TaskGroup);
   return {
     ...rest,
-    Job: jobOf(state, known),
+    Job: jobOf(state, known, jobs),
     AllocatedResources: withNetworks(AllocatedResources, group?.Networks[0]?.Mode ?? ""),
     AllocStates: allocStates(alloc.AllocStates),
     ...reported(known),
@@ -109,11 +109,15 @@ function jobSpec(state: ClusterState, { alloc }: KnownAlloc): Job | undefined {
 }
 
 /** The version it runs, as a job. */
-function jobOf(state: ClusterState, { alloc }: KnownAlloc) {
+function jobOf(state: ClusterState, { alloc }: KnownAlloc, jobs: Map<string, unknown>): unknown {
+  const key = JSON.stringify([alloc.Namespace, alloc.JobID, alloc.JobVersion]);
+  if (jobs.has(key)) return jobs.get(key);
   const current = state.job(alloc.Namespace, alloc.JobID);
-  if (current !== undefined && current.value.Version === alloc.JobVersion) return jobAnswer(state, current);
-  const row = state.jobVersion(alloc.Namespace, alloc.JobID, alloc.JobVersion);
-  return row === undefined ? null : versionAnswer(state, row);
+  const isCurrent = current !== undefined && current.value.Version === alloc.JobVersion;
+  const row = isCurrent ? current : state.jobVersion(alloc.Namespace, alloc.JobID, alloc.JobVersion);
+  const answer = row === undefined ? null : isCurrent ? jobAnswer(state, row) : versionAnswer(state, row);
+  jobs.set(key, answer);
+  return answer;
 }
 
 /** Ports are stored once; older clients look for them inside networks. */

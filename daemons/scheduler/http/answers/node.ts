@@ -7,7 +7,8 @@ import { NEVER } from "./time.ts";
 export function nodeAnswer(state: ClusterState, row: Row<Node>) {
   const standing = standingOf(state, row);
   const Events = (state.nodeState(row.id)?.value.Events ?? []).map((event) => ({ ...event, CreateIndex: 0 }));
-  return { ...row.value, ...standing, Drivers: drivers(row.value), SecretID: "", Events };
+  const { HostVolumeNews: _news, ...node } = row.value;
+  return { ...node, ...standing, Drivers: drivers(node), HostVolumes: volumes(node), SecretID: "", Events };
 }
 
 export interface NodeStubOptions {
@@ -30,7 +31,7 @@ export function nodeStub(state: ClusterState, row: Row<Node>, options: NodeStubO
     Version: node.Attributes["nomad.version"] ?? node.Attributes["lares.version"] ?? "",
     ...standing,
     Drivers: drivers(node),
-    HostVolumes: node.HostVolumes,
+    HostVolumes: volumes(node),
     ...(options.os === true ? { Attributes: { "os.name": node.Attributes["os.name"] ?? "" } } : {}),
     ...(options.resources === true
       ? { NodeResources: node.NodeResources, ReservedResources: node.ReservedResources }
@@ -58,7 +59,13 @@ function standingOf(state: ClusterState, row: Row<Node>) {
   };
 }
 
-function drivers(node: Node) {
+function volumes({ HostVolumes }: Pick<Node, "HostVolumes">) {
+  return Object.fromEntries(
+    Object.entries(HostVolumes).map(([name, { Dynamic, ...shown }]) => [name, { ...shown, ID: Dynamic?.ID ?? "" }]),
+  );
+}
+
+function drivers(node: Pick<Node, "Drivers">) {
   return Object.fromEntries(
     Object.entries(node.Drivers).map(([name, info]) => [
       name,

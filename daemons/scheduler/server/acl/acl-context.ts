@@ -2,6 +2,7 @@ import { GLOBAL } from "#base/protocol/keys.ts";
 import { absent, put, unchanged } from "#base/state/codec.ts";
 import type { Compare, Op } from "#base/state/store.ts";
 import type { Row, Table } from "#base/state/table.ts";
+import type { IntroductionSettings } from "../identity/node-identities.ts";
 import { readable, type ServerContext } from "../server-context.ts";
 
 /** How access is controlled here. Durations in milliseconds. */
@@ -14,6 +15,7 @@ export interface AclSettings {
   readonly region: string;
   /** Issuer of workload identities; empty: none is claimed. */
   readonly oidcIssuer: string;
+  readonly introduction: IntroductionSettings;
 }
 
 export const NO_ACL: AclSettings = {
@@ -23,6 +25,7 @@ export const NO_ACL: AclSettings = {
   resetFolder: "",
   region: "global",
   oidcIssuer: "",
+  introduction: { enforcement: "warn", defaultTtlMs: 300_000, maxTtlMs: 1_800_000 },
 };
 
 export interface AclContext {

@@ -1,11 +1,13 @@
 import type { Timer } from "#base/env/clock.ts";
-import { messageOf } from "#base/env/errors.ts";
+import { messageOf, type Result } from "#base/env/errors.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { remove } from "#base/state/codec.ts";
 import { MAX_TXN_OPS } from "#base/state/store.ts";
 import { aclTokens, oneTimeTokens } from "#base/state/tables.ts";
+import { NodeIdentities } from "../identity/node-identities.ts";
 import { WorkloadIdentities } from "../identity/workload-identities.ts";
 import type { ServerContext } from "../server-context.ts";
+import { bootstrap } from "./bootstrap.ts";
 import { NO_ACL, type AclContext, type AclSettings } from "./acl-context.ts";
 import { AuthMethodEndpoint } from "./login/auth-method-endpoint.ts";
 import { BindingRuleEndpoint } from "./login/binding-rule-endpoint.ts";
@@ -14,7 +16,7 @@ import { OneTimeTokens } from "./one-time-tokens.ts";
 import { PolicyEndpoint } from "./policy-endpoint.ts";
 import { AclResolver } from "./resolver.ts";
 import { RoleEndpoint } from "./role-endpoint.ts";
-import { TokenEndpoint } from "./token-endpoint.ts";
+import { TokenEndpoint, type OpenToken } from "./token-endpoint.ts";
 
 const SWEEP_MS = 300_000;
 
@@ -29,6 +31,7 @@ export class Acl {
   readonly bindingRules: BindingRuleEndpoint;
   readonly logins: LoginEndpoint;
   readonly identities: WorkloadIdentities;
+  readonly nodeIdentities: NodeIdentities;
   readonly resolver: AclResolver;
   #timer: Timer | undefined;
 
@@ -39,6 +42,7 @@ export class Acl {
     this.policies = new PolicyEndpoint(this.context);
     this.roles = new RoleEndpoint(this.context);
     this.identities = new WorkloadIdentities(server, { region: settings.region, issuer: settings.oidcIssuer });
+    this.nodeIdentities = new NodeIdentities(server, settings.region, settings.introduction);
     this.methods = new AuthMethodEndpoint(this.context);
     this.bindingRules = new BindingRuleEndpoint(this.context);
     const { context, tokens, identities, policies, roles, methods } = this;
@@ -48,6 +52,11 @@ export class Acl {
 
   get enabled(): boolean {
     return this.context.settings.enabled;
+  }
+
+  /** The first management token, see `bootstrap`. */
+  bootstrap(secret: string): Promise<Result<OpenToken>> {
+    return bootstrap(this.context, this.tokens, secret);
   }
 
   start(): void {

@@ -31,6 +31,8 @@ export async function bootstrap(
     Type: "management",
     Policies: [],
     Roles: [],
+    Identities: [],
+    AuthMethod: "",
     Global: true,
     CreateTime: nowNsOf(context.server),
     ExpirationTime: 0,

@@ -27,9 +27,9 @@ export class PolicyEndpoint {
     return rowsOf(this.#context, aclPolicies, prefix);
   }
 
-  /** Fails with `invalid` or `conflict`. */
-  async upsert(policy: AclPolicy): Promise<Result<number>> {
-    const problem = problemOf(policy);
+  /** With rules, unless `mayBeEmpty`. Fails with `invalid` or `conflict`. */
+  async upsert(policy: AclPolicy, options: { readonly mayBeEmpty?: boolean } = {}): Promise<Result<number>> {
+    const problem = problemOf(policy, options.mayBeEmpty === true);
     if (problem !== undefined) return fail("invalid", problem);
     const row = this.get(policy.Name);
     const compare = [sameAs(aclPolicies, policy.Name, row)];
@@ -47,11 +47,11 @@ export class PolicyEndpoint {
   }
 }
 
-function problemOf({ Name, Description, Rules, JobACL }: AclPolicy): string | undefined {
+function problemOf({ Name, Description, Rules, JobACL }: AclPolicy, mayBeEmpty: boolean): string | undefined {
   if (!NAME.test(Name)) return `invalid name ${JSON.stringify(Name)}: expected letters, digits, dashes, underscores`;
   if (Description.length > MAX_DESCRIPTION_LENGTH) return `description longer than ${MAX_DESCRIPTION_LENGTH}`;
   const parsed = parsePolicy(Rules);
-  if (!parsed.ok) return `failed to parse rules: ${parsed.error.message}`;
+  if (!parsed.ok && !(mayBeEmpty && Rules.trim() === "")) return `failed to parse rules: ${parsed.error.message}`;
   if (JobACL === null) return undefined;
   const { Namespace, JobID, Group, Task } = JobACL;
   if (Namespace === "" && JobID !== "") return "namespace must be set to set job ID";

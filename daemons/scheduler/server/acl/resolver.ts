@@ -1,4 +1,5 @@
 import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { isSameSecret } from "#base/env/same-secret.ts";
 import { fullAccess, noAccess, nobody, type Access, type Requester } from "#base/http/access.ts";
 import type { Grants } from "#base/language/acl-policy/compile.ts";
 import { READ_SERVICE } from "#base/language/acl-policy/vocabulary.ts";
@@ -8,12 +9,14 @@ import { nodes } from "#base/state/tables.ts";
 import type { Workload, WorkloadIdentities } from "../identity/workload-identities.ts";
 import type { AclContext } from "./acl-context.ts";
 import { CompiledGrants } from "./grants.ts";
-import { isSame } from "./secret.ts";
 import type { TokenEndpoint } from "./token-endpoint.ts";
-import { implicitPaths, policiesForWorkload } from "./workload-policies.ts";
+import { implicitKeys, implicitPaths, policiesForWorkload, type ImplicitKeys } from "./workload-policies.ts";
 
 /** The policy of requests without a token; there is none until somebody writes one. */
 const ANONYMOUS = "anonymous";
+
+/** Under this id Consul's users say what everybody may. */
+const ANONYMOUS_ACCESSOR = "00000000-0000-0000-0000-000000000002";
 
 /** Who a token says that somebody is. */
 export type Identity =
@@ -65,7 +68,7 @@ export class AclResolver {
   policiesOf(identity: Identity): readonly string[] {
     switch (identity.kind) {
       case "anonymous":
-        return this.#grants.policiesOf({ Policies: [ANONYMOUS], Roles: [] });
+        return this.#grants.policiesOf(this.#anonymous());
       case "token":
         return this.#grants.policiesOf(identity.row.value);
       case "workload":
@@ -75,6 +78,13 @@ export class AclResolver {
       default:
         return identity satisfies never;
     }
+  }
+
+  /** The policy of that name, and what Consul's API gave the token of that id. */
+  #anonymous() {
+    const given = this.#deps.tokens.get(ANONYMOUS_ACCESSOR)?.value;
+    const { Policies = [], Roles = [], Identities = [] } = given ?? {};
+    return { Policies: [ANONYMOUS, ...Policies], Roles, Identities };
   }
 
   #accessOf(identity: Identity): Access {
@@ -91,14 +101,14 @@ export class AclResolver {
         const { workload } = identity;
         const name = `workload ${workload.namespace}/${workload.jobId}/${workload.task}`;
         const requester = { ...nobody, accessorId: workload.allocId, name };
-        return withImplicit(
-          accessBy(this.#grants.of(policies), { requester, isAnonymous: false }),
-          implicitPaths(workload),
-        );
+        return withImplicit(accessBy(this.#grants.of(policies), { requester, isAnonymous: false }), {
+          paths: implicitPaths(workload),
+          keys: implicitKeys(workload),
+        });
       }
       case "node": {
         const requester = { ...nobody, accessorId: identity.id, name: "node" };
-        return withImplicit({ ...noAccess, requester, isAnonymous: false, ...READ_NODE }, new Set());
+        return withImplicit({ ...noAccess, requester, isAnonymous: false, ...READ_NODE }, NOTHING);
       }
       default:
         return identity satisfies never;
@@ -107,7 +117,7 @@ export class AclResolver {
 
   #nodeWith(secret: string): string | undefined {
     for (const row of this.#deps.context.server.state.view.table(nodes).by("secret", secret)) {
-      if (isSame(row.value.SecretID, secret)) return row.id;
+      if (isSameSecret(row.value.SecretID, secret)) return row.id;
     }
     return undefined;
   }
@@ -124,7 +134,7 @@ function requesterOf({ value }: Row<AclToken>): Requester {
   };
 }
 
-function accessBy(grants: Grants, who: Pick<Access, "requester" | "isAnonymous">): Access {
+export function accessBy(grants: Grants, who: Pick<Access, "requester" | "isAnonymous">): Access {
   return {
     ...who,
     isManagement: false,
@@ -135,7 +145,7 @@ function accessBy(grants: Grants, who: Pick<Access, "requester" | "isAnonymous">
 }
 
 /** A node sees nodes. */
-const READ_NODE = {
+export const READ_NODE = {
   allows: (resource: string, capability: string) => resource === "node" && capability === "read",
   allowsSome: (resource: string, capability: string) => resource === "node" && capability === "read",
 };
@@ -143,24 +153,38 @@ const READ_NODE = {
 /** The same services, as Consul's API shows them. */
 const CATALOG: readonly string[] = ["service", "node-name"];
 
+/** What needs no policy. */
+export interface Implicit {
+  /** Of variables. */
+  readonly paths: ReadonlySet<string>;
+  readonly keys: readonly ImplicitKeys[];
+}
+
+export const NOTHING: Implicit = { paths: new Set(), keys: [] };
+
 /**
- * Workloads and nodes may find every service; workloads read the variables of their own task, group and job.
+ * Workloads and nodes may find every service; workloads read the variables of their own task, group and job; roles of this
+ * program use their keys.
  * https://developer.hashicorp.com/nomad/docs/concepts/workload-identity
  */
-function withImplicit(access: Access, paths: ReadonlySet<string>): Access {
+export function withImplicit(access: Access, { paths, keys }: Implicit): Access {
   const reads = (capability: string): boolean => capability === "read" || capability === "list";
   const isService = (resource: string, capability: string): boolean =>
     (resource === "namespace" && capability === READ_SERVICE) || (CATALOG.includes(resource) && capability === "read");
+  const opens = (key: ImplicitKeys, resource: string, capability: string): boolean =>
+    resource === "key" && (reads(capability) || (key.isWritable && capability === "write"));
   return {
     ...access,
     allows: (resource, capability, name) =>
       isService(resource, capability) ||
       // By name and never by pattern: a job may be called *.
       (resource === "variables" && reads(capability) && paths.has(name)) ||
+      keys.some((key) => name.startsWith(key.prefix) && opens(key, resource, capability)) ||
       access.allows(resource, capability, name),
     allowsSome: (resource, capability) =>
       isService(resource, capability) ||
       (resource === "variables" && reads(capability) && paths.size > 0) ||
+      keys.some((key) => opens(key, resource, capability)) ||
       access.allowsSome(resource, capability),
   };
 }

@@ -29,12 +29,12 @@ export class RoleEndpoint {
     return rowsOf(this.#context, aclRoles, prefix);
   }
 
-  /** An empty id makes a new one. Fails with `not_found`, `invalid` or `conflict`. */
-  async upsert(role: AclRole): Promise<Result<Row<AclRole>>> {
+  /** An empty id makes a new one; with policies, unless `mayBeEmpty`. Fails with `not_found`, `invalid` or `conflict`. */
+  async upsert(role: AclRole, options: { readonly mayBeEmpty?: boolean } = {}): Promise<Result<Row<AclRole>>> {
     const known = role.ID === "" ? undefined : this.get(role.ID);
     if (role.ID !== "" && known === undefined) return fail("not_found", `cannot find role ${role.ID}`);
     const ID = role.ID === "" ? this.#context.server.env.random.uuid() : role.ID;
-    const problem = this.#problemOf(role, ID);
+    const problem = this.#problemOf(role, ID, options.mayBeEmpty === true);
     if (problem !== undefined) return fail("invalid", problem);
     const value = { ...role, ID, Policies: [...new Set(role.Policies)] };
     const revision = await commit(this.#context, [sameAs(aclRoles, ID, known)], [putGlobal(aclRoles, ID, value)]);
@@ -53,10 +53,10 @@ export class RoleEndpoint {
     return revision === undefined ? gone : succeed(revision);
   }
 
-  #problemOf({ Name, Description, Policies }: AclRole, id: string): string | undefined {
+  #problemOf({ Name, Description, Policies }: AclRole, id: string, mayBeEmpty: boolean): string | undefined {
     if (!NAME.test(Name)) return `invalid name ${JSON.stringify(Name)}: expected letters, digits, dashes, underscores`;
     if (Description.length > MAX_DESCRIPTION_LENGTH) return `description longer than ${MAX_DESCRIPTION_LENGTH}`;
-    if (Policies.length === 0) return "at least one policy should be specified";
+    if (Policies.length === 0 && !mayBeEmpty) return "at least one policy should be specified";
     const missing = Policies.find((name) => rowOf(this.#context, aclPolicies, name) === undefined);
     if (missing !== undefined) return `cannot find policy ${missing}`;
     const other = this.byName(Name);

@@ -1,15 +1,8 @@
-import { createHash, timingSafeEqual } from "node:crypto";
-import { utf8 } from "#base/env/bytes.ts";
+import { createHash } from "node:crypto";
 
 /** What a secret is found by: nobody can guess their way along a hash. */
 export function hashOf(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
-}
-
-/** In a time that does not tell how much of both is the same. */
-export function isSame(a: string, b: string): boolean {
-  const [left, right] = [utf8(a), utf8(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

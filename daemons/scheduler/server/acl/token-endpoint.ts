@@ -1,5 +1,6 @@
 import { textOf, utf8 } from "#base/env/bytes.ts";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { isSameSecret } from "#base/env/same-secret.ts";
 import type { AclToken } from "#base/protocol/acl.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { remove } from "#base/state/codec.ts";
@@ -8,7 +9,7 @@ import type { Row } from "#base/state/table.ts";
 import { aclRoles, aclTokens } from "#base/state/tables.ts";
 import { nowNsOf } from "../server-context.ts";
 import { commit, putGlobal, rowOf, rowsOf, sameAs, type AclContext } from "./acl-context.ts";
-import { hashOf, isSame } from "./secret.ts";
+import { hashOf, isUuid } from "./secret.ts";
 import { checkToken, type TokenRequest } from "./token-rules.ts";
 
 /** A token and its secret, in the clear. */
@@ -42,7 +43,7 @@ export class TokenEndpoint {
   bySecret(secret: string): Row<AclToken> | undefined {
     const hash = hashOf(secret);
     const found = this.#context.server.state.view.table(aclTokens).by("secret", hash);
-    for (const row of found) if (isSame(row.value.SecretHash, hash)) return row;
+    for (const row of found) if (isSameSecret(row.value.SecretHash, hash)) return row;
     return undefined;
   }
 
@@ -56,17 +57,26 @@ export class TokenEndpoint {
     return opened.ok ? succeed(textOf(opened.value)) : opened;
   }
 
-  /** Fails with `invalid`. */
-  async create(request: TokenRequest): Promise<Result<OpenToken>> {
+  /** Its id and secret are made up unless `own` has them. Fails with `invalid` or `conflict`. */
+  async create(request: TokenRequest, own: OwnIds = {}): Promise<Result<OpenToken>> {
     const checked = checkToken(this.#context, request);
     if (!checked.ok) return checked;
-    return this.issue({ ...checked.value, secret: this.#context.server.env.random.uuid() });
+    const { accessorId = "", secret = "" } = own;
+    if (accessorId !== "" && !isUuid(accessorId)) return fail("invalid", "AccessorID: expected a UUID");
+    if (accessorId !== "" && this.get(accessorId) !== undefined) return fail("invalid", "AccessorID: already in use");
+    if (secret !== "" && this.bySecret(secret) !== undefined) return fail("invalid", "SecretID: already in use");
+    return this.issue({
+      ...checked.value,
+      accessorId,
+      secret: secret === "" ? this.#context.server.env.random.uuid() : secret,
+    });
   }
 
   /** Without asking whether it may be; `also` is written with it, if `compare` holds. */
   async issue(token: NewToken): Promise<Result<OpenToken>> {
     const { random } = this.#context.server.env;
-    const id = random.uuid();
+    const { accessorId = "" } = token;
+    const id = accessorId === "" ? random.uuid() : accessorId;
     const value = this.#sealed(id, token);
     const compare = [sameAs(aclTokens, id, undefined), ...(token.compare ?? [])];
     const revision = await commit(this.#context, compare, [putGlobal(aclTokens, id, value), ...(token.also ?? [])]);
@@ -79,10 +89,10 @@ export class TokenEndpoint {
     const row = this.get(accessorId);
     if (row === undefined) return fail("not_found", `cannot find token ${accessorId}`);
     if (row.value.Global !== request.Global) return fail("invalid", `cannot toggle global mode of ${accessorId}`);
-    const { CreateTime, ExpirationTime, ExpirationTTL } = row.value;
+    const { CreateTime, ExpirationTime, ExpirationTTL, AuthMethod } = row.value;
     const checked = checkToken(this.#context, { ...request, ExpirationTime: 0, ExpirationTTL: 0 });
     if (!checked.ok) return checked;
-    const value = { ...row.value, ...checked.value, CreateTime, ExpirationTime, ExpirationTTL };
+    const value = { ...row.value, ...checked.value, CreateTime, ExpirationTime, ExpirationTTL, AuthMethod };
     const revision = await commit(
       this.#context,
       [sameAs(aclTokens, accessorId, row)],
@@ -122,7 +132,7 @@ export class TokenEndpoint {
     });
   }
 
-  #sealed(id: string, { secret, also: _also, compare: _compare, ...rest }: NewToken): AclToken {
+  #sealed(id: string, { secret, accessorId: _accessor, also: _also, compare: _compare, ...rest }: NewToken): AclToken {
     const Secret = this.#context.server.keyring.encrypt(utf8(secret), sealedAt(id));
     return { AccessorID: id, SecretHash: hashOf(secret), Secret, ...rest };
   }
@@ -139,8 +149,16 @@ export class TokenEndpoint {
   }
 }
 
+/** What somebody chose for a token; empty: nothing. */
+export interface OwnIds {
+  readonly accessorId?: string;
+  readonly secret?: string;
+}
+
 export interface NewToken extends Omit<AclToken, "AccessorID" | "SecretHash" | "Secret"> {
   readonly secret: string;
+  /** Empty or absent: one is made. */
+  readonly accessorId?: string;
   readonly also?: readonly Op[];
   readonly compare?: readonly Compare[];
 }

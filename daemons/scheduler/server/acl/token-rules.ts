@@ -13,6 +13,10 @@ export interface TokenRequest {
   readonly Policies: readonly string[];
   /** By id, or by name where the id is empty. */
   readonly Roles: readonly { readonly ID: string; readonly Name: string }[];
+  /** As in {@link AclToken}; default: none. */
+  readonly Identities?: readonly string[];
+  /** Consul's tokens may hold nothing at all; default: they have to hold something. */
+  readonly mayBeEmpty?: boolean;
   readonly Global: boolean;
   /** Nanoseconds since the epoch; 0: never. */
   readonly ExpirationTime: number;
@@ -35,12 +39,13 @@ export function checkToken(context: AclContext, request: TokenRequest): Result<C
   if (request.Name.length > MAX_NAME_LENGTH) {
     return fail("invalid", `token name too long: ${request.Name.length} characters, at most ${MAX_NAME_LENGTH}`);
   }
-  const links = request.Policies.length + request.Roles.length;
+  const { Identities = [], mayBeEmpty = false } = request;
+  const links = request.Policies.length + request.Roles.length + Identities.length;
   if (links > MAX_LINKS) return fail("invalid", `a token has at most ${MAX_LINKS} policies and roles, not ${links}`);
   if (type === "management" && links > 0) {
     return fail("invalid", "management token cannot be associated with policies or roles");
   }
-  if (type === "client" && links === 0) return fail("invalid", "client token missing policies or roles");
+  if (type === "client" && links === 0 && !mayBeEmpty) return fail("invalid", "client token missing policies or roles");
   const roles = resolveRoles(context, request.Roles);
   if (!roles.ok) return roles;
   const now = nowNsOf(context.server);
@@ -51,6 +56,8 @@ export function checkToken(context: AclContext, request: TokenRequest): Result<C
     Type: type,
     Policies: [...new Set(request.Policies)],
     Roles: roles.value,
+    Identities: [...new Set(Identities)],
+    AuthMethod: "",
     Global: request.Global,
     CreateTime: now,
     ExpirationTime: expiration.value,

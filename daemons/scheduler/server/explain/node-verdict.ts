@@ -37,7 +37,7 @@ function verdictAt(
   const filtered = barriers(entry.node, job, group);
   if (filtered.length > 0) return { ...named, Verdict: "filtered", Reasons: filtered };
   if (table.usable[slot] !== 1) return { ...named, Verdict: "closed", Reasons: [closedBecause(entry.state)] };
-  const ask = askOf(group);
+  const ask = askOf(job, group);
   const dimension = exhausted(table, slot, ask);
   if (dimension === undefined) return { ...named, Verdict: "fits", Reasons: [] };
   const short = (wanted: number, total = 0, used = 0): number => Math.max(0, Math.ceil(wanted - (total - used)));

@@ -1,21 +1,16 @@
-import { createPublicKey } from "node:crypto";
 import * as v from "valibot";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { isTerminalClientStatus } from "#base/protocol/alloc.ts";
 import { DEFAULT_IDENTITY, DEFAULT_IDENTITY_NAME, type Identity } from "#base/protocol/identity.ts";
+import type { Task } from "#base/protocol/task.ts";
 import { allocs } from "#base/state/tables.ts";
 import type { SignedIdentity } from "../../link.ts";
 import { clientStatus } from "../alloc-state.ts";
 import { publicJwk } from "../keyring/key-material.ts";
-import type { KeyUser, OpenKey } from "../keyring/keyring.ts";
+import type { KeyUser } from "../keyring/keyring.ts";
 import type { ServerContext } from "../server-context.ts";
-import { parseJwt, signJwt, type JwsKey } from "./jws.ts";
-
-/** The audience of identities that this cluster's own API takes. */
-export const OWN_AUDIENCE = "nomadproject.io";
-/** Clocks of servers may differ by this much. */
-const LEEWAY_S = 10;
-const RSA_SUFFIX = "-rs256";
+import { signJwt } from "./jws.ts";
+import { claimsOf, keysOf, LEEWAY_S, OWN_AUDIENCE } from "./signing-keys.ts";
 
 /** Who an identity says that a task is. */
 export interface Workload {
@@ -25,6 +20,8 @@ export interface Workload {
   readonly group: string;
   readonly task: string;
   readonly allocId: string;
+  /** Of this program, that the task runs as; empty: none. */
+  readonly role: string;
 }
 
 export interface IdentityIssuer {
@@ -70,10 +67,7 @@ export class WorkloadIdentities {
   /** Fails with `bad_identity` when it is not one of ours, `expired_token` when it or its allocation is over. */
   verify(token: string): Result<Workload> {
     const bad = fail("bad_identity", "ACL token not found");
-    const parsed = parseJwt(token);
-    const key = parsed === undefined ? undefined : this.#keyOf(parsed.header.kid);
-    if (parsed === undefined || key === undefined || !parsed.isSignedBy(key)) return bad;
-    const claims = v.safeParse(ClaimsSchema, parsed.claims);
+    const claims = v.safeParse(ClaimsSchema, claimsOf(this.#server.keyring, token));
     if (!claims.success) return bad;
     const { aud, nbf, exp, nomad_allocation_id: allocId, nomad_task: task } = claims.output;
     const nowS = this.#server.env.clock.nowMs() / 1000;
@@ -119,15 +113,8 @@ export class WorkloadIdentities {
       nomad_task: task,
     };
     const { own, rsa } = keysOf(keyring.active());
-    // Others often know RSA only; our own API is asked more often, and Ed25519 costs it less.
     const key = Name === DEFAULT_IDENTITY_NAME ? own : (rsa ?? own);
     return { name: Name, token: signJwt(claims, key), expiresMs: ttlS === 0 ? 0 : (nowS + ttlS) * 1000 };
-  }
-
-  #keyOf(kid: string): JwsKey | undefined {
-    const open = this.#server.keyring.find(kid.replace(RSA_SUFFIX, ""));
-    const key = open === undefined ? undefined : keysOf(open).all.find((each) => each.kid === kid);
-    return key === undefined ? undefined : { ...key, key: createPublicKey(key.key) };
   }
 
   #find(
@@ -144,21 +131,9 @@ export class WorkloadIdentities {
     if (job === undefined || task === undefined) return fail("not_found", `unknown task ${JSON.stringify(taskName)}`);
     const jobId = job.ParentID === "" ? job.ID : job.ParentID;
     const identities = [task.Identity ?? DEFAULT_IDENTITY, ...task.Identities];
-    return succeed({ workload: { namespace, jobId, group, task: taskName, allocId: row.id }, identities });
+    const role = roleOf(task);
+    return succeed({ workload: { namespace, jobId, group, task: taskName, allocId: row.id, role }, identities });
   }
-}
-
-interface SigningKeys {
-  readonly own: JwsKey;
-  readonly rsa: JwsKey | undefined;
-  readonly all: readonly JwsKey[];
-}
-
-function keysOf({ row, material }: OpenKey): SigningKeys {
-  const own: JwsKey = { kid: row.KeyID, alg: "EdDSA", key: material.ed25519 };
-  if (material.rsa === undefined) return { own, rsa: undefined, all: [own] };
-  const rsa: JwsKey = { kid: `${row.KeyID}${RSA_SUFFIX}`, alg: "RS256", key: material.rsa };
-  return { own, rsa, all: [own, rsa] };
 }
 
 /** A retired key may have signed for every allocation that is older than its retirement and still lives. */
@@ -174,4 +149,9 @@ function identityKeys({ state }: ServerContext): KeyUser {
     },
     rekey: () => Promise.resolve(),
   };
+}
+
+function roleOf({ Driver, Config }: Task): string {
+  const role = Driver === "lares" ? Config["role"] : undefined;
+  return typeof role === "string" ? role : "";
 }

@@ -57,6 +57,16 @@ export function addRsa(
   return stored === undefined ? undefined : wrap({ ...stored, rsa }, wrapping, random);
 }
 
+/** The same secrets, wrapped with another key. Undefined when they cannot be decrypted. */
+export function rewrap(
+  wrapped: string,
+  from: Wrapping,
+  to: { readonly wrappingKey: Uint8Array; readonly random: Random },
+): string | undefined {
+  const stored = readWrapped(wrapped, from);
+  return stored === undefined ? undefined : wrap(stored, { ...to, keyId: from.keyId }, to.random);
+}
+
 function readWrapped(wrapped: string, { wrappingKey, keyId }: Wrapping): StoredMaterial | undefined {
   const plain = unseal(Buffer.from(wrapped, "base64"), { key: wrappingKey, context: utf8(keyId) });
   return plain === undefined ? undefined : v.parse(StoredSchema, JSON.parse(textOf(plain)));

@@ -106,6 +106,11 @@ export class Keyring {
       : succeed(plain);
   }
 
+  /** Whether there is a key in use, as from the start on. */
+  get isReady(): boolean {
+    return this.#activeRow() !== undefined;
+  }
+
   /** The key in use. Throws a `CodedError` `keyring` before the start. */
   active(): OpenKey {
     const row = this.#activeRow();

@@ -1,8 +1,10 @@
-import { DEFAULT_CPU_MHZ, DEFAULT_DISK_MB, DEFAULT_MEMORY_MB } from "#base/language/jobspec/defaults.ts";
-import type { TaskGroup } from "#base/protocol/job.ts";
+import { DEFAULT_CPU_MHZ, DEFAULT_DISK_MB } from "#base/language/jobspec/defaults.ts";
+import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
 import { deviceAsks, type DeviceAsk } from "./devices.ts";
 import { peak, type TaskSize } from "./usage.ts";
+import type { VolumeAsk } from "./volumes.ts";
+import { taskMemory } from "./task-memory.ts";
 
 export interface PortAsk {
   readonly label: string;
@@ -12,13 +14,6 @@ export interface PortAsk {
   readonly to: number;
   readonly hostNetwork: string;
   readonly ignoreCollision: boolean;
-}
-
-/** A host volume by name; `write`: some task may change it; `perAlloc`: each instance has one of its own. */
-export interface VolumeAsk {
-  readonly source: string;
-  readonly write: boolean;
-  readonly perAlloc: boolean;
 }
 
 /** What one allocation of a group wants of a node. */
@@ -40,7 +35,7 @@ export interface Ask {
   readonly perAlloc: boolean;
 }
 
-export function askOf(group: TaskGroup): Ask {
+export function askOf({ Namespace: namespace }: Pick<Job, "Namespace">, group: TaskGroup): Ask {
   const ports = group.Networks.flatMap((network) =>
     [...network.ReservedPorts, ...network.DynamicPorts].map((port): PortAsk => ({
       label: port.Label,
@@ -53,13 +48,21 @@ export function askOf(group: TaskGroup): Ask {
   const tasks = group.Tasks.map(({ Resources, Lifecycle }) => ({
     cpu: (Resources.Cores ?? 0) > 0 ? 0 : (Resources.CPU ?? DEFAULT_CPU_MHZ),
     cores: Resources.Cores ?? 0,
-    memory: Resources.MemoryMB ?? DEFAULT_MEMORY_MB,
+    memory: taskMemory(Resources),
     hook: Lifecycle?.Hook ?? "",
     sidecar: Lifecycle?.Sidecar ?? false,
   }));
   const volumes = Object.values(group.Volumes)
     .filter(({ Type }) => Type === "host")
-    .map(({ Source, ReadOnly, PerAlloc }) => ({ source: Source, write: !ReadOnly, perAlloc: PerAlloc }));
+    .map((volume) => ({
+      source: volume.Source,
+      write: !volume.ReadOnly,
+      perAlloc: volume.PerAlloc,
+      sticky: volume.Sticky,
+      accessMode: volume.AccessMode,
+      attachmentMode: volume.AttachmentMode,
+      namespace,
+    }));
   return {
     ...peak(tasks),
     tasks,
@@ -71,7 +74,7 @@ export function askOf(group: TaskGroup): Ask {
     drivers: [...new Set(group.Tasks.map((task) => task.Driver))],
     devices: deviceAsks(group),
     volumes,
-    perAlloc: volumes.some(({ perAlloc }) => perAlloc),
+    perAlloc: volumes.some(({ perAlloc, sticky }) => perAlloc || sticky),
   };
 }
 

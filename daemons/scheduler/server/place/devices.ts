@@ -7,7 +7,7 @@ import type { AllocatedTaskResources } from "#base/protocol/resources.ts";
 /** `device "nvidia/gpu" { count = 2 }` of one task. */
 export interface DeviceAsk {
   readonly task: string;
-  /** `type`, `vendor/type` or `vendor/type/name`. */
+  /** `type`, `vendor/type` or `vendor/type/name`; `type/vendor` and `type/vendor/name` mean the same. */
   readonly name: string;
   readonly count: number;
   readonly constraints: readonly Constraint[];
@@ -17,7 +17,7 @@ export interface DeviceAsk {
 /** A node and the instances in use there. */
 export interface DeviceHost {
   readonly node: Node | undefined;
-  readonly usedDevices: ReadonlySet<string>;
+  readonly usedDevices: { has(instance: string): boolean };
 }
 
 export interface Assigned {
@@ -71,16 +71,30 @@ export function deviceScore(entry: DeviceHost, asks: readonly DeviceAsk[]): numb
   return weights === 0 ? 0 : sum / weights;
 }
 
-/** Each ask is served by one kind of device, the one it prefers among those with enough free instances. */
-function assign(node: Node, asks: readonly DeviceAsk[], used: ReadonlySet<string>): Assigned[] | undefined {
-  const taken = new Set(used);
+/** Instances of one kind that an ask may have. */
+interface Fitting {
+  readonly device: NodeDevice;
+  readonly free: NodeDevice["Instances"];
+  readonly score: number;
+}
+
+/**
+ * Each ask is served by one kind of device, the one it prefers among those with enough free instances. A node may tell of
+ * one kind in several groups, each with attributes of its own.
+ */
+function assign(node: Node, asks: readonly DeviceAsk[], used: DeviceHost["usedDevices"]): Assigned[] | undefined {
+  const taken = new Set<string>();
   const assigned: Assigned[] = [];
   for (const ask of asks) {
-    const fitting = node.NodeResources.Devices.flatMap((device) => {
+    const groups = node.NodeResources.Devices.flatMap((device): Fitting[] => {
       if (!isNamed(device, ask.name) || !ask.constraints.every((constraint) => holds(constraint, device))) return [];
-      const free = device.Instances.filter(({ ID, Healthy }) => Healthy && !taken.has(instanceKey(device, ID)));
-      return free.length < ask.count ? [] : [{ device, free, score: preference(device, ask) }];
+      const free = device.Instances.filter(({ ID, Healthy }) => {
+        const key = instanceKey(device, ID);
+        return Healthy && !taken.has(key) && !used.has(key);
+      });
+      return free.length === 0 ? [] : [{ device, free, score: preference(device, ask) }];
     });
+    const fitting = oneKindEach(groups).filter(({ free }) => free.length >= ask.count);
     const [best] = fitting.toSorted((a, b) => b.score - a.score);
     if (best === undefined) return undefined;
     const { Vendor, Type, Name } = best.device;
@@ -91,8 +105,24 @@ function assign(node: Node, asks: readonly DeviceAsk[], used: ReadonlySet<string
   return assigned;
 }
 
+/** Preferred ones first; a kind is as good as its best. */
+function oneKindEach(groups: readonly Fitting[]): readonly Fitting[] {
+  const sorted = groups.toSorted((a, b) => b.score - a.score);
+  const kinds = Map.groupBy(sorted, ({ device: { Vendor, Type, Name } }) => `${Vendor}/${Type}/${Name}`);
+  return [...kinds.values()].flatMap(([first, ...rest]) =>
+    first === undefined ? [] : [{ ...first, free: [first, ...rest].flatMap(({ free }) => free) }],
+  );
+}
+
 function isNamed({ Vendor, Type, Name }: { Vendor: string; Type: string; Name: string }, wanted: string): boolean {
-  return [Type, `${Vendor}/${Type}`, `${Vendor}/${Type}/${Name}`].includes(wanted);
+  const forms = [
+    Type,
+    `${Vendor}/${Type}`,
+    `${Vendor}/${Type}/${Name}`,
+    `${Type}/${Vendor}`,
+    `${Type}/${Vendor}/${Name}`,
+  ];
+  return forms.includes(wanted);
 }
 
 function isSame(a: NodeDevice, b: Assigned["device"]): boolean {

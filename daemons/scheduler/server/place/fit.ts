@@ -3,6 +3,7 @@ import { assignDevices } from "./devices.ts";
 import { hasDynamic } from "./dynamic-ports.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { PortSpace } from "./port-space.ts";
+import { soleVolumes, writerKey } from "./volumes.ts";
 
 export const NO_DYNAMIC_PORT = "network: dynamic port selection failed";
 
@@ -15,10 +16,20 @@ export function exhausted(table: NodeTable, slot: number, ask: Ask): string | un
   if (ask.cores > 0 && freeCores(table, slot).length < ask.cores) return "cores";
   if (room(table.cpuTotal, table.cpuUsed, slot) < cpuOn(table.at(slot)?.node, ask)) return "cpu";
   if (room(table.diskTotal, table.diskUsed, slot) < ask.disk) return "disk";
+  const taken = takenVolume(table, slot, ask);
+  if (taken !== undefined) return `volume ${taken} has its one writer`;
   if (missingDevices(table, slot, ask)) return "devices: no devices match request";
   const ports = table.at(slot)?.ports;
   if (ports === undefined) return undefined;
   return portCollision(ports, ask) ?? (hasDynamic(ports, ask) ? undefined : NO_DYNAMIC_PORT);
+}
+
+/** A volume that may have one writer, and has. Those that each instance has its own of are looked at when it is known. */
+function takenVolume(table: NodeTable, slot: number, { volumes }: Ask): string | undefined {
+  if (volumes.length === 0) return undefined;
+  const entry = table.at(slot);
+  const shared = volumes.filter(({ perAlloc }) => !perAlloc);
+  return soleVolumes(entry?.node, shared, 0).find((name) => entry?.usedDevices.has(writerKey(name)) === true);
 }
 
 /** Whether too few of the devices asked for are free. */

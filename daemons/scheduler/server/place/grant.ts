@@ -1,4 +1,4 @@
-import { DEFAULT_CPU_MHZ, DEFAULT_MEMORY_MB } from "#base/language/jobspec/defaults.ts";
+import { DEFAULT_CPU_MHZ } from "#base/language/jobspec/defaults.ts";
 import type { Random } from "#base/env/random.ts";
 import type { TaskGroup } from "#base/protocol/job.ts";
 import type { AllocatedResources, AllocatedTaskResources, PortMapping } from "#base/protocol/resources.ts";
@@ -8,6 +8,8 @@ import { pickDynamic } from "./dynamic-ports.ts";
 import { freeCores } from "./fit.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { PortSpace } from "./port-space.ts";
+import { soleVolumes, writerKey } from "./volumes.ts";
+import { taskMemory } from "./task-memory.ts";
 
 export interface GrantRequest {
   readonly table: NodeTable;
@@ -17,6 +19,8 @@ export interface GrantRequest {
   readonly random: Random;
   /** Tasks may use memory up to `memory_max` where the operator allows it. */
   readonly oversubscribes: boolean;
+  /** Which one of its group it is. */
+  readonly index: number;
 }
 
 /** Names the very ports, cores and devices an allocation gets on a node it fits; undefined when too few are left. */
@@ -27,6 +31,7 @@ export function grant({
   ask,
   random,
   oversubscribes,
+  index,
 }: GrantRequest): AllocatedResources | undefined {
   const entry = table.at(slot);
   if (entry === undefined) return undefined;
@@ -34,6 +39,8 @@ export function grant({
   if (ports === undefined) return undefined;
   const devices = ask.devices.length === 0 ? [] : assignDevices(entry, ask.devices);
   if (devices === undefined) return undefined;
+  const sole = ask.volumes.length === 0 ? [] : soleVolumes(entry.node, ask.volumes, index);
+  if (sole.some((name) => entry.usedDevices.has(writerKey(name)))) return undefined;
   const cores = ask.cores > 0 ? freeCores(table, slot) : [];
   if (cores.length < ask.cores) return undefined;
   const eachCore = coreMhz(entry.node);
@@ -47,15 +54,22 @@ export function grant({
         ReservedCores: reserved,
       },
       Memory: {
-        MemoryMB: Resources.MemoryMB ?? DEFAULT_MEMORY_MB,
-        MemoryMaxMB: oversubscribes ? (Resources.MemoryMaxMB ?? 0) : 0,
+        MemoryMB: taskMemory(Resources),
+        MemoryMaxMB: oversubscribes ? mostMemory(Resources) : 0,
       },
       Networks: [],
       Devices: devices.filter(({ task }) => task === Name).map(({ device }) => device),
     };
     if (Lifecycle !== null) lifecycles[Name] = Lifecycle;
   }
-  return { Tasks: tasks, TaskLifecycles: lifecycles, Shared: { DiskMB: ask.disk, Networks: [], Ports: ports } };
+  const volumes = sole.length === 0 ? {} : { SoleVolumes: sole };
+  const Shared = { DiskMB: ask.disk, Networks: [], Ports: ports, ...volumes };
+  return { Tasks: tasks, TaskLifecycles: lifecycles, Shared };
+}
+
+/** 0: no more than what is counted. */
+function mostMemory({ MemoryMaxMB, SecretsMB }: TaskGroup["Tasks"][number]["Resources"]): number {
+  return (MemoryMaxMB ?? 0) > 0 ? (MemoryMaxMB ?? 0) + (SecretsMB ?? 0) : 0;
 }
 
 function grantPorts(space: PortSpace, ask: Ask, random: Random): PortMapping[] | undefined {

@@ -1,77 +1,34 @@
-import type { Random } from "#base/env/random.ts";
 import type { AllocMetric } from "#base/protocol/alloc.ts";
-import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import type { Node } from "#base/protocol/node.ts";
-import type { AllocatedResources } from "#base/protocol/resources.ts";
 import { affinityScorer } from "./affinity.ts";
 import { askOf, cpuOn, type Ask } from "./ask.ts";
 import { deviceScore } from "./devices.ts";
 import { DistinctRules } from "./distinct.ts";
 import { exhausted, NO_DYNAMIC_PORT } from "./fit.ts";
 import { grant } from "./grant.ts";
-import { countIn, newMetric, type MetricDraft } from "./metric.ts";
-import type { NodeEntry, NodeTable } from "./node-table.ts";
+import { countIn, exhaustedResources, newMetric, type MetricDraft } from "./metric.ts";
+import type { NodeEntry } from "./node-table.ts";
+import type { GroupPlacerOptions, Placed, PlaceRequest } from "./placement.ts";
 import { preemptionScore, type Victim } from "./preempt.ts";
+import { Leaders } from "./leaders.ts";
 import { RoomMaker } from "./room-maker.ts";
-import {
-  antiAffinityScore,
-  balanceScore,
-  balanceScoreAt,
-  fitScore,
-  fitScoreAt,
-  type SchedulerAlgorithm,
-} from "./score.ts";
+import { RoomSearch, type MadeRoom } from "./room-search.ts";
+import { antiAffinityScore, balanceScore, balanceScoreAt, fitScore, fitScoreAt } from "./score.ts";
 import { screen } from "./screen.ts";
 import { SlotHeap } from "./slot-heap.ts";
 import { SpreadCounts } from "./spread.ts";
 import { usageOf } from "./usage.ts";
 import { hasOwnVolumes, MISSING_VOLUMES } from "./volumes.ts";
 
-/** Placements of one group whose record lists the best nodes; later ones of the same plan name only their own. */
-export const DETAILED_SCORES = 32;
+/**
+ * Placements of one group whose record lists the best nodes; later ones of the same plan name only their own. Thousands of
+ * records that all tell of the same few nodes would cost their cluster more memory than anybody reads.
+ */
+const DETAILED_SCORES = 256;
 const SCORES_LISTED = 5;
 /** Nodes are kept apart by how many scores their mean is taken over: fit, anti-affinity, affinity, devices. */
 const MAX_SCORES = 4;
 const RESCHEDULE_PENALTY = -1;
-
-export interface GroupPlacerOptions {
-  readonly table: NodeTable;
-  readonly job: Job;
-  readonly group: TaskGroup;
-  readonly algorithm: SchedulerAlgorithm;
-  readonly oversubscribes: boolean;
-  readonly random: Random;
-  /** The job's allocations that stay: node id and group of each. */
-  readonly staying: readonly { readonly nodeId: string; readonly group: string }[];
-  /** Where the job may take the place of less important ones: whom on a node. */
-  readonly victimsOn?: ((nodeId: string) => readonly Victim[]) | undefined;
-}
-
-export interface PlaceRequest {
-  readonly allocId: string;
-  /** Which one of its group it is. */
-  readonly index?: number;
-  /** Nodes to avoid: where the allocation failed before. */
-  readonly penaltyNodes: ReadonlySet<string>;
-  /** Taken if it fits, whatever its score: where the allocation's data lies. */
-  readonly preferredNode?: string;
-}
-
-export interface Placed {
-  readonly nodeId: string;
-  readonly nodeName: string;
-  readonly resources: AllocatedResources;
-  readonly metric: AllocMetric;
-  /** Who has to end for it. */
-  readonly evicted: readonly Victim[];
-}
-
-/** A node, and whoever has to leave it. */
-interface MadeRoom {
-  readonly slot: number;
-  readonly victims: readonly Victim[];
-  readonly score: number;
-}
 
 /**
  * Places allocations of one group, each on the best of all feasible nodes. Between two placements only the chosen
@@ -95,6 +52,7 @@ export class GroupPlacer {
   /** The screened slots' nodes, as they were screened. */
   readonly #nodes = new Map<number, NodeEntry>();
   readonly #rooms: RoomMaker | undefined;
+  readonly #search: RoomSearch | undefined;
   /** Had no port, core or device left when it was chosen, whatever its score: not to be chosen again as it is. */
   readonly #refused = new Set<number>();
   #placed = 0;
@@ -104,7 +62,7 @@ export class GroupPlacer {
   constructor(options: GroupPlacerOptions) {
     const { table, job, group, victimsOn } = options;
     this.#options = options;
-    this.#ask = askOf(group);
+    this.#ask = askOf(job, group);
     this.#rooms = victimsOn === undefined ? undefined : new RoomMaker({ table, ask: this.#ask, victimsOn });
     this.#screening = newMetric();
     this.#screened = screen({ table, job, group, ask: this.#ask }, this.#screening);
@@ -115,6 +73,11 @@ export class GroupPlacer {
     this.#sums = new Float64Array(table.end);
     this.#parts = new Uint8Array(table.end);
     this.#buckets = new Int32Array(table.end).fill(-1);
+    if (this.#rooms !== undefined) {
+      const scoreOf = (slot: number, victims: readonly Victim[]): number => this.#scoreWithout(slot, victims);
+      const { patient = false } = options;
+      this.#search = new RoomSearch({ rooms: this.#rooms, slots: this.#screened, end: table.end, scoreOf, patient });
+    }
     this.#countStaying();
     for (const slot of this.#screened) {
       const entry = table.at(slot);
@@ -133,7 +96,7 @@ export class GroupPlacer {
       const slot = found ?? room?.slot;
       const entry = slot === undefined ? undefined : table.at(slot);
       if (slot === undefined || entry?.node === undefined) return undefined;
-      const resources = grant({ table, slot, group, ask: this.#ask, random, oversubscribes });
+      const resources = grant({ table, slot, group, ask: this.#ask, random, oversubscribes, index: this.#index });
       if (resources === undefined) {
         this.#leave(slot, entry);
         this.#refused.add(slot);
@@ -146,7 +109,7 @@ export class GroupPlacer {
       this.#spread.count(this.#spread.bucketOf(entry.node), 1);
       this.#counts[slot] = (this.#counts[slot] ?? 0) + 1;
       this.#placed += 1;
-      this.#rooms?.changed(slot);
+      this.#search?.changed(slot);
       this.#enter(slot);
       return { nodeId: entry.id, nodeName: entry.node.Name, resources, metric, evicted: room?.victims ?? [] };
     }
@@ -154,17 +117,33 @@ export class GroupPlacer {
 
   /** Nothing fits beside what is there: the node where ending something costs least. Its victims have left the table then. */
   #makeRoom(): MadeRoom | undefined {
-    let best: MadeRoom | undefined;
-    for (const slot of this.#rooms === undefined ? [] : this.#screened) {
-      const node = this.#options.table.at(slot)?.node;
-      const victims = this.#rooms?.victimsAt(slot);
-      if (node === undefined || victims === undefined || victims.length === 0 || this.#refused.has(slot)) continue;
-      if (!this.#hasOwnVolumes(node) || (this.#distinct.active && this.#distinct.broken(node) !== undefined)) continue;
-      const score = this.#scoreWithout(slot, victims);
-      if (best === undefined || score > best.score) best = { slot, victims, score };
-    }
+    const { table } = this.#options;
+    const best = this.#search?.best((slot) => {
+      const node = table.at(slot)?.node;
+      if (node === undefined || this.#refused.has(slot) || !this.#hasOwnVolumes(node)) return false;
+      return !this.#distinct.active || this.#distinct.broken(node) === undefined;
+    });
     if (best !== undefined) this.#rooms?.evict(best.slot, best.victims);
     return best;
+  }
+
+  /** Nodes have to be looked at for room ({@link lookForRoom}) before more is found than what fits beside others. */
+  get wantsRoom(): boolean {
+    return this.#search?.wantsLook === true;
+  }
+
+  *lookForRoom(): Generator<void, void, void> {
+    yield* this.#search?.look() ?? [];
+  }
+
+  /** Others have their turn: the victims of what was placed hold their room again until the plan is written. */
+  settle(): void {
+    for (const slot of this.#rooms?.settle() ?? []) {
+      const entry = this.#nodes.get(slot);
+      if (entry !== undefined) this.#leave(slot, entry);
+      this.#enter(slot);
+      this.#search?.changed(slot);
+    }
   }
 
   #scoreWithout(slot: number, victims: readonly Victim[]): number {
@@ -193,6 +172,7 @@ export class GroupPlacer {
       const known = this.#nodes.get(slot);
       const entry = this.#options.table.at(slot);
       if (known === undefined) continue;
+      this.#search?.changed(slot);
       this.#heaps.get(this.#heapKey(slot, known))?.remove(slot);
       if (entry?.node === known.node && this.#options.table.usable[slot] === 1) this.#enter(slot);
     }
@@ -232,6 +212,7 @@ export class GroupPlacer {
       if (node.NodeClass !== "") countIn(metric.ClassExhausted, node.NodeClass);
       countIn(metric.DimensionExhausted, exhausted(table, slot, this.#ask) ?? NO_DYNAMIC_PORT);
     }
+    metric.ResourcesExhausted = exhaustedResources(this.#options.group, metric.DimensionExhausted);
     return metric;
   }
 
@@ -335,7 +316,9 @@ export class GroupPlacer {
   }
 
   #hasOwnVolumes(node: Node): boolean {
-    return !this.#ask.perAlloc || hasOwnVolumes(node, this.#ask.volumes, this.#index);
+    if (!this.#ask.perAlloc) return true;
+    const { claims = new Map() } = this.#options;
+    return hasOwnVolumes(node, this.#ask.volumes, { index: this.#index, claims });
   }
 
   #mean(slot: number, key: number, penalty: number): number {
@@ -347,14 +330,10 @@ export class GroupPlacer {
   #explain(chosen: number, request: PlaceRequest, room: MadeRoom | undefined): AllocMetric {
     const slots = new Set([chosen]);
     if (this.#placed < DETAILED_SCORES) {
-      const leaders = [...this.#heaps].flatMap(([key, heap]) =>
-        [...heap.ranked().take(SCORES_LISTED)].map((slot) => ({ slot, score: this.#mean(slot, key, 0) })),
-      );
-      for (const { slot } of leaders.toSorted((a, b) => b.score - a.score || a.slot - b.slot)) {
-        if (slots.size < SCORES_LISTED) slots.add(slot);
-      }
+      for (const slot of this.#leaders()) if (slots.size < SCORES_LISTED) slots.add(slot);
     }
-    const ScoreMetaData = [...slots].flatMap((slot) => this.#scoresOf(slot, request));
+    // A copy is as long as it has to be; what was added to has room for seventeen.
+    const ScoreMetaData = [...slots].flatMap((slot) => this.#scoresOf(slot, request)).slice();
     const [own] = ScoreMetaData;
     if (own !== undefined && room !== undefined) {
       own.Scores["preemption"] = preemptionScore(room.victims);
@@ -362,6 +341,21 @@ export class GroupPlacer {
       own.NormScore = room.score;
     }
     return { ...this.#screening, ScoreMetaData };
+  }
+
+  /** The best of all, best first: they are in the heaps whose first ones are the best. */
+  #leaders(): readonly number[] {
+    const tops = new Leaders<SlotHeap>(SCORES_LISTED);
+    const keys = new Map<SlotHeap, number>();
+    for (const [key, heap] of this.#heaps) {
+      if (heap.top === undefined) continue;
+      if (tops.offer(heap, this.#mean(heap.top, key, 0))) keys.set(heap, key);
+    }
+    const best = new Leaders<number>(SCORES_LISTED);
+    for (const heap of tops.all) {
+      for (const slot of heap.ranked()) if (!best.offer(slot, this.#mean(slot, keys.get(heap) ?? 0, 0))) break;
+    }
+    return best.all;
   }
 
   #scoresOf(slot: number, { penaltyNodes }: PlaceRequest): AllocMetric["ScoreMetaData"] {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { OfferedVolume } from "#base/protocol/host-volume.ts";
 import type { Node } from "#base/protocol/node.ts";
 
 /**
@@ -16,7 +17,7 @@ export function computeClass(node: Node): string {
       .map(([name, info]) => `${name}:${info.Detected}:${info.Healthy}`)
       .toSorted(),
     volumes: Object.values(node.HostVolumes)
-      .map((volume) => `${volume.Name}:${volume.ReadOnly}`)
+      .map(({ Name, ReadOnly, Dynamic }) => `${Name}:${ReadOnly}${Dynamic === undefined ? "" : traitsOf(Dynamic)}`)
       .toSorted(),
     networks: networkNames(node),
     devices: node.NodeResources.Devices.map(({ Vendor, Type, Name, Instances, Attributes }) => {
@@ -40,6 +41,12 @@ function shared(values: Readonly<Record<string, string>>): [string, string][] {
 
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
   return a < b ? -1 : 1;
+}
+
+/** What placement looks at. */
+function traitsOf({ Namespace, Capabilities }: OfferedVolume): string {
+  const modes = Capabilities.map(({ AccessMode, AttachmentMode }) => `${AccessMode}/${AttachmentMode}`);
+  return `:${Namespace}:${modes.join()}`;
 }
 
 function networkNames(node: Node): string[] {

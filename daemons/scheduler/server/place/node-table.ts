@@ -1,5 +1,6 @@
 import type { Node, NodeState } from "#base/protocol/node.ts";
 import { computeClass } from "./node-class.ts";
+import { Owners } from "./owners.ts";
 import { PortSpace } from "./port-space.ts";
 import type { Usage } from "./usage.ts";
 
@@ -11,8 +12,8 @@ export interface NodeEntry {
   readonly state: NodeState | undefined;
   readonly computedClass: string;
   readonly ports: PortSpace;
-  readonly usedCores: Set<number>;
-  readonly usedDevices: Set<string>;
+  readonly usedCores: Owners<number>;
+  readonly usedDevices: Owners<string>;
 }
 
 interface Holding {
@@ -32,6 +33,8 @@ type Step =
   | { readonly kind: "dropped"; readonly allocId: string; readonly nodeId: string; readonly usage: Usage };
 
 const FIRST_CAPACITY = 64;
+/** Sizes of allocations that are remembered, so that they are kept once. */
+const MAX_SIZES = 200;
 
 /**
  * All nodes with what is used on them, as columns: placement reads a few numbers of every node, so they lie side by
@@ -51,6 +54,7 @@ export class NodeTable {
   readonly #slots = new Map<string, number>();
   readonly #free: number[] = [];
   readonly #holdings = new Map<string, Holding>();
+  readonly #sizes = new Map<string, { readonly usage: Usage; readonly bySlot: Map<number, Holding> }>();
   #trial: Step[] | undefined;
   readonly #watchers = new Set<(slot: number) => void>();
 
@@ -152,7 +156,7 @@ export class NodeTable {
     this.drop(allocId);
     this.#trial?.push({ kind: "held", allocId });
     const slot = this.#slotFor(nodeId);
-    this.#holdings.set(allocId, { slot, usage });
+    this.#holdings.set(allocId, this.#holding(slot, usage));
     this.#held[slot] = (this.#held[slot] ?? 0) + 1;
     this.#add(slot, usage, 1);
     const entry = this.#entries[slot];
@@ -208,6 +212,24 @@ export class NodeTable {
     return this.#holdings.has(allocId);
   }
 
+  /** What is nothing but three numbers, an allocation has in common with many others of its node: it is kept once. */
+  #holding(slot: number, usage: Usage): Holding {
+    if (usage.cores.length + usage.devices.length + usage.ports.length > 0) return { slot, usage };
+    const size = `${usage.cpu} ${usage.memory} ${usage.disk}`;
+    let known = this.#sizes.get(size);
+    if (known === undefined) {
+      if (this.#sizes.size >= MAX_SIZES) this.#sizes.clear();
+      known = { usage, bySlot: new Map() };
+      this.#sizes.set(size, known);
+    }
+    let holding = known.bySlot.get(slot);
+    if (holding === undefined) {
+      holding = { slot, usage: known.usage };
+      known.bySlot.set(slot, holding);
+    }
+    return holding;
+  }
+
   #add(slot: number, usage: Usage, sign: 1 | -1): void {
     for (const note of this.#watchers) note(slot);
     this.cpuUsed[slot] = (this.cpuUsed[slot] ?? 0) + sign * usage.cpu;
@@ -227,8 +249,8 @@ export class NodeTable {
       state: undefined,
       computedClass: "",
       ports: new PortSpace(),
-      usedCores: new Set(),
-      usedDevices: new Set(),
+      usedCores: new Owners(),
+      usedDevices: new Owners(),
     };
     return slot;
   }

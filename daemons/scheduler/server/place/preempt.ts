@@ -19,6 +19,11 @@ export interface Shortage {
   /** The static ports asked for that are in use, as `address:port`. */
   readonly ports: ReadonlySet<string>;
   readonly cores: number;
+  /** What is no number: whether it would be free without these, and who has a part in it. Absent: nothing is missing. */
+  readonly rest?: {
+    readonly isFree: (ended: readonly Victim[]) => boolean;
+    readonly gives: (victim: Victim) => boolean;
+  };
 }
 
 /** A job takes the place only of jobs at least so much less important. */
@@ -51,18 +56,22 @@ export function chooseVictims(
   );
   for (const priority of [...byPriority.keys()].toSorted((a, b) => a - b)) {
     const rest = [...(byPriority.get(priority) ?? [])];
-    while (!isCovered(open) && rest.length > 0) {
-      const next = nearest(rest, open, (group) => countOf(chosen, group) + (ended.get(group) ?? 0));
+    while (!isEnough(open, chosen) && rest.length > 0) {
+      // Where only devices or ports are missing, others need not go.
+      const useful = isCovered(open) ? rest.filter((each) => open.rest?.gives(each) === true) : rest;
+      if (useful.length === 0) break;
+      const next = nearest(useful, open, (group) => countOf(chosen, group) + (ended.get(group) ?? 0));
       rest.splice(rest.indexOf(next), 1);
       chosen.push(next);
       open = without(open, next.usage);
     }
   }
-  return isCovered(open) ? needed(shortage, chosen) : undefined;
+  return isEnough(open, chosen) ? needed(shortage, chosen) : undefined;
 }
 
 /** 0 … 1, higher the less important the victims are: a logistic curve over their highest priority and its share. */
 export function preemptionScore(victims: readonly Victim[]): number {
+  if (victims.length === 0) return 1;
   const highest = Math.max(...victims.map(({ priority }) => priority));
   const sum = victims.reduce((total, { priority }) => total + priority, 0);
   const net = highest <= 0 ? 0 : highest + sum / highest;
@@ -76,7 +85,7 @@ function needed(shortage: Shortage, chosen: readonly Victim[]): Victim[] {
   for (const victim of bySize) {
     kept.delete(victim);
     const open = [...kept].reduce((left, { usage }) => without(left, usage), shortage);
-    if (!isCovered(open)) kept.add(victim);
+    if (!isEnough(open, [...kept])) kept.add(victim);
   }
   return chosen.filter((each) => kept.has(each));
 }
@@ -108,12 +117,17 @@ function holdsAsked({ ports }: Usage, shortage: Shortage): boolean {
 function without(open: Shortage, usage: Usage): Shortage {
   const ports = new Set(usage.ports.map(({ hostIp, port }) => `${hostIp}:${port}`));
   return {
+    ...open,
     cpu: open.cpu - usage.cpu,
     memory: open.memory - usage.memory,
     disk: open.disk - usage.disk,
     cores: open.cores - usage.cores.length,
     ports: open.ports.difference(ports),
   };
+}
+
+function isEnough(open: Shortage, ended: readonly Victim[]): boolean {
+  return isCovered(open) && open.rest?.isFree(ended) !== false;
 }
 
 function isCovered({ cpu, memory, disk, cores, ports }: Shortage): boolean {

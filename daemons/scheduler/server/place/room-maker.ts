@@ -18,6 +18,10 @@ export class RoomMaker {
   readonly #gone = new Set<string>();
   /** What was worked out for a slot, as long as nothing changed there. */
   readonly #known = new Map<number, readonly Victim[] | undefined>();
+  /** Out of the table since the last {@link settle}. */
+  #loose: { readonly slot: number; readonly victims: readonly Victim[] }[] = [];
+  /** In the table again until the plan is written, though their room is spoken for; by slot. */
+  readonly #owed = new Map<number, readonly Victim[]>();
 
   constructor(options: RoomMakerOptions) {
     this.#options = options;
@@ -31,14 +35,37 @@ export class RoomMaker {
     return victims;
   }
 
+  /** Those who were ended there before take up room in the table that is free in truth. */
+  owes(slot: number): boolean {
+    return this.#owed.has(slot);
+  }
+
   /** Takes their room from them. */
   evict(slot: number, victims: readonly Victim[]): void {
+    const { table } = this.#options;
     this.#known.delete(slot);
+    const before = (this.#owed.get(slot) ?? []).filter(({ allocId }) => table.holds(allocId));
+    this.#owed.delete(slot);
     for (const { allocId, group } of victims) {
       this.#gone.add(allocId);
       this.#ended.set(group, (this.#ended.get(group) ?? 0) + 1);
-      this.#options.table.drop(allocId);
     }
+    const leaving = [...before, ...victims];
+    for (const { allocId } of leaving) table.drop(allocId);
+    this.#loose.push({ slot, victims: leaving });
+  }
+
+  /** Others have their turn: until the plan is written nobody may be given what its victims hold. The slots they are on. */
+  settle(): readonly number[] {
+    const loose = this.#loose;
+    this.#loose = [];
+    for (const { slot, victims } of loose) {
+      const nodeId = this.#options.table.at(slot)?.id ?? "";
+      for (const { allocId, usage } of victims) this.#options.table.hold(allocId, nodeId, usage);
+      this.#owed.set(slot, [...(this.#owed.get(slot) ?? []), ...victims]);
+      this.#known.delete(slot);
+    }
+    return loose.map(({ slot }) => slot);
   }
 
   /** Something was placed there. */
@@ -50,25 +77,63 @@ export class RoomMaker {
     const { table, ask, victimsOn } = this.#options;
     const entry = table.at(slot);
     if (entry?.node === undefined || table.usable[slot] !== 1) return undefined;
-    // Whom to end for a device or a dynamic port is not looked for: nobody may go when these are missing.
-    if (missingDevices(table, slot, ask) || !hasDynamic(entry.ports, ask)) return undefined;
     const candidates = victimsOn(entry.id).filter(({ allocId }) => !this.#gone.has(allocId));
-    return candidates.length === 0 ? undefined : chooseVictims(shortageAt(table, slot, ask), candidates, this.#ended);
+    const owed = (this.#owed.get(slot) ?? []).filter(({ allocId }) => table.holds(allocId));
+    if (candidates.length === 0 && owed.length === 0) return undefined;
+    return chooseVictims(shortageAt({ table, ask, slot, owed }), candidates, this.#ended);
   }
 }
 
-function shortageAt(table: NodeTable, slot: number, ask: Ask): Shortage {
+interface Place {
+  readonly table: NodeTable;
+  readonly ask: Ask;
+  readonly slot: number;
+  /** What they hold counts as free. */
+  readonly owed: readonly Victim[];
+}
+
+function shortageAt({ table, ask, slot, owed }: Place): Shortage {
   const ports = table.at(slot)?.ports;
+  const given = new Set(owed.flatMap(({ usage }) => usage.ports.map(({ hostIp, port }) => `${hostIp}:${port}`)));
   const taken = ask.staticPorts.flatMap(({ port, hostNetwork, ignoreCollision }) => {
     const hostIp = ports?.addressOf(hostNetwork) ?? "";
-    return ignoreCollision || ports?.isFree(hostIp, port) !== false ? [] : [`${hostIp}:${port}`];
+    const isFree = ignoreCollision || ports?.isFree(hostIp, port) !== false || given.has(`${hostIp}:${port}`);
+    return isFree ? [] : [`${hostIp}:${port}`];
   });
+  const back = (pick: (victim: Victim) => number): number => owed.reduce((sum, each) => sum + pick(each), 0);
   const short = (wanted: number, total = 0, used = 0): number => wanted - (total - used);
   return {
-    cpu: short(cpuOn(table.at(slot)?.node, ask), table.cpuTotal[slot], table.cpuUsed[slot]),
-    memory: short(ask.memory, table.memoryTotal[slot], table.memoryUsed[slot]),
-    disk: short(ask.disk, table.diskTotal[slot], table.diskUsed[slot]),
-    cores: ask.cores === 0 ? 0 : ask.cores - freeCores(table, slot).length,
+    cpu: short(cpuOn(table.at(slot)?.node, ask), table.cpuTotal[slot], table.cpuUsed[slot]) - back((v) => v.usage.cpu),
+    memory: short(ask.memory, table.memoryTotal[slot], table.memoryUsed[slot]) - back((v) => v.usage.memory),
+    disk: short(ask.disk, table.diskTotal[slot], table.diskUsed[slot]) - back((v) => v.usage.disk),
+    cores: ask.cores === 0 ? 0 : ask.cores - freeCores(table, slot).length - back((v) => v.usage.cores.length),
     ports: new Set(taken),
+    ...(hasRest({ table, ask, slot, owed }, []) ? {} : restOf({ table, ask, slot, owed })),
   };
+}
+
+/** What is no number: devices of a kind, ports of a range. */
+function restOf(place: Place): Pick<Shortage, "rest"> {
+  const { ask } = place;
+  const gives = ({ usage }: Victim): boolean =>
+    (ask.devices.length > 0 && usage.devices.length > 0) || (ask.dynamicPorts.length > 0 && usage.ports.length > 0);
+  return { rest: { gives, isFree: (ended) => hasRest(place, ended) } };
+}
+
+/** Whether devices and dynamic ports would be found, were it not for these. */
+function hasRest({ table, ask, slot, owed }: Place, ended: readonly Victim[]): boolean {
+  if (ask.devices.length === 0 && ask.dynamicPorts.length === 0) return true;
+  const entry = table.at(slot);
+  if (entry === undefined) return false;
+  const away = [...owed, ...ended];
+  for (const { usage } of away) {
+    entry.ports.release(usage.ports);
+    for (const device of usage.devices) entry.usedDevices.delete(device);
+  }
+  const found = !missingDevices(table, slot, ask) && hasDynamic(entry.ports, ask);
+  for (const { usage } of away) {
+    entry.ports.take(usage.ports);
+    for (const device of usage.devices) entry.usedDevices.add(device);
+  }
+  return found;
 }

@@ -59,7 +59,7 @@ export function screen({ table, job, group, ask }: Screening, metric: MetricDraf
 /** Why the group may not run on this node, whatever is in use there; empty: it may. The same questions as {@link screen}. */
 export function barriers(node: Node, job: Job, group: TaskGroup): string[] {
   const pool = job.NodePool === "" ? "default" : job.NodePool;
-  const own = whyNot(node, askOf(group));
+  const own = whyNot(node, askOf(job, group));
   return [
     ...(inPool(job, node) ? [] : [`node pool: the job wants ${pool}, the node is in ${node.NodePool}`]),
     ...(matchDatacenters(job.Datacenters)(node.Datacenter)
@@ -83,10 +83,10 @@ export interface Standing {
 /** Whether an allocation of the group that runs on this node may go on there, by everything but what is in use. */
 export function mayRunOn(node: Node, { job, group, index }: Standing): boolean {
   if (!inPool(job, node) || !matchDatacenters(job.Datacenters)(node.Datacenter)) return false;
-  const ask = askOf(group);
+  const ask = askOf(job, group);
   return (
     whyNot(node, ask) === undefined &&
-    hasOwnVolumes(node, ask.volumes, index) &&
+    hasOwnVolumes(node, ask.volumes, { index, claims: new Map() }) &&
     firstBroken(constraintsOf(job, group).map(ruleOf), node) === undefined
   );
 }

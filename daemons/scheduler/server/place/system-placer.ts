@@ -3,8 +3,8 @@ import type { Job, TaskGroup } from "#base/protocol/job.ts";
 import { askOf, type Ask } from "./ask.ts";
 import { exhausted, NO_DYNAMIC_PORT } from "./fit.ts";
 import { grant } from "./grant.ts";
-import type { Placed, PlaceRequest } from "./group-placer.ts";
-import { countIn, newMetric, type MetricDraft } from "./metric.ts";
+import type { Placed, PlaceRequest } from "./placement.ts";
+import { countIn, exhaustedResources, newMetric, type MetricDraft } from "./metric.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { Victim } from "./preempt.ts";
 import { RoomMaker } from "./room-maker.ts";
@@ -32,7 +32,7 @@ export class SystemPlacer {
   constructor(options: SystemPlacerOptions) {
     const { table, job, group, victimsOn } = options;
     this.#options = options;
-    this.#ask = askOf(group);
+    this.#ask = askOf(job, group);
     this.#rooms = victimsOn === undefined ? undefined : new RoomMaker({ table, ask: this.#ask, victimsOn });
     this.#screened = new Set(screen({ table, job, group, ask: this.#ask }, this.#metric));
   }
@@ -42,7 +42,7 @@ export class SystemPlacer {
     const slot = preferredNode === undefined ? undefined : table.slotOf(preferredNode);
     const entry = slot === undefined ? undefined : table.at(slot);
     if (slot === undefined || entry?.node === undefined || !this.#screened.has(slot)) return undefined;
-    if (this.#ask.perAlloc && !hasOwnVolumes(entry.node, this.#ask.volumes, index)) {
+    if (this.#ask.perAlloc && !hasOwnVolumes(entry.node, this.#ask.volumes, { index, claims: new Map() })) {
       this.#metric.NodesFiltered += 1;
       countIn(this.#metric.ConstraintFiltered, MISSING_VOLUMES);
       return undefined;
@@ -53,7 +53,7 @@ export class SystemPlacer {
       this.#rooms?.evict(slot, victims);
       lacking = exhausted(table, slot, this.#ask);
     }
-    const request = { table, slot, group, ask: this.#ask, random, oversubscribes };
+    const request = { table, slot, group, ask: this.#ask, random, oversubscribes, index };
     const resources = lacking === undefined ? grant(request) : undefined;
     if (resources === undefined) {
       this.#metric.NodesExhausted += 1;
@@ -71,10 +71,20 @@ export class SystemPlacer {
   }
 
   /** Each node is looked at when its turn comes. */
-  refresh(_changed: ReadonlySet<number>): void {}
+  refresh(changed: ReadonlySet<number>): void {
+    for (const slot of changed) this.#rooms?.changed(slot);
+  }
+
+  settle(): void {
+    this.#rooms?.settle();
+  }
+
+  readonly wantsRoom = false;
+  *lookForRoom(): Generator<void, void, void> {}
 
   failure(): MetricDraft {
-    return structuredClone(this.#metric);
+    const ResourcesExhausted = exhaustedResources(this.#options.group, this.#metric.DimensionExhausted);
+    return { ...structuredClone(this.#metric), ResourcesExhausted };
   }
 
   classEligibility(): Record<string, boolean> {

@@ -1,4 +1,5 @@
 import { instanceKey } from "./devices.ts";
+import { writerKey } from "./volumes.ts";
 import type { AllocatedResources, AllocatedTaskResources } from "#base/protocol/resources.ts";
 
 /** A host port in use, at one of the node's addresses. */
@@ -15,7 +16,7 @@ export interface Usage {
   readonly memory: number;
   readonly disk: number;
   readonly cores: readonly number[];
-  /** Instances, as {@link instanceKey} names them. */
+  /** Instances, as {@link instanceKey} names them, and volumes it is the one writer of ({@link writerKey}). */
   readonly devices: readonly string[];
   readonly ports: readonly UsedPort[];
 }
@@ -65,6 +66,7 @@ export function usageOf(resources: AllocatedResources): Usage {
     const lifecycle = resources.TaskLifecycles[name] ?? null;
     return { ...sizeOf(task), hook: lifecycle?.Hook ?? "", sidecar: lifecycle?.Sidecar ?? false };
   });
+  for (const name of resources.Shared.SoleVolumes ?? []) devices.push(writerKey(name));
   const { cpu, memory } = peak(tasks);
   const ports = resources.Shared.Ports.map(({ HostIP, Value, IgnoreCollision }) => ({
     hostIp: HostIP,

@@ -2,6 +2,8 @@ import { fail, succeed, type Result } from "#base/env/errors.ts";
 import type { Job } from "#base/protocol/job.ts";
 
 export interface ScaleRequest {
+  /** Only if the stored job is at this JobModifyIndex. */
+  readonly checkIndex?: number;
   readonly group: string;
   /** Undefined: the count stays; what is said is kept as an event. */
   readonly count: number | undefined;

@@ -1,5 +1,5 @@
 import type { Alloc } from "#base/protocol/alloc.ts";
-import type { Placed } from "../place/group-placer.ts";
+import type { Placed } from "../place/placement.ts";
 import type { Placement } from "../reconcile/decision.ts";
 import { rescheduleDelay } from "../reconcile/reschedule.ts";
 import type { PlaceStep } from "./request.ts";

@@ -1,5 +1,6 @@
 import { indexOfName, isTerminal, type KnownAlloc } from "../alloc-state.ts";
-import { GroupPlacer, type Placed } from "../place/group-placer.ts";
+import { GroupPlacer } from "../place/group-placer.ts";
+import type { Placed } from "../place/placement.ts";
 import type { MetricDraft } from "../place/metric.ts";
 import { SystemPlacer } from "../place/system-placer.ts";
 import { usageOf } from "../place/usage.ts";
@@ -7,6 +8,7 @@ import type { Placement } from "../reconcile/decision.ts";
 import { newAlloc } from "./new-alloc.ts";
 import { placingRules } from "./placing-rules.ts";
 import type { GroupFailure, PlaceStep, ScheduleDeps } from "./request.ts";
+import { claimsFor, claimsOf } from "./volume-claims.ts";
 import { evictionsOf, victimsOf } from "./victims.ts";
 import type { Steps } from "./steps.ts";
 
@@ -37,8 +39,12 @@ export function* placeAll(
     const unplaced: Placement[] = [];
     let placer: Placer | undefined;
     const size = apart === undefined ? placements.length : BATCH;
-    for (let at = 0; at < placements.length; at += size) {
-      const batch = placements.slice(at, at + size);
+    /** Those that found nothing are tried again when nodes were looked at for room. */
+    const queue = [...placements];
+    let looked = false;
+    for (let at = 0; at < queue.length; at += size) {
+      if (looked && placer?.wantsRoom === true) yield* placer.lookForRoom();
+      const batch = queue.slice(at, at + size);
       // What is replaced makes room for what replaces it, and takes it back where that found no place.
       const dropped = batch.filter(({ stopPrevious }) => stopPrevious !== undefined);
       for (const { previous } of dropped) deps.table.drop(previous?.alloc.ID ?? "");
@@ -49,7 +55,11 @@ export function* placeAll(
       // Over several turns nobody may be given room before the plan that frees it is written.
       for (const placement of dropped) if (apart !== undefined || failed.has(placement)) holdAgain(deps, placement);
       apart?.changed();
-      unplaced.push(...failed);
+      if (apart !== undefined) placer.settle();
+      if (placer.wantsRoom && (!looked || failed.size < batch.length)) {
+        looked ||= failed.size > 0;
+        queue.push(...failed);
+      } else unplaced.push(...failed);
       yield;
     }
     if (placer === undefined) continue;
@@ -61,7 +71,10 @@ export function* placeAll(
   return failures;
 }
 
-type Placer = Pick<GroupPlacer, "place" | "failure" | "classEligibility" | "refresh">;
+type Placer = Pick<
+  GroupPlacer,
+  "place" | "failure" | "classEligibility" | "refresh" | "settle" | "wantsRoom" | "lookForRoom"
+>;
 
 function holdAgain({ table }: ScheduleDeps, { previous }: Placement): void {
   if (previous === undefined || isTerminal(previous)) return;
@@ -76,8 +89,8 @@ function placerFor(
   const { group } = at;
   const job = at.placements[0]?.olderJob ?? at.step.job;
   const { algorithm, oversubscribes, preempts } = placingRules(state.view, job);
-  // Over several turns nobody may be given room that others still hold.
-  const victimsOn = preempts && at.apart === undefined ? victimsOf(state, at.step) : undefined;
+  const victimsOn = preempts ? victimsOf(state, at.step) : undefined;
+  const patient = at.apart !== undefined;
   if (job.Type === "system" || job.Type === "sysbatch") {
     return new SystemPlacer({ table, job, group, random, oversubscribes, victimsOn });
   }
@@ -89,7 +102,9 @@ function placerFor(
     ...situation.allocs.filter((known) => !isTerminal(known) && !leaving.has(known.alloc.ID)).map(({ alloc }) => alloc),
     ...draft.creates.map(({ alloc }) => alloc),
   ].map(({ NodeID, TaskGroup }) => ({ nodeId: NodeID, group: TaskGroup }));
-  return new GroupPlacer({ table, job, group, algorithm, oversubscribes, random, staying, victimsOn });
+  const claims = claimsOf(state, { namespace: at.step.request.evaluation.Namespace, jobId: job.ID, group });
+  const own = { table, job, group, algorithm, oversubscribes, random, staying, victimsOn, patient, claims };
+  return new GroupPlacer(own);
 }
 
 function placeOne(
@@ -121,8 +136,9 @@ function placeOne(
     const desired = step.decision.desired[placement.group.Name];
     if (desired !== undefined) desired.Preemptions += evictions.length;
   }
+  const claims = claimsFor(deps, alloc, placement.group);
   step.draft.create(
-    { alloc, usage, evictions },
+    { alloc, usage, evictions, claims },
     previous === undefined ? undefined : { known: previous, stop: stopPrevious },
   );
   return true;

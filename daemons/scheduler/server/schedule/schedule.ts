@@ -77,6 +77,6 @@ const NOTHING: ReadonlyMap<string, GroupFailure> = new Map();
 
 function feasibleNodes(table: NodeTable, job: Job | undefined, group: TaskGroup): string[] {
   if (job === undefined) return [];
-  const slots = screen({ table, job, group, ask: askOf(group) }, newMetric());
+  const slots = screen({ table, job, group, ask: askOf(job, group) }, newMetric());
   return slots.map((slot) => table.at(slot)?.id ?? "");
 }

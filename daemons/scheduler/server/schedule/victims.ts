@@ -14,8 +14,11 @@ const DEFAULT_MAX_PARALLEL = 1;
 /** Whom a job may take the place of, by node. Nobody twice in one plan. */
 export function victimsOf(state: ClusterState, { job, draft }: PlaceStep): (nodeId: string) => readonly Victim[] {
   const below = (job.Priority ?? DEFAULT_PRIORITY) - PRIORITY_DISTANCE;
+  const evicted = new Set<string>();
+  let seen = 0;
   return (nodeId) => {
-    const evicted = new Set(draft.creates.flatMap(({ evictions }) => evictions.map(({ alloc }) => alloc.ID)));
+    for (; seen < draft.creates.length; seen++)
+      for (const { alloc } of draft.creates[seen]?.evictions ?? []) evicted.add(alloc.ID);
     return state.nodeAllocs(nodeId).flatMap((known) => {
       const victim = evicted.has(known.alloc.ID) || isTerminal(known) ? undefined : victimOf(state, known);
       return victim !== undefined && victim.priority <= below ? [victim] : [];

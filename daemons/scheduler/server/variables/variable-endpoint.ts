@@ -22,7 +22,7 @@ export type VariableOutcome =
 
 export interface VariableDeps {
   readonly context: ServerContext;
-  readonly keeper: LockKeeper;
+  readonly keeper: Pick<LockKeeper, "renew">;
 }
 
 const ItemsSchema = v.record(v.string(), v.string());

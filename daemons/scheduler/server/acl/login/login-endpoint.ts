@@ -106,6 +106,8 @@ export class LoginEndpoint {
       Type: bound.management ? "management" : "client",
       Policies: bound.management ? [] : Policies,
       Roles: bound.management ? [] : Roles,
+      Identities: [],
+      AuthMethod: method.Name,
       Global: method.TokenLocality === "global",
       CreateTime: now,
       ExpirationTime: now + method.MaxTokenTTL,
