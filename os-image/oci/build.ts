@@ -28,12 +28,12 @@ export interface BuiltImage {
 
 /** Builds an image and writes it as an OCI layout that `docker load` takes too. */
 export async function buildImage(image: Image, options: BuildOptions): Promise<Result<BuiltImage>> {
-  const needsRoot = image.layers.find((layer) => layer.run.length > 0);
+  const needsRoot = image.layers.find((layer) => layer.run.length + layer.provisioners.length > 0);
   if (needsRoot !== undefined && !options.privileged)
     return fail(
       "image_root",
       `layer ${needsRoot.name} runs commands, which only root can`,
-      "build as root, or take out its run lines",
+      "build as root, or take out its run lines and provisioners",
     );
   const below: BuiltLayer[] = [];
   for (const layer of image.layers) {

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
 import * as v from "valibot";
 import type { Exec } from "#base/env/exec.ts";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { digestOf, packTree, type LayerBlob } from "./archive.ts";
-import { runInside } from "./commands.ts";
-import { fetchPackages, hashFile, type PackageFile } from "./packages.ts";
-import type { Layer } from "./recipe.ts";
+import { fetchPackages, hashFile, type AptSources, type PackageFile } from "./packages.ts";
+import { provision } from "./provision.ts";
+import type { Layer, Provisioner } from "./recipe.ts";
 import { inside, layOut, type Accounts } from "./tree.ts";
 
 /** Rises when the same recipe would come out differently. */
@@ -37,6 +37,8 @@ export interface LayerOptions {
   readonly privileged: boolean;
   /** Top first. */
   readonly below: readonly BuiltLayer[];
+  /** Where packages come from; undefined: this machine's own sources. */
+  readonly sources?: AptSources | undefined;
 }
 
 /** Builds a layer, or takes it from the cache when its recipe, its packages' versions and all below are the same. */
@@ -63,6 +65,13 @@ export async function buildLayer(layer: Layer, options: LayerOptions): Promise<R
     : succeed({ ...built, fromCache: false });
 }
 
+/** Tree of a layer that stands on nothing. */
+export async function layerTree(layer: Layer, options: Omit<LayerOptions, "below">): Promise<Result<string>> {
+  const { exec, cacheDir, architecture, privileged, sources } = options;
+  const built = await buildLayer(layer, { exec, cacheDir, architecture, privileged, sources, below: [] });
+  return built.ok ? succeed(built.value.tree) : built;
+}
+
 interface MakeOptions extends LayerOptions {
   readonly packages: readonly PackageFile[];
 }
@@ -79,22 +88,14 @@ async function makeLayer(layer: Layer, dir: string, options: MakeOptions): Promi
     privileged: options.privileged,
   });
   if (!laid.ok) return laid;
-  for (const argv of layer.run) {
-    const work = join(dir, "work");
-    const mountPoint = join(dir, "mount");
-    await mkdir(work, { recursive: true });
-    await mkdir(mountPoint, { recursive: true });
-    const ran = await runInside(argv, {
-      exec: options.exec,
-      lowers: options.below.map((lower) => lower.tree),
-      upper: tree,
-      work,
-      mountPoint,
-    });
-    await rm(work, { recursive: true, force: true });
-    await rm(mountPoint, { recursive: true, force: true });
-    if (!ran.ok) return ran;
-  }
+  const ran = await provision(layer, {
+    exec: options.exec,
+    tree,
+    lowers: options.below.map((lower) => lower.tree),
+    work: dir,
+    toolsTree: (tools) => layerTree(tools, options),
+  });
+  if (!ran.ok) return ran;
   for (const path of layer.remove) await rm(inside(tree, path), { recursive: true, force: true });
   // Lower layers brought the merged-/usr links, and the mount points for commands are no content.
   const exclude = below === undefined ? [] : ["bin", "sbin", "lib", "lib64"];
@@ -119,15 +120,32 @@ async function makeLayer(layer: Layer, dir: string, options: MakeOptions): Promi
 async function layerKey(layer: Layer, packages: readonly PackageFile[], options: LayerOptions): Promise<string> {
   const sources: string[] = [];
   for (const file of layer.files) sources.push(file.source === undefined ? "" : await hashFile(file.source));
+  const { provisioners, ...plain } = layer;
   const parts = {
     builder: BUILDER_VERSION,
-    layer: { ...layer, files: layer.files.map((file, at) => ({ ...file, source: sources[at] })) },
+    ...(provisioners.length === 0 ? {} : { provisioners: await hashProvisioners(provisioners) }),
+    layer: { ...plain, files: layer.files.map((file, at) => ({ ...file, source: sources[at] })) },
     packages: packages.map((file) => `${file.name}=${file.version}`),
     below: options.below[0]?.key ?? "",
+    sources: options.sources?.text ?? "",
     architecture: options.architecture,
     privileged: options.privileged,
   };
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+}
+
+/** With all that lies in their folders. */
+async function hashProvisioners(provisioners: readonly Provisioner[]): Promise<readonly unknown[]> {
+  const hashed: unknown[] = [];
+  for (const each of provisioners) {
+    const folder = dirname(each.file);
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const sums: string[] = [];
+    for (const path of files.toSorted()) sums.push(`${relative(folder, path)} ${await hashFile(path)}`);
+    hashed.push({ ...each, file: basename(each.file), sums });
+  }
+  return hashed;
 }
 
 async function readCached(name: string, key: string, dir: string): Promise<BuiltLayer | undefined> {

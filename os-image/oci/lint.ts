@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from "node:fs";
+import { parse } from "yaml";
 import type { Failure } from "#base/env/errors.ts";
 import type { Image, Layer } from "./recipe.ts";
 
@@ -59,7 +61,8 @@ function lintConfig(image: Image): readonly Finding[] {
 
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*(?::[a-z0-9]+)?(?:=\S+)?$/;
 
-function lintLayer(layer: Layer): readonly Finding[] {
+/** What is wrong with one layer by itself. */
+export function lintLayer(layer: Layer): readonly Finding[] {
   const found = new Findings(`layer ${layer.name}`);
   const placed = [...layer.directories, ...layer.files, ...layer.links].map((entry) => entry.path);
   for (const path of [...placed, ...layer.remove]) {
@@ -76,12 +79,26 @@ function lintLayer(layer: Layer): readonly Finding[] {
   }
   for (const name of [...layer.packages, ...layer.without])
     if (!PACKAGE.test(name)) found.error("image_bad_package", `"${name}" is no package name`, "as apt knows it");
+  for (const { kind, file } of layer.provisioners) {
+    const problem = existsSync(file) ? (kind === "ansible-local" ? playbookProblem(file) : undefined) : "is not there";
+    if (problem !== undefined)
+      found.error("image_provisioner", `provisioner "${kind}": ${file} ${problem}`, "correct its file");
+  }
   for (const argv of layer.run) {
     if (argv[0]?.startsWith("/") === true) continue;
     const message = `run ${JSON.stringify(argv)} must start with the absolute path of a program`;
     found.error("image_bad_run", message, 'as in ["/usr/bin/env", "true"]');
   }
   return found.list;
+}
+
+function playbookProblem(path: string): string | undefined {
+  try {
+    const plays: unknown = parse(readFileSync(path, "utf8"));
+    return Array.isArray(plays) ? undefined : "is no list of plays";
+  } catch (thrown) {
+    return `is no YAML: ${thrown instanceof Error ? (thrown.message.split("\n")[0] ?? "") : String(thrown)}`;
+  }
 }
 
 function lintTogether(image: Image): readonly Finding[] {

@@ -5,6 +5,7 @@ import { decodeBody } from "#base/language/hcl/decode/decode.ts";
 import type { BlockTable } from "#base/language/hcl/decode/table.ts";
 import { locate, renderDiagnostics, type Diagnostic } from "#base/language/hcl/diagnostic.ts";
 import { rootScope } from "#base/language/hcl/evaluate/root.ts";
+import type { Value } from "#base/language/hcl/evaluate/value.ts";
 import { functionLibrary } from "#base/language/hcl/functions/library.ts";
 import { parseHcl } from "#base/language/hcl/parse.ts";
 import { ImageSchema, imageFile, layerFile, LayerSchema } from "./recipe-tables.ts";
@@ -46,7 +47,8 @@ export function readImage(path: string, options: RecipeOptions): Result<Image> {
   return succeed({ ...found.value, architecture: options.architecture, layers });
 }
 
-function readLayer(path: string, read: ReadText): Result<Layer> {
+/** Reads a layer's file; paths of its sources are absolute afterwards. */
+export function readLayer(path: string, read: ReadText): Result<Layer> {
   const found = readOne(path, { read, table: layerFile, field: "layers", kind: "layer", schema: LayerSchema });
   if (!found.ok) return found;
   const layer = found.value;
@@ -57,27 +59,35 @@ function readLayer(path: string, read: ReadText): Result<Layer> {
       `${path}: the layer is called "${layer.name}", its file "${expected}.layer.hcl"`,
       "give both one name",
     );
-  const folder = posix.dirname(path);
-  return succeed({
+  return succeed(placedAt(posix.dirname(path), layer));
+}
+
+/** A layer as it was read, with the paths of its sources made absolute. */
+export function placedAt<T extends v.InferOutput<typeof LayerSchema>>(folder: string, layer: T): T & Layer {
+  return {
     ...layer,
     files: layer.files.map((file) => ({
       ...file,
       content: file.content,
       source: file.source === undefined ? undefined : posix.resolve(folder, file.source),
     })),
+    provisioners: layer.provisioners.map((each) => ({ ...each, file: posix.resolve(folder, each.file) })),
     users: layer.users.map((user) => ({ ...user, gid: user.gid ?? user.uid })),
-  });
+  };
 }
 
-interface FileKind<S extends v.GenericSchema> {
+export interface FileKind<S extends v.GenericSchema> {
   readonly read: ReadText;
   readonly table: BlockTable;
   readonly field: string;
   readonly kind: string;
   readonly schema: S;
+  /** What expressions in it may name. */
+  readonly variables?: ReadonlyMap<string, Value>;
 }
 
-function readOne<S extends v.GenericSchema>(path: string, file: FileKind<S>): Result<v.InferOutput<S>> {
+/** The one block of a kind that a recipe's file holds. */
+export function readOne<S extends v.GenericSchema>(path: string, file: FileKind<S>): Result<v.InferOutput<S>> {
   const text = file.read(path);
   if (text === undefined)
     return fail("image_no_file", `there is no file ${path}`, `expected ${file.kind} "name" { … } in it`);
@@ -85,10 +95,11 @@ function readOne<S extends v.GenericSchema>(path: string, file: FileKind<S>): Re
   const { node, diagnostics: syntax } = parseHcl(source);
   const found: Diagnostic[] = [...syntax];
   const complain = (complaint: Parameters<typeof locate>[0]): void => void found.push(locate(complaint, { source }));
+  const { variables = new Map<string, Value>() } = file;
   const fields =
     syntax.length > 0
       ? {}
-      : decodeBody(node, file.table, rootScope({ source, complain, functions: functionLibrary() }));
+      : decodeBody(node, file.table, rootScope({ source, complain, functions: functionLibrary(), variables }));
   if (found.length > 0) return fail("image_recipe", renderDiagnostics(found));
   const blocks = fields[file.field];
   const count = Array.isArray(blocks) ? blocks.length : 0;

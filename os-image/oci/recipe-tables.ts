@@ -29,7 +29,14 @@ const user: BlockTable = {
   blocks: {},
 };
 
-const layer: BlockTable = {
+const provisioner: BlockTable = {
+  name: "provisioner",
+  attributes: { file: to("file", text), arguments: to("arguments", texts), variables: to("variables", textMap) },
+  blocks: {},
+};
+
+/** What a layer holds; roles of the firmware hold the same and more. */
+export const layer: BlockTable = {
   name: "layer",
   attributes: {
     packages: to("packages", texts),
@@ -42,6 +49,7 @@ const layer: BlockTable = {
     file: nestedBlock("files", file, { many: "list", label: "path" }),
     link: nestedBlock("links", link, { many: "list", label: "path" }),
     user: nestedBlock("users", user, { many: "list", label: "name" }),
+    provisioner: nestedBlock("provisioners", provisioner, { many: "list", label: "kind" }),
   },
 };
 
@@ -116,6 +124,20 @@ export const LayerSchema = v.object({
     [],
   ),
   run: v.optional(v.array(v.array(v.string())), []),
+  provisioners: v.optional(
+    v.array(
+      v.object({
+        kind: v.picklist(
+          ["shell", "ansible-local", "puppet-apply"],
+          'a provisioner is "shell", "ansible-local" or "puppet-apply"',
+        ),
+        file: v.string(),
+        arguments: names,
+        variables: strings,
+      }),
+    ),
+    [],
+  ),
   remove: names,
 });
 

@@ -10,8 +10,20 @@ export interface Layer {
   readonly users: readonly UserEntry[];
   /** Programs with arguments, run as root inside the tree made so far. */
   readonly run: readonly (readonly string[])[];
+  /** After those, in order. */
+  readonly provisioners: readonly Provisioner[];
   /** Paths dropped from the layer at its end. */
   readonly remove: readonly string[];
+}
+
+/** Something that changes the tree made so far by programs of its own; those do not become part of it. */
+export interface Provisioner {
+  readonly kind: "shell" | "ansible-local" | "puppet-apply";
+  /** Absolute path of the script, the playbook or the manifest; all of its folder is at hand. */
+  readonly file: string;
+  readonly arguments: readonly string[];
+  /** Of the environment, of the playbook, or as facts. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 export interface DirectoryEntry {

@@ -2,12 +2,12 @@
 layer "debian-base" {
   packages = ["libc6", "busybox-static"]
 
-  directory "/dev"  {}
+  directory "/dev" {}
   directory "/proc" {}
-  directory "/sys"  {}
+  directory "/sys" {}
   directory "/root" { mode = "0700" }
-  directory "/run"  {}
-  directory "/tmp"  { mode = "1777" }
+  directory "/run" {}
+  directory "/tmp" { mode = "1777" }
 
   file "/etc/passwd" {
     content = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"

@@ -1,0 +1,120 @@
+import { chmod, mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import type { Exec } from "#base/env/exec.ts";
+import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { DEFAULT_ENV, formatBootEnv, parseBootEnv, SLOTS, type BootEnv, type SlotName } from "./boot-env.ts";
+import { UpdateRecordSchema, type UpdateRecord } from "./update-record.ts";
+
+/** Where the firmware keeps what; other folders in tests. */
+export interface Places {
+  /** Made at each start: which disk, which slot, what went wrong. */
+  readonly run: string;
+  /** Settings of the machine that last. */
+  readonly state: string;
+  readonly boot: string;
+}
+
+export const PLACES: Places = { run: "/run/lares-os", state: "/var/lib/lares-os", boot: "/boot" };
+
+/** File of the machine that made a cluster: the code by which its owner takes it over, until that is done. */
+export const CLAIM = "claim";
+export const CLAIM_PATH = `${PLACES.state}/${CLAIM}`;
+
+/** Before a command: in the mounts that all see. The agent's service has mounts of its own. */
+export const OUTSIDE = ["nsenter", "--mount=/proc/1/ns/mnt", "--"] as const;
+
+export async function runningSlot({ run }: Places): Promise<SlotName | undefined> {
+  const text = (await readIfThere(join(run, "slot")))?.trim();
+  return SLOTS.find((slot) => slot === text);
+}
+
+/** What went wrong since the machine was started, a line each. */
+export async function troublesOf({ run }: Places): Promise<readonly string[]> {
+  const text = (await readIfThere(join(run, "troubles"))) ?? "";
+  return text.split("\n").filter((line) => line !== "");
+}
+
+export async function readBootEnv({ boot }: Places): Promise<BootEnv> {
+  const bytes = await readFile(join(boot, "grub/grubenv")).catch(() => undefined);
+  return (bytes && parseBootEnv(bytes)) ?? DEFAULT_ENV;
+}
+
+/** In place, and never longer than one sector: a power cut leaves the old or the new. */
+export async function writeBootEnv(places: Places, env: BootEnv, exec: Exec): Promise<Result<void>> {
+  const bytes = formatBootEnv(env);
+  if (bytes === undefined) return fail("os_boot_env", "the boot environment does not fit into one sector");
+  return withWritableBoot(places, exec, async () => {
+    const file = await open(join(places.boot, "grub/grubenv"), "r+");
+    try {
+      await file.write(bytes, 0, bytes.length, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** The boot partition is written to only while something has to be written. */
+export async function withWritableBoot(places: Places, exec: Exec, work: () => Promise<void>): Promise<Result<void>> {
+  const mounted = places.boot === PLACES.boot;
+  if (mounted) {
+    const opened = await exec.run(["mount", "-o", "remount,rw", places.boot]);
+    if (opened.code !== 0) return fail("os_boot", `cannot write to the boot partition: ${opened.stderr.trim()}`);
+  }
+  try {
+    await work();
+    return succeed(undefined);
+  } catch (error) {
+    return fail("os_boot", `cannot write to the boot partition: ${String(error)}`);
+  } finally {
+    if (mounted) await exec.run(["mount", "-o", "remount,ro", places.boot]);
+  }
+}
+
+export async function readUpdateRecord({ state }: Places): Promise<UpdateRecord | undefined> {
+  const text = await readIfThere(join(state, "update.json"));
+  if (text === undefined) return undefined;
+  try {
+    const parsed = v.safeParse(UpdateRecordSchema, JSON.parse(text));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function writeUpdateRecord(places: Places, record: UpdateRecord): Promise<void> {
+  await keep(places, { name: "update.json", text: `${JSON.stringify(record, undefined, 2)}\n` });
+}
+
+/** How often a slot was started since the update that is recorded, as far as the data partition. */
+export async function startsOf({ state }: Places, slot: SlotName): Promise<number> {
+  const text = (await readIfThere(join(state, "starts"))) ?? "";
+  return text.split("\n").filter((line) => line === slot).length;
+}
+
+export interface KeptFile {
+  readonly name: string;
+  readonly text: string;
+  /** Default 0644. */
+  readonly mode?: number;
+}
+
+/** A file of the machine's settings, written whole and durably. */
+export async function keep({ state }: Places, file: KeptFile): Promise<void> {
+  const { name, text, mode = 0o644 } = file;
+  await mkdir(state, { recursive: true });
+  const path = join(state, name);
+  await writeFile(`${path}.new`, text, { mode, flush: true });
+  await chmod(`${path}.new`, mode);
+  await rename(`${path}.new`, path);
+}
+
+export async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch(() => undefined);
+}
+
+/** `VERSION_ID` of os-release(5). */
+export function versionIn(osRelease: string | undefined): string {
+  return /^VERSION_ID=(\S+)$/m.exec(osRelease ?? "")?.[1] ?? "";
+}
