@@ -5,16 +5,26 @@ import { CATALOG_COMMANDS } from "./catalog/rows.ts";
 import { CLUSTER_COMMANDS } from "./cluster/rows.ts";
 import type { Command, Flag } from "./command/command.ts";
 import { DEPLOYMENT_COMMANDS } from "./deployment/rows.ts";
+import { DNS_COMMANDS } from "./dns/rows.ts";
 import { ENVCONSUL_COMMANDS } from "./envconsul/rows.ts";
 import { EVAL_COMMANDS } from "./eval/rows.ts";
 import { GOSSIP_COMMANDS } from "./gossip/rows.ts";
+import { INGRESS_COMMANDS } from "./ingress/rows.ts";
 import { JOB_COMMANDS } from "./job/rows.ts";
+import { DHCP_COMMANDS } from "./dhcp/rows.ts";
 import { KV_COMMANDS } from "./kv/rows.ts";
+import { LAB_COMMANDS } from "./lab/rows.ts";
 import { LOCK_COMMANDS } from "./lock/rows.ts";
+import { MEMBERSHIP_COMMANDS } from "./membership/rows.ts";
 import { NAMESPACE_COMMANDS } from "./namespace/rows.ts";
+import { OS_COMMANDS } from "./os/rows.ts";
 import { OPERATOR_COMMANDS } from "./operator/rows.ts";
 import { QUOTA_COMMANDS } from "./quota/rows.ts";
+import { ROLE_COMMANDS } from "./role/rows.ts";
+import { ROUTER_COMMANDS } from "./router/rows.ts";
 import { SCALING_COMMANDS } from "./scaling/rows.ts";
+import { SERIAL_COMMANDS } from "./serial/rows.ts";
+import { SERF_COMMANDS } from "./serf/rows.ts";
 import { SERVICE_COMMANDS } from "./service/rows.ts";
 import { VAR_COMMANDS } from "./var/rows.ts";
 import { WATCH_COMMANDS } from "./watch/rows.ts";
@@ -43,18 +53,27 @@ export const COMMANDS: readonly Command[] = [
   ...SERVICE_COMMANDS,
   ...SCALING_COMMANDS,
   ...OPERATOR_COMMANDS,
+  ...OS_COMMANDS,
   ...QUOTA_COMMANDS,
   ...ACL_COMMANDS,
+  ...DHCP_COMMANDS,
   ...KV_COMMANDS,
   ...CATALOG_COMMANDS,
   ...LOCK_COMMANDS,
   ...ALERT_COMMANDS,
   ...WATCH_COMMANDS,
+  ...INGRESS_COMMANDS,
   ...REGISTRATION_COMMANDS,
   ...GOSSIP_COMMANDS,
+  ...SERF_COMMANDS,
+  ...SERIAL_COMMANDS,
+  ...MEMBERSHIP_COMMANDS,
+  ...LAB_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...TEMPLATE_COMMANDS,
   ...ENVCONSUL_COMMANDS,
+  ...DNS_COMMANDS,
+  ...ROUTER_COMMANDS,
   {
     name: "agent",
     summary: "Run the agent: scheduler, discovery, DNS and the HTTP APIs",
@@ -69,8 +88,16 @@ export const COMMANDS: readonly Command[] = [
       "log-level": value("LEVEL", "trace, debug, info, warn or error"),
       "log-json": on("Write the log as JSON"),
       "log-file": value("FILE", "Write the log to a file too"),
+      "client-intro-token": value("TOKEN", "Lets this node in where the servers do not know it yet"),
     },
     load: async () => (await import("./agent.ts")).agent,
+  },
+  {
+    name: "config validate",
+    summary: "Check configuration files of an agent, together, and start nothing",
+    operands: "PATH…",
+    flags: {},
+    load: async () => (await import("./agent/validate-config.ts")).validateConfig,
   },
   {
     name: "demo",
@@ -113,14 +140,7 @@ export const COMMANDS: readonly Command[] = [
     hidden: true,
     load: async () => (await import("./completion.ts")).completionWords,
   },
-  {
-    name: "role",
-    summary: "Run one role of the cluster as a task",
-    operands: "NAME",
-    flags: {},
-    hidden: true,
-    load: async () => (await import("./role.ts")).role,
-  },
+  ...ROLE_COMMANDS,
   {
     name: "image build",
     summary: "Build a container image from Debian packages, files and commands",

@@ -23,13 +23,32 @@ export function addressesOf(config: AgentConfig, net: Net): Addresses {
   };
 }
 
+/** Where other nodes reach this one's internal API. */
+export function internalAddress({
+  config,
+  addresses,
+}: {
+  readonly config: AgentConfig;
+  readonly addresses: Addresses;
+}): string {
+  const given = config.advertise.rpc;
+  if (/:\d+$/.test(given)) return given;
+  const host = given === "" ? addresses.advertise : given;
+  return `${host.includes(":") ? `[${host}]` : host}:${config.ports.rpc}`;
+}
+
 /** A wildcard address is no place to reach: the first address that leaves the machine is, or loopback where there is none. */
 function advertised(host: string, net: Net): string {
-  if (host !== "0.0.0.0" && host !== "::") return host;
+  if (!isWildcard(host)) return host;
   const found = net
     .interfaces()
     .filter((one) => !one.internal && !one.address.startsWith("169.254.") && !one.address.startsWith("fe80:"));
   return (found.find((one) => one.family === 4) ?? found[0])?.address ?? "127.0.0.1";
+}
+
+/** Every address of the machine. */
+export function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
 }
 
 function hostOf(address: string): string {

@@ -3,9 +3,31 @@ import type { SchedulerClient } from "#daemons/scheduler/client/client.ts";
 import { clientGauges } from "#daemons/scheduler/client/client-gauges.ts";
 import type { GaugeSource } from "#daemons/scheduler/gauge.ts";
 import type { AgentFacts } from "#daemons/scheduler/http/nomad-deps.ts";
+import type { Store } from "#base/state/store.ts";
 import type { Composition } from "./composition.ts";
 import { runtimeGauges } from "./runtime-gauges.ts";
 import { agentOperations } from "./operations.ts";
+
+type Own =
+  | "state"
+  | "stateKeeper"
+  | "shapes"
+  | "snapshots"
+  | "backups"
+  | "rollout"
+  | "firmware"
+  | "discovery"
+  | "server"
+  | "taskApi"
+  | "templates"
+  | "membership"
+  | "own";
+type FactsOf = Omit<Composition, Own> & {
+  readonly stateKeeper: Composition["stateKeeper"] | undefined;
+  readonly snapshots: Composition["snapshots"] | undefined;
+  readonly backups: Composition["backups"];
+  readonly state: { readonly store: Pick<Store, "status"> };
+};
 
 /** What this agent says of itself over Nomad's API. */
 export function agentFacts({
@@ -18,7 +40,13 @@ export function agentFacts({
   reload,
   client,
   identity,
-}: Composition): AgentFacts {
+  gossip,
+  cluster,
+  stateKeeper,
+  snapshots,
+  backups,
+}: FactsOf): AgentFacts {
+  let parse: AgentFacts["parseApart"];
   return {
     name: nodeName,
     region: config.region,
@@ -26,31 +54,36 @@ export function agentFacts({
     version,
     rpcAddress: { host: addresses.advertise, port: config.ports.rpc },
     servesClient: config.client.enabled,
+    ...(gossip === undefined ? {} : { pool: gossip.serf }),
+    ...(cluster === undefined ? {} : { servers: cluster }),
+    ...(stateKeeper === undefined ? {} : { stateKeeper }),
     search: config.server.search,
-    snapshotKey: config.server.snapshotKey,
+    ...(snapshots === undefined ? {} : { snapshots }),
+    jobs: {
+      defaultPriority: config.server.jobDefaultPriority,
+      maxPriority: config.server.jobMaxPriority,
+      maxCount: config.server.jobMaxCount,
+      maxSourceBytes: config.server.jobMaxSourceSize,
+    },
     startedAt: new Date(env.clock.nowMs()).toISOString(),
     metrics: {
       prometheus: config.telemetry.prometheusMetrics,
       prefixFilter: config.telemetry.prefixFilter,
-      sources: [runtimeGauges(nodeName), ...(client === undefined ? [] : [gaugesOfClient({ config, env, client })])],
+      sources: [...gaugesOf({ config, env, nodeName, client, backups }), ...(cluster?.gauges() ?? [])],
+    },
+    parseApart: async (request) => {
+      parse ??= (await import("./parse-apart.ts")).parsingApart(env);
+      return parse(request);
     },
     operations: agentOperations({ config, env, reload }),
     config: () => publicConfig(config),
     stats: () => {
       const { engine, revision, keys, bytes } = state.store.status();
-      const memory = process.memoryUsage();
       return {
         ...(client === undefined
           ? {}
           : { client: clientStats(client, identity.nodeId, `${addresses.advertise}:${config.ports.rpc}`) }),
-        runtime: {
-          version: process.version,
-          arch: process.arch,
-          kernel: process.platform,
-          uptime_s: String(Math.round(process.uptime())),
-          rss_bytes: String(memory.rss),
-          heap_bytes: String(memory.heapUsed),
-        },
+        runtime: runtimeStats(),
         state: { engine, revision: String(revision), keys: String(keys), bytes: String(bytes) },
         log: { entries: String(env.logHub.recent().length) },
       };
@@ -62,6 +95,31 @@ export function agentFacts({
 function clientStats(client: SchedulerClient, nodeId: string, server: string): Readonly<Record<string, string>> {
   const running = [...client.runners().values()].filter((runner) => !runner.isTerminal());
   return { node_id: nodeId, num_allocations: String(running.length), known_servers: server };
+}
+
+function runtimeStats(): Readonly<Record<string, string>> {
+  const memory = process.memoryUsage();
+  return {
+    version: process.version,
+    arch: process.arch,
+    kernel: process.platform,
+    uptime_s: String(Math.round(process.uptime())),
+    rss_bytes: String(memory.rss),
+    heap_bytes: String(memory.heapUsed),
+  };
+}
+
+function gaugesOf({
+  client,
+  backups,
+  nodeName,
+  ...known
+}: Pick<Composition, "config" | "env" | "nodeName" | "client" | "backups">): GaugeSource[] {
+  return [
+    runtimeGauges(nodeName),
+    ...(client === undefined ? [] : [gaugesOfClient({ ...known, client })]),
+    ...(backups === undefined ? [] : [backups.gauges]),
+  ];
 }
 
 function gaugesOfClient({

@@ -8,13 +8,18 @@ import { Keyring } from "#daemons/discovery/gossip/security/keyring.ts";
 import { API_VERSION } from "#daemons/discovery/http/consul-deps.ts";
 import type { Serf } from "#daemons/discovery/serf/shell/serf.ts";
 import type { AgentGossip, Composition } from "./composition.ts";
+import type { DataFolder } from "./data-folder.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { bridgeTag } from "./bridge-tag.ts";
 import { nameListener } from "./taken-address.ts";
 
 type Known = Pick<
   Composition,
   "config" | "env" | "addresses" | "folder" | "identity" | "nodeName" | "version" | "shutdown"
->;
+> & {
+  /** It belongs to a cluster whose other nodes have certificates, too. */
+  readonly isMember: boolean;
+};
 
 const KeyFileSchema = v.pipe(v.array(v.string()), v.minLength(1));
 
@@ -24,7 +29,7 @@ const KeyFileSchema = v.pipe(v.array(v.string()), v.minLength(1));
  */
 export async function createAgentGossip(known: Known): Promise<AgentGossip | undefined> {
   const { config, env, addresses, folder, nodeName } = known;
-  if (!takesPart(config, addresses.gossip)) return undefined;
+  if (!takesPart(config, addresses.gossip, known.isMember)) return undefined;
   const [{ createGossip }, presets, { Serf }] = await Promise.all([
     import("#daemons/discovery/gossip/shell/create-gossip.ts"),
     import("#daemons/discovery/gossip/presets.ts"),
@@ -70,9 +75,10 @@ export async function createAgentGossip(known: Known): Promise<AgentGossip | und
 }
 
 /** On where it is of use: other machines reach the address, or it is told whom to join. */
-function takesPart({ discovery, server, ports }: AgentConfig, host: string): boolean {
+function takesPart({ discovery, server, ports }: AgentConfig, host: string, isMember: boolean): boolean {
   if (ports.gossip === 0) return false;
   if (discovery.gossip.enabled !== null) return discovery.gossip.enabled;
+  if (isMember) return true;
   const joins = [discovery.retryJoin, discovery.startJoin, server.serverJoin.retryJoin, server.serverJoin.startJoin];
   return joins.some((list) => list.length > 0) || !(host === "::1" || host.startsWith("127.") || host === "localhost");
 }
@@ -127,7 +133,7 @@ async function joinOthers({ config, env }: Known, serf: Serf, signal: AbortSigna
 }
 
 /** Those of a Consul server, and the ones of the configuration. */
-function tagsOf({ config, identity, version }: Known): Readonly<Record<string, string>> {
+function tagsOf({ config, identity, version, addresses, env }: Known): Readonly<Record<string, string>> {
   return {
     role: config.server.enabled ? "consul" : "node",
     dc: config.datacenter,
@@ -138,6 +144,9 @@ function tagsOf({ config, identity, version }: Known): Readonly<Record<string, s
     vsn_max: "3",
     build: API_VERSION,
     lares: version,
+    region: config.region,
+    ...(config.server.enabled ? { port: String(config.ports.rpc) } : {}),
+    ...bridgeTag(config, addresses.advertise, env.net),
     ...config.discovery.gossip.tags,
   };
 }
@@ -170,7 +179,7 @@ async function loadKeyring(known: Known): Promise<Keyring | undefined> {
   return ring.value;
 }
 
-function keysIn(text: string, path: string): readonly string[] {
+export function keysIn(text: string, path: string): readonly string[] {
   try {
     return v.parse(KeyFileSchema, JSON.parse(text));
   } catch (error) {
@@ -190,5 +199,10 @@ async function keepKeyring(known: Known, ring: Keyring): Promise<void> {
 }
 
 function keyFile({ folder }: Known): string {
-  return `${folder.discovery}/gossip-keyring.json`;
+  return gossipKeysPath(folder);
+}
+
+/** A JSON list of keys in base64, the one in use first. */
+export function gossipKeysPath({ discovery }: Pick<DataFolder, "discovery">): string {
+  return `${discovery}/gossip-keyring.json`;
 }

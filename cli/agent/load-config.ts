@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { CodedError, type Failure } from "#base/env/errors.ts";
+import { CodedError } from "#base/env/errors.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import { checkAgentConfig } from "#base/language/agent-config/check-config.ts";
 import { readAgentConfig } from "#base/language/agent-config/read-config.ts";
@@ -21,23 +21,18 @@ export function devFields(dataDir: string): Fields {
   };
 }
 
-/** Reads `-config` files and folders and the flags beside them. Throws with every mistake shown in its line. */
-export function loadConfig(flags: FlagValues, base: Fields): AgentConfig {
-  const read = readAgentConfig({ files: flags.values("config").flatMap(filesOf), base, overrides: overridesOf(flags) });
+/** Reads `-config` files and folders, another `text`, and the flags beside them. Throws with every mistake shown in its line. */
+export function loadConfig(flags: FlagValues, base: Fields, text?: string): AgentConfig {
+  const given = text === undefined ? [] : [{ name: "lares.hcl", text }];
+  const files = [...flags.values("config").flatMap(filesOf), ...given];
+  const read = readAgentConfig({ files, base, overrides: overridesOf(flags) });
   if (!read.ok) throw new CodedError("agent_config", renderDiagnostics(read.diagnostics));
-  const contradictions = [...checkAgentConfig(read.config), ...notYet(read.config)];
+  const contradictions = checkAgentConfig(read.config);
   if (contradictions.length === 0) return read.config;
   throw new CodedError(
     "agent_config",
     contradictions.map(({ message, hint }) => (hint === undefined ? message : `${message}; ${hint}`)).join("\n"),
   );
-}
-
-/** What a configuration may say and this version cannot do: refused, because an agent that ignored it would mislead. */
-function notYet({ server, client }: AgentConfig): readonly Failure[] {
-  if (server.enabled || !client.enabled) return [];
-  const message = "a node that is no server has to follow others, which this version cannot do yet";
-  return [{ code: "agent_config", message, hint: "set server { enabled = true }" }];
 }
 
 /** A folder stands for its `.hcl` and `.json` files, in the order of their names. */

@@ -12,6 +12,11 @@ export function aclSettings({ acl, server, region }: AgentConfig, folder: DataFo
     resetFolder: folder.server,
     region,
     oidcIssuer: server.oidcIssuer,
+    introduction: {
+      enforcement: server.clientIntroduction.enforcement,
+      defaultTtlMs: server.clientIntroduction.defaultIdentityTtlMs,
+      maxTtlMs: server.clientIntroduction.maxIdentityTtlMs,
+    },
   };
 }
 

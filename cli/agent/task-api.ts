@@ -1,6 +1,5 @@
-import { timingSafeEqual } from "node:crypto";
 import type { Env } from "#base/env/env.ts";
-import { utf8 } from "#base/env/bytes.ts";
+import { isSameSecret } from "#base/env/same-secret.ts";
 import type { Exchange, ExchangeRequest, ExchangeResponse } from "#base/http/exchange.ts";
 import { listenHttp, type HttpListener } from "#base/platform/http-listener.ts";
 
@@ -70,6 +69,5 @@ function isAllowed(request: ExchangeRequest, token: string): boolean {
   const { headers } = request;
   const given =
     headers["x-nomad-token"] ?? headers["x-consul-token"] ?? headers["authorization"]?.replace(/^Bearer /i, "") ?? "";
-  const [a, b] = [utf8(given), utf8(token)];
-  return a.length === b.length && timingSafeEqual(a, b);
+  return isSameSecret(given, token);
 }

@@ -1,3 +1,4 @@
+import { isatty } from "node:tty";
 import * as v from "valibot";
 import { CodedError } from "#base/env/errors.ts";
 import type { WebSocketChannel } from "#base/env/web-socket.ts";
@@ -14,7 +15,7 @@ export interface ShellOptions {
 
 /** `-i`, `-t` and `-e`, with what the terminal says where they are not given. */
 export function shellOptions({ flags }: Pick<Invocation, "flags">): ShellOptions {
-  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
+  const isTerminal = isatty(process.stdin.fd) && isatty(process.stdout.fd);
   const tty = flags.value("t") === undefined ? isTerminal : flags.on("t");
   const interactive = flags.value("i") === undefined || flags.on("i");
   const escape = flags.value("e") ?? "~";
@@ -118,6 +119,7 @@ function passInput(channel: WebSocketChannel, { tty, escape }: ShellOptions, lef
     stdin.off("data", onData);
     stdin.off("end", onEnd);
     stdin.pause();
-    stdin.unref();
+    // A file or /dev/null has none.
+    stdin.unref?.();
   };
 }

@@ -1,7 +1,8 @@
 import { valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { EXIT_CODES, monitorEval } from "../job/monitor.ts";
-import { findAlloc } from "./find-alloc.ts";
+import { UsageError } from "../command/command.ts";
+import { findAlloc, taskOf } from "./find-alloc.ts";
 import { printed } from "../print/show.ts";
 
 /** Stops an allocation; the scheduler places another. */
@@ -15,11 +16,14 @@ export const stop = withNomad(async (session) => {
   return 0;
 });
 
-/** Restarts an allocation's tasks, or one of them, where they are. */
+/** `ALLOC [TASK]`: restarts the tasks that run, or one of them, where they are; with `-all-tasks` those that ended, too. */
 export const restart = withNomad(async (session) => {
   const { operands, nomad, output, flags } = session;
+  const wanted = flags.value("task") ?? operands[1];
+  if (wanted !== undefined && flags.on("all-tasks")) throw new UsageError("name a task or give -all-tasks, not both");
   const alloc = await findAlloc(session, operands[0]);
-  valueOf(await nomad.allocs.restart(alloc.ID, flags.value("task") ?? operands[1] ?? ""));
+  const wish = wanted === undefined ? { all: flags.on("all-tasks") } : { task: taskOf(alloc, wanted) };
+  valueOf(await nomad.allocs.restart(alloc.ID, wish));
   if (!(await printed({ flags, output }, { Restarted: [alloc.ID] })))
     output.line(`Allocation "${alloc.ID.slice(0, 8)}" restarted`);
   return 0;

@@ -5,7 +5,7 @@ import { dialWebSocket } from "#base/platform/web-socket-dial.ts";
 import { nomadTarget, withNomad } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
 import { runAttached, shellOptions } from "./attached.ts";
-import { allocOfJob, findAlloc, taskOf } from "./find-alloc.ts";
+import { chosenAlloc, taskOf } from "./find-alloc.ts";
 
 /** `ALLOC COMMAND [ARG...]`: resolves with the command's own exit code. */
 export const exec = withNomad(async (session) => {
@@ -13,7 +13,7 @@ export const exec = withNomad(async (session) => {
   const [first, ...command] = operands;
   if (first === undefined || command.length === 0)
     throw new UsageError("name an allocation and a command to run in it");
-  const alloc = flags.on("job") ? await allocOfJob(session, first) : await findAlloc(session, first);
+  const alloc = await chosenAlloc(session, first);
   const task = taskOf(alloc, flags.value("task"));
   const shell = shellOptions(session);
   const opened = await openExecChannel(nomadTarget(session, env, alloc.Namespace), dialWebSocket, {

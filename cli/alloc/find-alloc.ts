@@ -17,13 +17,21 @@ export async function findAlloc(session: NomadSession, operand: string | undefin
   return valueOf(await nomad.allocs.read(ID));
 }
 
-/** The allocation of a job whose logs people mean: a running one, the newest of those. */
-export async function allocOfJob(session: NomadSession, job: string): Promise<AllocAnswer> {
-  const allocs = valueOf(await session.nomad.jobs.allocations(job, { namespace: session.namespace }));
+/** The allocation an operand means: with `-job` one of that job (and `-group`), else its id. */
+export function chosenAlloc(session: NomadSession, operand: string): Promise<AllocAnswer> {
+  return session.flags.on("job") ? allocOfJob(session, operand) : findAlloc(session, operand);
+}
+
+/** A running one, the newest of those. */
+async function allocOfJob(session: NomadSession, job: string): Promise<AllocAnswer> {
+  const all = valueOf(await session.nomad.jobs.allocations(job, { namespace: session.namespace }));
+  const group = session.flags.value("group");
+  const allocs = group === undefined ? all : all.filter(({ TaskGroup }) => TaskGroup === group);
   const newest = (some: readonly AllocStub[]): AllocStub | undefined =>
     some.toSorted((a, b) => b.CreateIndex - a.CreateIndex)[0];
   const chosen = newest(allocs.filter(({ ClientStatus }) => ClientStatus === "running")) ?? newest(allocs);
-  if (chosen === undefined) throw new UsageError(`job "${job}" has no allocations`);
+  if (chosen === undefined)
+    throw new UsageError(`job "${job}" has no allocations${group === undefined ? "" : ` of group "${group}"`}`);
   return valueOf(await session.nomad.allocs.read(chosen.ID));
 }
 

@@ -8,7 +8,7 @@ import { bytes } from "../print/bytes.ts";
 import { columns } from "../print/columns.ts";
 import { show } from "../print/show.ts";
 import { localTime } from "../print/time.ts";
-import { allocOfJob, findAlloc } from "./find-alloc.ts";
+import { chosenAlloc } from "./find-alloc.ts";
 import { lastLines } from "./logs.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/client#list-files */
@@ -24,7 +24,7 @@ export const fs = withNomad(async (session) => {
   const [first, path = "/"] = operands;
   if (first === undefined || operands.length > 2) throw new UsageError("name an allocation and, if wanted, a path");
   const part = { bytes: wholeNumber(flags, "c"), lines: wholeNumber(flags, "n") };
-  const alloc = flags.on("job") ? await allocOfJob(session, first) : await findAlloc(session, first);
+  const alloc = await chosenAlloc(session, first);
   const at = (verb: string): string => `/v1/client/fs/${verb}/${segment(alloc.ID)}`;
   const file = valueOf(await nomad.call({ path: at("stat"), query: { path }, schema: FileSchema }));
   if (flags.on("stat")) return show(session, file, () => lines([file], session));

@@ -3,7 +3,7 @@ import type { HttpResponse } from "#base/env/http-client.ts";
 import { errorOf } from "../api/answer.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
-import { allocOfJob, findAlloc, taskOf } from "./find-alloc.ts";
+import { chosenAlloc, taskOf } from "./find-alloc.ts";
 import { isForPrograms, printed } from "../print/show.ts";
 
 /** Bytes shown by `-tail` and `-f` before what comes, unless `-c` says otherwise; lines are cut from twice as much. */
@@ -18,12 +18,9 @@ export const logs = withNomad(async (session) => {
   const [first, wanted] = operands;
   if (first === undefined || operands.length > 2)
     throw new UsageError("name an allocation and, if it has several, a task");
-  const alloc = flags.on("job") ? await allocOfJob(session, first) : await findAlloc(session, first);
+  const alloc = await chosenAlloc(session, first);
   const task = taskOf(alloc, flags.value("task") ?? wanted);
-  const streams =
-    flags.on("stdout") && flags.on("stderr")
-      ? (["stdout", "stderr"] as const)
-      : ([flags.on("stderr") ? "stderr" : "stdout"] as const);
+  const streams = streamsOf(session);
   const { origin, offset, lines } = startOf(session);
   const follow = flags.on("f");
   const parts = await Promise.all(
@@ -34,7 +31,9 @@ export const logs = withNomad(async (session) => {
         type,
         text: await copy(opened.value, {
           lines,
-          write: isForPrograms({ flags }) ? undefined : (data) => output.write(data),
+          write: isForPrograms({ flags })
+            ? undefined
+            : (data) => (streams.length > 1 && type === "stderr" ? output.writeError(data) : output.write(data)),
         }),
       };
     }),
@@ -42,6 +41,15 @@ export const logs = withNomad(async (session) => {
   await printed({ flags, output }, Object.fromEntries(parts.map(({ type, text }) => [type, text])));
   return 0;
 });
+
+const BOTH = ["stdout", "stderr"] as const;
+
+/** Standard output, unless the flags say otherwise; of what is followed, both. One alone can be piped; two go where they went. */
+function streamsOf({ flags }: NomadSession): readonly ("stdout" | "stderr")[] {
+  const given = BOTH.filter((stream) => flags.on(stream));
+  if (given.length > 0) return given;
+  return flags.on("f") ? BOTH : ["stdout"];
+}
 
 interface Start {
   readonly origin: "start" | "end";

@@ -7,6 +7,25 @@ const EXEC_FLAGS = {
   t: on("In a terminal (default: when this is one)"),
   e: value("CHARACTER", "At the start of a line, then a dot: leave (default ~; none: never)"),
 };
+const OF_JOB = {
+  job: on("The first operand is a job; take its newest running allocation"),
+  group: value("GROUP", "With -job: of this group"),
+  verbose: on("Accepted"),
+};
+
+const ACTION: Command = {
+  name: "action",
+  summary: "Run an action of a job's task",
+  operands: "ACTION",
+  flags: {
+    ...NOMAD_FLAGS,
+    ...EXEC_FLAGS,
+    job: value("JOB", "The job that has the action"),
+    group: value("GROUP", "In an allocation of this group"),
+    allocation: value("ALLOC", "In this allocation (default: a running one)"),
+  },
+  load: async () => (await import("./action.ts")).action,
+};
 
 export const ALLOC_COMMANDS: readonly Command[] = [
   {
@@ -28,13 +47,13 @@ export const ALLOC_COMMANDS: readonly Command[] = [
     flags: {
       ...NOMAD_FLAGS,
       task: value("TASK", "The task"),
-      stdout: on("Standard output (default)"),
+      stdout: on("Standard output (default; with -f both)"),
       stderr: on("Standard error"),
       f: on("Go on with what comes"),
       tail: on("Start near the end"),
       n: value("LINES", "The last so many lines"),
       c: value("BYTES", "The last so many bytes"),
-      job: on("The operand is a job; take its newest running allocation"),
+      ...OF_JOB,
     },
     load: async () => (await import("./logs.ts")).logs,
   },
@@ -58,6 +77,7 @@ export const ALLOC_COMMANDS: readonly Command[] = [
       ...NOMAD_FLAGS,
       task: value("TASK", "Only this task"),
       "all-tasks": on("Tasks that have ended, too"),
+      verbose: on("Accepted"),
     },
     load: async () => (await import("./change.ts")).restart,
   },
@@ -69,6 +89,7 @@ export const ALLOC_COMMANDS: readonly Command[] = [
       ...NOMAD_FLAGS,
       s: value("SIGNAL", "The signal (default SIGKILL)"),
       task: value("TASK", "Only this task"),
+      verbose: on("Accepted"),
     },
     load: async () => (await import("./signal.ts")).signal,
   },
@@ -76,27 +97,16 @@ export const ALLOC_COMMANDS: readonly Command[] = [
     name: "alloc exec",
     summary: "Run a command in a task",
     operands: "ALLOC COMMAND [ARG...]",
-    flagsFirst: true,
+    flagsEndAt: 2,
     flags: {
       ...NOMAD_FLAGS,
       ...EXEC_FLAGS,
-      job: on("The first operand is a job; take its newest running allocation"),
+      ...OF_JOB,
     },
     load: async () => (await import("./exec.ts")).exec,
   },
-  {
-    name: "action",
-    summary: "Run an action of a job's task",
-    operands: "ACTION",
-    flags: {
-      ...NOMAD_FLAGS,
-      ...EXEC_FLAGS,
-      job: value("JOB", "The job that has the action"),
-      group: value("GROUP", "In an allocation of this group"),
-      allocation: value("ALLOC", "In this allocation (default: a running one)"),
-    },
-    load: async () => (await import("./action.ts")).action,
-  },
+  ACTION,
+  { ...ACTION, name: "job action" },
   {
     name: "alloc checks",
     summary: "Show the last results of an allocation's checks",
@@ -111,8 +121,7 @@ export const ALLOC_COMMANDS: readonly Command[] = [
     flags: {
       ...NOMAD_FLAGS,
       H: on("Sizes in bytes"),
-      verbose: on("Accepted"),
-      job: on("The operand is a job; take its newest running allocation"),
+      ...OF_JOB,
       stat: on("Only describe the file"),
       f: on("Go on with what comes"),
       tail: on("Start near the end"),

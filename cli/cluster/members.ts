@@ -7,14 +7,24 @@ import { printed } from "../print/show.ts";
 export const members = withNomad(async ({ nomad, output, flags }) => {
   const { Members: all } = valueOf(await nomad.agent.members());
   if (await printed({ flags, output }, all)) return 0;
-  const rows = all.map((one) => [
-    one.Name,
-    one.Addr,
-    String(one.Port),
-    one.Status,
-    one.Tags["build"] ?? "",
-    one.Tags["dc"] ?? "",
+  const leader = await nomad.status.leader();
+  const rows = all.map(({ Name, Addr, Port, Status, Tags }) => [
+    Name,
+    Addr,
+    String(Port),
+    Status,
+    String(leader.ok && leader.value.value === `${hostOf(Tags["rpc_addr"] ?? Addr)}:${Tags["port"] ?? ""}`),
+    "3",
+    Tags["build"] ?? "",
+    Tags["dc"] ?? "",
+    Tags["region"] ?? "",
   ]);
-  for (const line of columns(["Name", "Address", "Port", "Status", "Build", "Datacenter"], rows)) output.line(line);
+  for (const line of columns(HEADER, rows)) output.line(line);
   return 0;
 });
+
+const HEADER = ["Name", "Address", "Port", "Status", "Leader", "Raft Version", "Build", "Datacenter", "Region"];
+
+function hostOf(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}

@@ -6,8 +6,8 @@ export interface Command {
   /** What follows the flags: `FILE`, `[JOB]`, `KEY VALUE`. Empty: nothing may follow. */
   readonly operands: string;
   readonly flags: Readonly<Record<string, Flag>>;
-  /** The second operand ends the flags: it is another program, and what follows belongs to it. */
-  readonly flagsFirst?: boolean;
+  /** The operand of this number (1: the first) ends the flags: it is another program, and what follows belongs to it. */
+  readonly flagsEndAt?: number;
   /** It reads its words itself, flags and help included: another tool's command line. */
   readonly ownFlags?: boolean;
   /** Not listed in help. */
@@ -50,6 +50,8 @@ export interface Output {
   write(data: string | Uint8Array): void;
   /** A line on standard error. */
   error(text: string): void;
+  /** Raw bytes on standard error. */
+  writeError(data: Uint8Array): void;
 }
 
 /** Wrong use of a command: said on standard error with the way to its help, exit code 2. */

@@ -1,4 +1,5 @@
 import { CodedError, messageOf } from "#base/env/errors.ts";
+import { mapStack } from "#base/platform/embedded/stack-trace.ts";
 import { UsageError, type Command, type Invocation } from "./command.ts";
 import { findCommand } from "./find.ts";
 import { parseFlags } from "./flags.ts";
@@ -20,17 +21,17 @@ export async function dispatch(words: readonly string[], line: CommandLine): Pro
     output.error(`lares: ${messageOf(error)}`);
     if (error instanceof CodedError && error.hint !== undefined) output.error(error.hint);
     else if (!(error instanceof UsageError) && error instanceof Error && environment["LARES_TRACE"] !== undefined)
-      output.error(error.stack ?? "");
+      output.error(mapStack(error.stack ?? ""));
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
 function asksForHelp(words: readonly string[], command: Command): boolean {
   const own = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined);
-  if (command.flagsFirst !== true) return own.some((word) => HELP.has(word));
+  if (command.flagsEndAt === undefined) return own.some((word) => HELP.has(word));
   // Words behind the other program's name are for that program.
   const help = { kind: "switch", summary: "" } as const;
-  const { flags } = parseFlags(own, { ...command.flags, h: help, help }, { flagsFirst: true });
+  const { flags } = parseFlags(own, { ...command.flags, h: help, help }, { flagsEndAt: command.flagsEndAt });
   return flags.on("h") || flags.on("help");
 }
 
@@ -55,7 +56,7 @@ async function run(words: readonly string[], line: CommandLine): Promise<number>
     output.line(commandHelp(command));
     return 0;
   }
-  const { operands, flags } = parseFlags(rest, command.flags, { flagsFirst: command.flagsFirst === true });
+  const { operands, flags } = parseFlags(rest, command.flags, { flagsEndAt: command.flagsEndAt });
   if (command.operands === "" && operands.length > 0)
     throw new UsageError(`${command.name} takes no operand, but was given "${operands[0] ?? ""}"`);
   const start = await command.load();

@@ -8,12 +8,13 @@ export interface Parsed {
 
 /**
  * Reads arguments as both families of tools write them: `-flag`, `--flag`, `-flag=value`, `-flag value`; `--` ends the
- * flags; a lone `-` is an operand. Flags may stand before, between and after operands, unless the second operand ends them.
+ * flags; a lone `-` is an operand. Flags may stand before, between and after operands, unless one of these ends them:
+ * `flagsEndAt`, the number of the operand that names another program.
  */
 export function parseFlags(
   args: readonly string[],
   known: Readonly<Record<string, Flag>>,
-  { flagsFirst = false }: { readonly flagsFirst?: boolean } = {},
+  { flagsEndAt = Infinity }: { readonly flagsEndAt?: number | undefined } = {},
 ): Parsed {
   const operands: string[] = [];
   const given = new Map<string, string[]>();
@@ -25,8 +26,7 @@ export function parseFlags(
     }
     if (!arg.startsWith("-") || arg === "-" || /^-\d/.test(arg)) {
       operands.push(arg);
-      // Two operands: the one that is ours, and the other program's name.
-      if (flagsFirst && operands.length > 1) operands.push(...rest.splice(0));
+      if (operands.length >= flagsEndAt) operands.push(...rest.splice(0));
       continue;
     }
     const [, name = "", , inline] = /^--?([^=]*)(=(.*))?$/s.exec(arg) ?? [];

@@ -11,6 +11,7 @@ const NOMAD: Readonly<Record<string, string>> = {
   logs: "alloc logs",
   fs: "alloc fs",
   exec: "alloc exec",
+  keygen: "operator gossip keyring generate",
   "alloc-status": "alloc status",
   "eval-status": "eval status",
   "node-status": "node status",
@@ -23,6 +24,7 @@ const NOMAD: Readonly<Record<string, string>> = {
 /** Where Consul says a thing in other words (https://developer.hashicorp.com/consul/commands). */
 const CONSUL: Readonly<Record<string, string>> = {
   snapshot: "operator snapshot",
+  validate: "config validate",
 };
 
 /** By the name of a link: what its command line means here. */
@@ -30,6 +32,8 @@ const LINKS: Readonly<Record<string, (words: readonly string[]) => readonly stri
   nomad: ([first = "", ...rest]) =>
     readsJobFile([...(own(NOMAD, first)?.split(" ") ?? (first === "" ? [] : [first])), ...rest]),
   consul: ([first = "", ...rest]) => [...(own(CONSUL, first)?.split(" ") ?? (first === "" ? [] : [first])), ...rest],
+  serf: ([first = "", ...rest]) =>
+    /^--?v(?:ersion)?$/.test(first) ? ["version"] : ["serf", ...(first === "" ? [] : [first]), ...rest],
   "consul-template": (words) => ["template", ...words],
   envconsul: (words) => ["envconsul", ...words],
 };

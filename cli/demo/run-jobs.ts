@@ -33,7 +33,7 @@ interface DemoJob {
 }
 
 const JOBS: readonly DemoJob[] = [
-  { job: "ingress", service: "ingress", instances: 1, path: "packs/ingress/ingress.nomad.hcl" },
+  { job: "ingress", service: "lares-ingress", instances: 1, path: "packs/ingress/ingress.nomad.hcl" },
   {
     job: "hello",
     service: "hello",

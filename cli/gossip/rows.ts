@@ -1,4 +1,4 @@
-import { CONSUL_FLAGS, on, value, values } from "../api/flags.ts";
+import { CONSUL_FLAGS, NOMAD_FLAGS, on, value, values } from "../api/flags.ts";
 import type { Command } from "../command/command.ts";
 
 export const GOSSIP_COMMANDS: readonly Command[] = [
@@ -19,10 +19,33 @@ export const GOSSIP_COMMANDS: readonly Command[] = [
   },
   {
     name: "join",
-    summary: "Join the agent to members of a cluster",
-    operands: "ADDRESS…",
-    flags: { ...CONSUL_FLAGS, wan: on("No effect: there is one pool") },
-    load: async () => (await import("./membership.ts")).join,
+    summary:
+      "Make this machine a member of a cluster by a join line (ADDRESS TOKEN), or have the agent gossip with others",
+    operands: "[ADDRESS TOKEN | ADDRESS…]",
+    flags: {
+      ...CONSUL_FLAGS,
+      wan: on("No effect: there is one pool"),
+      look: on(
+        "Look for a cluster on the local network and ask it; `lares node approve CODE` there lets this machine in",
+      ),
+      found: on("With -look: found a cluster when there is none"),
+      server: on("With TOKEN: become a server"),
+      config: value(
+        "PATH",
+        "With TOKEN: configuration file or folder, written where there is none (default: /etc/lares)",
+      ),
+      "data-dir": value("FOLDER", "With TOKEN: where everything is kept; default: /var/lib/lares"),
+      bind: value("ADDRESS", "With TOKEN: address to listen on; default: all"),
+      node: value("NAME", "With TOKEN: this node's name; default: the host's"),
+      "no-start": on("With TOKEN: leave the agent to be started by hand"),
+      json: on("With TOKEN: print JSON"),
+    },
+    load: async () => async (invocation) => {
+      const isToken = invocation.operands.some((each) => /^lares\d+\./.test(each));
+      if (invocation.flags.on("look")) return (await import("../membership/look.ts")).look(invocation);
+      if (isToken) return (await import("../membership/join.ts")).joinCluster(invocation);
+      return (await import("./membership.ts")).join(invocation);
+    },
   },
   {
     name: "leave",
@@ -50,6 +73,24 @@ export const GOSSIP_COMMANDS: readonly Command[] = [
       tag: value("REGEX", "Only for instances with such a tag; needs -service"),
     },
     load: async () => (await import("./event.ts")).event,
+  },
+  {
+    name: "exec",
+    summary: "Run a command on many nodes (exit code 1: on none; 2: it failed somewhere)",
+    operands: "COMMAND…",
+    flagsEndAt: 1,
+    flags: {
+      ...CONSUL_FLAGS,
+      node: value("REGEX", "Only nodes of such a name"),
+      service: value("REGEX", "Only nodes with an instance of such a service"),
+      tag: value("REGEX", "Only instances with such a tag; needs -service"),
+      wait: value("DURATION", "How long to wait for another sign of life; default: 2s"),
+      "wait-repl": value("DURATION", "How long the command may take to reach the other servers; default: 200ms"),
+      prefix: value("KEY", "Where the keys of commands are; default: _rexec"),
+      shell: value("BOOL", "Whether a shell runs the command (default: true)"),
+      verbose: on("Show what the nodes say beside the output"),
+    },
+    load: async () => (await import("./exec.ts")).exec,
   },
   {
     name: "rtt",
@@ -84,5 +125,40 @@ export const GOSSIP_COMMANDS: readonly Command[] = [
     operands: "",
     flags: CONSUL_FLAGS,
     load: async () => (await import("./info.ts")).info,
+  },
+  {
+    name: "operator gossip keyring generate",
+    summary: "Make a key for gossip encryption",
+    operands: "",
+    flags: {},
+    load: async () => (await import("./keys.ts")).keygen,
+  },
+  {
+    name: "operator gossip keyring list",
+    summary: "List the keys gossip is encrypted with, and how many members have each",
+    operands: "",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./nomad-keys.ts")).list,
+  },
+  {
+    name: "operator gossip keyring install",
+    summary: "Give all members a key that decrypts",
+    operands: "KEY",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./nomad-keys.ts")).install,
+  },
+  {
+    name: "operator gossip keyring use",
+    summary: "Make a key the one that encrypts",
+    operands: "KEY",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./nomad-keys.ts")).use,
+  },
+  {
+    name: "operator gossip keyring remove",
+    summary: "Make all members forget a key",
+    operands: "KEY",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./nomad-keys.ts")).remove,
   },
 ];

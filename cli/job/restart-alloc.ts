@@ -6,14 +6,21 @@ import { placementReasons } from "./placement.ts";
 
 const WAIT_MS = 60_000;
 
-/** Restarts the tasks named, or all that run, and waits until they have begun again. Throws when one does not. */
-export async function restartAlloc({ nomad }: NomadSession, alloc: AllocStub, names: readonly string[]): Promise<void> {
+/**
+ * Restarts the tasks named, or all that run, or with `allTasks` those that have ended, too, and waits until those that ran
+ * have begun again. Throws when one does not.
+ */
+export async function restartAlloc(
+  { nomad }: NomadSession,
+  alloc: AllocStub,
+  { tasks: names, allTasks }: { readonly tasks: readonly string[]; readonly allTasks: boolean },
+): Promise<void> {
   const before = valueOf(await nomad.allocs.read(alloc.ID)).TaskStates;
   const tasks = Object.entries(before)
     .filter(([name, { State }]) => State === "running" && (names.length === 0 || names.includes(name)))
     .map(([name]) => name);
-  if (names.length === 0) valueOf(await nomad.allocs.restart(alloc.ID, ""));
-  else for (const name of tasks) valueOf(await nomad.allocs.restart(alloc.ID, name));
+  if (names.length === 0) valueOf(await nomad.allocs.restart(alloc.ID, { all: allTasks }));
+  else for (const task of tasks) valueOf(await nomad.allocs.restart(alloc.ID, { task }));
   for (let index = 0; ;) {
     const answer = await nomad.allocs.read(alloc.ID, { block: { index, waitMs: WAIT_MS } });
     const now = valueOf(answer);

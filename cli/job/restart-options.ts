@@ -4,6 +4,8 @@ import { UsageError, type FlagValues } from "../command/command.ts";
 export interface RestartOptions {
   readonly groups: readonly string[];
   readonly tasks: readonly string[];
+  /** Tasks that have ended, too. */
+  readonly allTasks: boolean;
   /** Replaces allocations instead of restarting them where they are. */
   readonly reschedule: boolean;
   readonly noShutdownDelay: boolean;
@@ -24,6 +26,7 @@ export function restartOptions(flags: FlagValues): RestartOptions {
   return {
     groups: flags.values("group"),
     tasks,
+    allTasks: flags.on("all-tasks"),
     reschedule,
     noShutdownDelay: flags.on("no-shutdown-delay"),
     batchOf: batchOf(flags.value("batch-size") ?? "1"),

@@ -54,7 +54,7 @@ async function one(session: NomadSession, alloc: AllocStub, options: RestartOpti
       const replacement = await replaceAlloc(session, alloc, options);
       say(`${name} rescheduled: "${shortId(replacement.ID)}" runs on node "${replacement.NodeName}"`);
     } else {
-      await restartAlloc(session, alloc, options.tasks);
+      await restartAlloc(session, alloc, options);
       say(`${name} restarted`);
     }
     return "";

@@ -22,6 +22,7 @@ export const run = withNomad(async (session) => {
     checkIndex: wholeNumber("check-index", flags.value("check-index")),
     evalPriority: wholeNumber("eval-priority", flags.value("eval-priority")),
     preserveCounts: flags.on("preserve-counts") || undefined,
+    preserveResources: flags.on("preserve-resources") || undefined,
     submission,
   });
   if (!registered.ok && registered.error.message.includes("job modify index")) output.error("Job not updated");

@@ -27,9 +27,16 @@ export interface KeptSession {
   end(): Promise<void>;
 }
 
-export async function keepSession(session: ConsulSession, name: string, ttlS: number): Promise<KeptSession> {
+export interface SessionWish {
+  readonly name: string;
+  readonly ttlS: number;
+  /** What becomes of the keys it holds when it ends. */
+  readonly behavior: "release" | "delete";
+}
+
+export async function keepSession(session: ConsulSession, { name, ttlS, behavior }: SessionWish): Promise<KeptSession> {
   const { consul, env } = session;
-  const body = { Name: name, TTL: `${ttlS}s` };
+  const body = { Name: name, TTL: `${ttlS}s`, Behavior: behavior };
   const { ID: id } = valueOf(await consul.call({ method: "PUT", path: "/v1/session/create", body, schema: IdSchema }));
   const over = new AbortController();
   const renew = async (): Promise<void> => {

@@ -23,7 +23,8 @@ export const lock = withConsul(async (session) => {
   const slots = wholeOf(flags, "n", 1);
   const retries = wholeOf(flags, "monitor-retry", DEFAULT_MONITOR_RETRIES);
   const giveUp = signalAfter(flags);
-  const kept = await keepSession(session, flags.value("name") ?? `lares lock for ${prefix}`, SESSION_TTL_S);
+  const name = flags.value("name") ?? `lares lock for ${prefix}`;
+  const kept = await keepSession(session, { name, ttlS: SESSION_TTL_S, behavior: "release" });
   const contender = slots === 1 ? createMutex(session, prefix) : createSemaphore(session, prefix, slots);
   try {
     const token = await acquire(session, { contender, id: kept.id, signal: giveUp });

@@ -6,7 +6,7 @@ export const LOCK_COMMANDS: readonly Command[] = [
     name: "lock",
     summary: "Run a program while a lock is held",
     operands: "PREFIX COMMAND...",
-    flagsFirst: true,
+    flagsEndAt: 2,
     flags: {
       ...CONSUL_FLAGS,
       n: value("COUNT", "How many may hold it at once (default 1)"),

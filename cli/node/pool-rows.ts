@@ -24,6 +24,13 @@ export const NODE_POOL_COMMANDS: readonly Command[] = [
     load: async () => (await import("./pool.ts")).remove,
   },
   {
+    name: "node pool init",
+    summary: "Write an example of a node pool's file",
+    operands: "[FILE]",
+    flags: { json: on("In JSON") },
+    load: async () => (await import("./pool-init.ts")).init,
+  },
+  {
     name: "node pool info",
     summary: "Show a node pool",
     operands: "POOL",

@@ -1,4 +1,4 @@
-import { flag, text, textMap } from "#base/language/hcl/decode/readers.ts";
+import { duration, flag, text, textMap } from "#base/language/hcl/decode/readers.ts";
 import { freeBlock, nestedBlock, to, type BlockTable } from "#base/language/hcl/decode/table.ts";
 
 const scheduler: BlockTable = {
@@ -12,7 +12,7 @@ const scheduler: BlockTable = {
 
 const pool: BlockTable = {
   name: "node_pool",
-  attributes: { description: to("Description", text), node_identity_ttl: to("NodeIdentityTTL", text) },
+  attributes: { description: to("Description", text), node_identity_ttl: to("NodeIdentityTTL", duration) },
   blocks: { meta: freeBlock("Meta", textMap), scheduler_config: nestedBlock("SchedulerConfiguration", scheduler) },
 };
 

@@ -18,6 +18,7 @@ import { poolFile } from "./pool-table.ts";
 const PoolSchema = v.object({
   Name: text,
   Description: text,
+  NodeIdentityTTL: integer,
   Meta: textMap,
   SchedulerConfiguration: block(v.object({ SchedulerAlgorithm: text, MemoryOversubscriptionEnabled: optionalFlag })),
   CreateIndex: integer,

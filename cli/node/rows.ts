@@ -22,6 +22,14 @@ export const NODE_COMMANDS: readonly Command[] = [
     load: async () => (await import("./status.ts")).status,
   },
   {
+    name: "node inventory",
+    summary:
+      "Look through this very machine with its own tools; its agent does so once after each start of the machine",
+    operands: "",
+    flags: { json: on("All that was found") },
+    load: async () => (await import("./inventory.ts")).inventory,
+  },
+  {
     name: "node eligibility",
     summary: "Let a node take new allocations, or not; what runs there stays",
     operands: "[NODE]",
@@ -83,6 +91,32 @@ export const NODE_COMMANDS: readonly Command[] = [
     operands: "[ADDRESS…]",
     flags: { ...NOMAD_FLAGS, servers: on("List them"), "update-servers": on("Set them") },
     load: async () => (await import("./configure.ts")).configure,
+  },
+  {
+    name: "node identity get",
+    summary: "Show what the servers signed of a node",
+    operands: "NODE",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./identity.ts")).get,
+  },
+  {
+    name: "node identity renew",
+    summary: "Have a node ask for a new identity with its next heartbeat",
+    operands: "NODE",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./identity.ts")).renew,
+  },
+  {
+    name: "node intro create",
+    summary: "Make a token that lets a new node in",
+    operands: "",
+    flags: {
+      ...NOMAD_FLAGS,
+      "node-name": value("NAME", "Only a node of this name (default: any)"),
+      "node-pool": value("POOL", "The pool it belongs to (default: default)"),
+      ttl: value("DURATION", "How long it counts (default 5m, 30m at most, unless the servers say otherwise)"),
+    },
+    load: async () => (await import("./identity.ts")).introduce,
   },
   ...NODE_POOL_COMMANDS,
 ];

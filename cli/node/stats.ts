@@ -22,6 +22,7 @@ const StatsSchema = v.object({
   DiskStats: v.array(DiskSchema),
   CPUTicksConsumed: number,
   Uptime: number,
+  Temperatures: v.nullish(v.array(v.object({ Sensor: v.string(), Celsius: number })), () => []),
 });
 
 /** What a node's machine uses right now. Empty when the node cannot be asked. */
@@ -62,6 +63,16 @@ export async function statsLines({ nomad }: NomadSession, node_id: string): Prom
         percent(disk.UsedPercent),
       ]),
     ),
+    ...(stats.Temperatures.length === 0
+      ? []
+      : [
+          "",
+          "Temperatures",
+          ...columns(
+            ["Sensor", "Celsius"],
+            stats.Temperatures.map(({ Sensor, Celsius }) => [Sensor, Celsius.toFixed(1)]),
+          ),
+        ]),
     "",
     `Uptime = ${span(stats.Uptime)}`,
   ];

@@ -1,27 +1,16 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { gzipSync } from "node:zlib";
-import * as v from "valibot";
-import { errorOf } from "../api/answer.ts";
+import { sleep } from "#base/env/clock.ts";
+import { readDuration } from "#base/language/duration.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
-import { readDuration } from "#base/language/duration.ts";
-import { CodedError, messageOf } from "#base/env/errors.ts";
-import { redacted } from "./redact.ts";
-import { tarOf } from "./tar.ts";
+import { writeBundle } from "./debug-bundle.ts";
+import { askedFor, recorded, profiled } from "./debug-sources.ts";
 
-/** Every namespace's, where there are namespaces. */
-const PATHS: readonly string[] = [
+/** What does not change while one looks, or only says something once. */
+const ONCE: readonly string[] = [
   "/v1/agent/self",
   "/v1/agent/host",
   "/v1/agent/members",
   "/v1/agent/health",
-  "/v1/metrics",
-  "/v1/jobs",
-  "/v1/nodes",
-  "/v1/allocations",
-  "/v1/evaluations",
-  "/v1/deployments",
   "/v1/namespaces",
   "/v1/node/pools",
   "/v1/operator/raft/configuration",
@@ -29,78 +18,75 @@ const PATHS: readonly string[] = [
   "/v1/operator/autopilot/health",
   "/v1/operator/scheduler/configuration",
 ];
-/** Of the log: more is left out. */
-const MAX_LOG_BYTES = 64 * 1024 * 1024;
+/** Asked in every pass; of every namespace, where there are namespaces. */
+const EACH_PASS: readonly string[] = [
+  "/v1/metrics",
+  "/v1/jobs",
+  "/v1/nodes",
+  "/v1/allocations",
+  "/v1/evaluations",
+  "/v1/deployments",
+  "/v1/client/stats",
+];
+/** More passes than this make a bundle nobody reads. */
+const MAX_PASSES = 1000;
 
 /**
- * What somebody who helps needs to know of a cluster: answers of the API without secrets, and the log for a while; as
- * `NAME.tar.gz` here, or as a folder below `-output`. What could not be asked stands inside as its error.
+ * What somebody who helps needs to know of a cluster: answers of the API without secrets, at intervals, the log and the
+ * events meanwhile, profiles; as `NAME.tar.gz` here, or as a folder below `-output`. What could not be asked stands
+ * inside as its error.
  */
 export const debug = withNomad(async (session) => {
   const { flags, output, env } = session;
-  const duration = readDuration(flags.value("duration") ?? "2m");
-  if (!duration.ok || duration.value < 0) throw new UsageError("-duration takes a duration like 30s");
+  const durationMs = durationOf(session, "duration", "2m");
+  const intervalMs = durationOf(session, "interval", "30s");
+  const profileMs = durationOf(session, "pprof-duration", "1s");
+  if (intervalMs <= 0) throw new UsageError("-interval takes a duration above 0s");
+  const passes = 1 + Math.floor(durationMs / intervalMs);
+  if (passes > MAX_PASSES) throw new UsageError(`-interval is too short for -duration: ${passes} passes`);
   const now = env.clock.nowMs();
   const name = `lares-debug-${new Date(now).toISOString().replace(/[-:]/g, "").slice(0, 15)}Z`;
   const files = new Map<string, string>();
-  for (const path of PATHS) files.set(`${name}${path.replace("/v1", "")}.json`, await asked(session, path));
-  if (duration.value > 0) {
-    if (output.terminal) output.error(`Reading the log for ${flags.value("duration") ?? "2m"}`);
-    files.set(`${name}/monitor.log`, await logFor(session, duration.value / 1e6));
+  const keep = async (path: string, what: Promise<string>): Promise<void> =>
+    void files.set(`${name}/${path}`, await what);
+  if (output.terminal && durationMs > 0) output.error(`Looking ${passes} times in ${flags.value("duration") ?? "2m"}`);
+  const wanted = { log_level: flags.value("log-level") ?? "debug", plain: true };
+  const topics = flags.values("event-topic").flatMap((topic) => (topic === "none" ? [] : [topic]));
+  const follow = [
+    ...(durationMs > 0
+      ? [keep("monitor.log", recorded(session, { path: "/v1/agent/monitor", query: wanted, ms: durationMs }))]
+      : []),
+    ...(durationMs > 0 && !flags.values("event-topic").includes("none")
+      ? [
+          keep(
+            "eventstream.json",
+            recorded(session, { path: "/v1/event/stream", query: eventsOf(topics), ms: durationMs }),
+          ),
+        ]
+      : []),
+  ];
+  for (const path of ONCE) await keep(`${path.replace("/v1/", "")}.json`, askedFor(session, path));
+  for (let pass = 0; pass < passes; pass++) {
+    const began = env.clock.monotonicMs();
+    const folder = `interval/${String(pass).padStart(4, "0")}`;
+    for (const path of EACH_PASS) await keep(`${folder}/${path.replace("/v1/", "")}.json`, askedFor(session, path));
+    if (profileMs > 0)
+      for (const [file, text] of await profiled(session, profileMs)) files.set(`${name}/${folder}/${file}`, text);
+    const rest = began + intervalMs - env.clock.monotonicMs();
+    if (pass + 1 < passes && rest > 0) await sleep(env.clock, rest);
   }
-  output.line(
-    `Created debug bundle: ${write(flags.value("output"), { name, files, seconds: Math.floor(now / 1000) })}`,
-  );
+  await Promise.all(follow);
+  const written = writeBundle(flags.value("output"), { name, files, seconds: Math.floor(now / 1000) });
+  output.line(`Created debug bundle: ${written}`);
   return 0;
 });
 
-async function asked({ nomad }: NomadSession, path: string): Promise<string> {
-  const answer = await nomad.call({ path, query: { namespace: "*" }, schema: v.unknown() });
-  const value = answer.ok ? redacted(answer.value.value) : { error: answer.error.message };
-  return `${JSON.stringify(value, undefined, 2)}\n`;
+function eventsOf(topics: readonly string[]) {
+  return { namespace: "*", ...(topics.length === 0 ? {} : { topic: topics }) };
 }
 
-async function logFor({ nomad, flags, env }: NomadSession, ms: number): Promise<string> {
-  const stop = new AbortController();
-  const timer = env.clock.after(ms, () => stop.abort());
-  const query = { plain: true, log_level: flags.value("log-level") ?? "debug" };
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    const answer = await nomad.stream({ path: "/v1/agent/monitor", query, signal: stop.signal });
-    if (!answer.ok) return `${errorOf(answer.error).message}\n`;
-    for await (const chunk of answer.value.body) {
-      bytes += chunk.length;
-      if (bytes > MAX_LOG_BYTES) break;
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (!stop.signal.aborted) chunks.push(Buffer.from(`the log broke off: ${messageOf(error)}\n`));
-  } finally {
-    timer.cancel();
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-interface Bundle {
-  readonly name: string;
-  readonly files: ReadonlyMap<string, string>;
-  readonly seconds: number;
-}
-
-function write(folder: string | undefined, { name, files, seconds }: Bundle): string {
-  const target = folder === undefined ? `${name}.tar.gz` : join(folder, name);
-  try {
-    if (folder === undefined) {
-      writeFileSync(target, gzipSync(tarOf(files, seconds)), { mode: 0o600, flag: "wx" });
-      return target;
-    }
-    for (const [path, text] of files) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
-      writeFileSync(join(folder, path), text, { mode: 0o600, flag: "wx" });
-    }
-    return target;
-  } catch (error) {
-    throw new CodedError("unwritable", `cannot write ${target}: ${messageOf(error)}`);
-  }
+function durationOf({ flags }: NomadSession, flag: string, otherwise: string): number {
+  const duration = readDuration(flags.value(flag) ?? otherwise);
+  if (!duration.ok || duration.value < 0) throw new UsageError(`-${flag} takes a duration like 30s`);
+  return duration.value / 1e6;
 }

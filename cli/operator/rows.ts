@@ -1,4 +1,4 @@
-import { NOMAD_FLAGS, on, value } from "../api/flags.ts";
+import { NOMAD_FLAGS, on, value, values } from "../api/flags.ts";
 import type { Command, Flag } from "../command/command.ts";
 
 const truth = (summary: string): Flag => value("true|false", summary);
@@ -90,6 +90,34 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     load: async () => (await import("./raft.ts")).transferLeadership,
   },
   {
+    name: "operator state",
+    summary: "Show where the cluster's state is kept",
+    operands: "",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./state.ts")).state,
+  },
+  {
+    name: "operator state move",
+    summary: "Keep the state elsewhere: in etcd for several servers, in SQLite for one",
+    operands: "",
+    flags: { ...NOMAD_FLAGS, to: value("etcd|sqlite", "Where to") },
+    load: async () => (await import("./state.ts")).moveState,
+  },
+  {
+    name: "operator recover",
+    summary:
+      "Go on with what this server knows, when most of the servers are lost for good (its agent must be stopped)",
+    operands: "",
+    flags: {
+      config: values("PATH", "The agent's configuration file or folder; later ones win"),
+      "data-dir": value("FOLDER", "Where its data is, if the configuration does not say"),
+      yes: on("Do not ask"),
+      force: on("Even though another server answers"),
+      follow: value("ADDRESS:PORT", "Take this server's part of the state from that one, which was recovered"),
+    },
+    load: async () => (await import("./recover.ts")).recover,
+  },
+  {
     name: "operator snapshot save",
     summary: "Write everything the cluster knows into a file",
     operands: "[FILE]",
@@ -104,8 +132,40 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     name: "operator snapshot restore",
     summary: "Replace everything the cluster knows by a snapshot",
     operands: "FILE",
-    flags: NOMAD_FLAGS,
+    flags: {
+      ...NOMAD_FLAGS,
+      from: value("TARGET", "FILE is the name of a backup at this target, or latest"),
+      force: on("Become the cluster that the snapshot is of, where it is another"),
+    },
     load: async () => (await import("./snapshot.ts")).restore,
+  },
+  {
+    name: "operator snapshot status",
+    summary: "Show how the backups to every target stand (exit code 1: one fails)",
+    operands: "",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./backups.ts")).status,
+  },
+  {
+    name: "operator snapshot run",
+    summary: "Make a backup now",
+    operands: "[TARGET]",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./backups.ts")).run,
+  },
+  {
+    name: "operator snapshot list",
+    summary: "List the backups at a target, newest first",
+    operands: "TARGET",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./backups.ts")).listFiles,
+  },
+  {
+    name: "operator snapshot get",
+    summary: "Fetch a backup; latest stands for the newest",
+    operands: "TARGET NAME [FILE]",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./backups.ts")).get,
   },
   {
     name: "operator snapshot inspect",
@@ -127,7 +187,10 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     operands: "",
     flags: {
       ...NOMAD_FLAGS,
-      duration: value("DURATION", "Read the log for so long; default: 2m, 0s: not at all"),
+      duration: value("DURATION", "Look for so long, and record log and events meanwhile; default: 2m, 0s: once"),
+      interval: value("DURATION", "Ask for the state so often meanwhile; default: 30s"),
+      "pprof-duration": value("DURATION", "Profile for so long each time, where the agent allows it; default: 1s"),
+      "event-topic": values("TOPIC[:KEY]", "Only events of such a topic; none: no events"),
       "log-level": value("LEVEL", "trace, debug (default), info, warn or error"),
       output: value("FOLDER", "Make a folder in this one instead"),
     },

@@ -6,8 +6,11 @@ import { CodedError, messageOf } from "#base/env/errors.ts";
 import { errorOf, valueOf } from "../api/answer.ts";
 import { withNomad } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
+import { fetchBackup } from "./backups.ts";
 import { bytes } from "../print/bytes.ts";
 
+/** All of a large state is written before the answer comes. */
+const RESTORE_MS = 600_000;
 const PATH = "/v1/operator/snapshot";
 
 /** `[FILE]`: everything the cluster knows, as one file. It appears whole or not at all. */
@@ -31,17 +34,22 @@ export const save = withNomad(async ({ nomad, operands, output, env, flags }) =>
   return 0;
 });
 
-/** Replaces what the cluster knows by a snapshot. */
-export const restore = withNomad(async ({ nomad, operands, output }) => {
+/** Replaces what the cluster knows by a snapshot: a file, or with `-from` a backup at that target. */
+export const restore = withNomad(async (session) => {
+  const { nomad, operands, output, flags } = session;
   const [file] = operands;
+  const from = flags.value("from");
   if (file === undefined) throw new UsageError("name a snapshot");
   const chunks: Uint8Array[] = [];
+  const source = from === undefined ? createReadStream(file) : await fetchBackup(session, from, file);
   try {
-    for await (const chunk of createReadStream(file)) if (chunk instanceof Uint8Array) chunks.push(chunk);
+    for await (const chunk of source) if (chunk instanceof Uint8Array) chunks.push(chunk);
   } catch (error) {
     throw new CodedError("unreadable", `cannot read ${file}: ${messageOf(error)}`);
   }
-  valueOf(await nomad.call({ method: "PUT", path: PATH, body: Buffer.concat(chunks), schema: v.unknown() }));
+  const body = Buffer.concat(chunks);
+  const query = flags.on("force") ? { force: true } : {};
+  valueOf(await nomad.call({ method: "PUT", path: PATH, query, body, schema: v.unknown(), timeoutMs: RESTORE_MS }));
   output.line("Snapshot Restored");
   return 0;
 });

@@ -23,6 +23,13 @@ export type PrivateDockerd = {
   readonly stop: () => Promise<void>;
 };
 
+export interface DockerdSettings {
+  /** Of its configuration file. https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Beside this program's own. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** What a daemon leaves on the machine while it runs, written before it starts so that a crash can be cleaned up after. */
 const TracesSchema = v.object({ pid: v.number(), bridge: v.string(), runFolder: v.string(), ipForward: v.string() });
 type Traces = v.InferOutput<typeof TracesSchema>;
@@ -33,7 +40,7 @@ type Traces = v.InferOutput<typeof TracesSchema>;
  * @param dataFolder keeps images and log (`dockerd.log`); what an earlier run that was killed left behind is cleaned up first
  * @throws when not root, when a program is missing, or when the daemon does not answer within 30 s (with the end of its log)
  */
-export async function startPrivateDockerd(dataFolder: string): Promise<PrivateDockerd> {
+export async function startPrivateDockerd(dataFolder: string, given: DockerdSettings = {}): Promise<PrivateDockerd> {
   mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
   await cleanUp(dataFolder);
   // Socket paths end at 108 bytes (unix(7)), so they cannot lie in a data folder of any length.
@@ -51,7 +58,7 @@ export async function startPrivateDockerd(dataFolder: string): Promise<PrivateDo
   save(dataFolder, traces);
   try {
     const subnet = await makeNetwork(traces.bridge);
-    const child = launch(dataFolder, traces, subnet);
+    const child = launch(dataFolder, { ...traces, subnet }, given);
     if (child.pid === undefined) throw new Error("dockerd cannot be started: is the package docker.io installed?");
     save(dataFolder, { ...traces, pid: child.pid });
     await untilReady(child, socket, dataFolder);
@@ -77,7 +84,11 @@ export function answersPing(socket: string): Promise<boolean> {
 
 const IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
 
-function launch(dataFolder: string, { runFolder, bridge }: Traces, subnet: string): ChildProcess {
+function launch(
+  dataFolder: string,
+  { runFolder, bridge, subnet }: Traces & { readonly subnet: string },
+  { config = {}, env = {} }: DockerdSettings,
+): ChildProcess {
   const log = openSync(`${dataFolder}/dockerd.log`, "w");
   const args = [
     `--host=unix://${runFolder}/docker.sock`,
@@ -91,10 +102,14 @@ function launch(dataFolder: string, { runFolder, bridge }: Traces, subnet: strin
     // Its own configuration, so that /etc/docker/daemon.json of another daemon has no say.
     `--config-file=${runFolder}/daemon.json`,
   ];
-  writeFileSync(`${runFolder}/daemon.json`, "{}");
+  writeFileSync(`${runFolder}/daemon.json`, JSON.stringify(config));
   try {
     // A session of its own: Ctrl-C in the terminal must reach us, and we stop the daemon after the containers.
-    const child = spawn("dockerd", args, { stdio: ["ignore", log, log], detached: true });
+    const child = spawn("dockerd", args, {
+      stdio: ["ignore", log, log],
+      detached: true,
+      env: { ...process.env, ...env },
+    });
     child.on("error", () => undefined);
     child.unref();
     return child;

@@ -51,7 +51,7 @@ export const VAR_COMMANDS: readonly Command[] = [
     name: "var lock",
     summary: "Hold a variable's lock while a command runs",
     operands: "PATH COMMAND…",
-    flagsFirst: true,
+    flagsEndAt: 2,
     flags: {
       ...NOMAD_FLAGS,
       ttl: value("DURATION", "The lock ends so long after the last renewal (default 15s)"),

@@ -25,7 +25,7 @@ const asked = (
 export const VOLUME_COMMANDS: readonly Command[] = [
   {
     name: "volume status",
-    summary: "List the volumes that nodes offer, or show one",
+    summary: "List host volumes, or show one",
     operands: "[VOLUME]",
     flags: {
       ...NOMAD_FLAGS,
@@ -40,7 +40,12 @@ export const VOLUME_COMMANDS: readonly Command[] = [
     name: "volume claim list",
     summary: "List the claims of volumes",
     operands: "",
-    flags: NOMAD_FLAGS,
+    flags: {
+      ...NOMAD_FLAGS,
+      job: value("JOB", "Only those of this job"),
+      group: value("GROUP", "Only those of this group"),
+      "volume-name": value("VOLUME", "Only those of this volume"),
+    },
     load: async () => (await import("./volume.ts")).claims,
   },
   {
@@ -50,14 +55,45 @@ export const VOLUME_COMMANDS: readonly Command[] = [
     flags: { ...NOMAD_FLAGS, type: value("TYPE", "csi") },
     load: async () => (await import("./volume.ts")).plugins,
   },
-  asked("create", { summary: "Make a volume", operands: "FILE", method: "PUT", path: "/v1/volume/host/create" }),
-  asked("register", {
-    summary: "Register a volume",
+  {
+    name: "volume claim delete",
+    summary: "Let a job go from the volume that it keeps to",
+    operands: "CLAIM",
+    flags: NOMAD_FLAGS,
+    load: async () => (await import("./volume-change.ts")).removeClaim,
+  },
+  {
+    name: "volume create",
+    summary: "Make a host volume, or change the one whose id is given",
     operands: "FILE",
-    method: "PUT",
-    path: "/v1/volume/host/register",
-  }),
-  asked("delete", { summary: "Delete a volume", method: "DELETE", path: "/v1/volume/host/:id" }),
+    flags: { ...NOMAD_FLAGS, id: value("ID", "Change this volume") },
+    load: async () => (await import("./volume-change.ts")).create,
+  },
+  {
+    name: "volume register",
+    summary: "Make known a host volume that is there already",
+    operands: "FILE",
+    flags: { ...NOMAD_FLAGS, id: value("ID", "Change this volume") },
+    load: async () => (await import("./volume-change.ts")).register,
+  },
+  {
+    name: "volume delete",
+    summary: "Delete a host volume and what is in it",
+    operands: "VOLUME",
+    flags: {
+      ...NOMAD_FLAGS,
+      type: value("TYPE", "host (default)"),
+      force: on("Forget it where its node does not answer; what is there stays"),
+    },
+    load: async () => (await import("./volume-change.ts")).remove,
+  },
+  {
+    name: "volume init",
+    summary: "Write an example volume to start from",
+    operands: "[FILE]",
+    flags: {},
+    load: async () => (await import("./volume-change.ts")).init,
+  },
   asked("deregister", { summary: "Forget a volume", method: "DELETE", path: "/v1/volume/csi/:id" }),
   asked("detach", { summary: "Detach a volume", method: "DELETE", path: "/v1/volume/csi/:id/detach" }),
   asked("snapshot list", {

@@ -6,7 +6,7 @@ export const WATCH_COMMANDS: readonly Command[] = [
     name: "watch",
     summary: "Print what a query answers, or run a handler on every change of it",
     operands: "[COMMAND...]",
-    flagsFirst: true,
+    flagsEndAt: 1,
     flags: {
       ...CONSUL_FLAGS,
       type: value("KIND", "key, keyprefix, services, nodes, service, checks, event or agent_service"),

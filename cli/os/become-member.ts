@@ -1,0 +1,143 @@
+import { randomInt } from "node:crypto";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import * as v from "valibot";
+import { sleep } from "#base/env/clock.ts";
+import { messageOf } from "#base/env/errors.ts";
+import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
+import type { MemberRole } from "#base/protocol/cluster.ts";
+import { CLAIM, CLAIM_PATH, keep, PLACES, readIfThere } from "#os-image/firmware/node/machine.ts";
+import type { FlagValues, Invocation, RunCommand } from "../command/command.ts";
+import { joinCluster } from "../membership/join.ts";
+import { lookForCluster } from "../membership/look.ts";
+import { onEveryConsole } from "./consoles.ts";
+import { takeSeed } from "./first-boot.ts";
+import { agentAnswers } from "./health.ts";
+import { ownAddresses } from "./own-addresses.ts";
+import { trouble } from "./trouble.ts";
+import { resumeBecoming } from "./unfinished.ts";
+import { WISH, WishSchema, type Wish } from "./wish.ts";
+
+const DATA = "/var/lib/lares";
+const TOKEN = `${DATA}/management-token`;
+const CLAIM_DIGITS = 8;
+const JOIN_TRIES = 24;
+const JOIN_PAUSE_MS = 5_000;
+/** What every machine with this firmware tells its network. */
+const OWN_CONFIG = "discovery { announce = true }\n";
+
+/** For its agent to start, and to tell its network who it is. */
+const HERALDED_MS = 300_000;
+const HERALD_PAUSE_MS = 2_000;
+const AGENT_SPEAKS_MS = 5_000;
+
+/** A new machine founds a cluster or joins one: by the token of its seed, or as a person approves. */
+export const becomeMember: RunCommand = async (called) => {
+  const invocation = { ...called, output: onEveryConsole(called.output) };
+  const env = createEnv({ logLevel: "warn" });
+  try {
+    if (existsSync(join(PLACES.state, "ready"))) return await done(env);
+    // The same program, since its start is what takes long.
+    await takeSeed(env, invocation);
+    await keep(PLACES, { name: "lares/os.hcl", text: OWN_CONFIG });
+    const isMember = await resumeBecoming(env.disk, { data: DATA, config: join(PLACES.state, "lares") });
+    if (!isMember && !(await becomes(env, invocation))) return 1;
+    await settle();
+    return await done(env);
+  } finally {
+    env.close();
+  }
+};
+
+async function becomes(env: SystemEnv, invocation: Invocation): Promise<boolean> {
+  const wish = await readWish();
+  return wish.join === undefined ? byLooking(env, wish, invocation) : byToken(env, wish, invocation);
+}
+
+/** Tells systemd that the agent can be started. */
+async function done(env: SystemEnv): Promise<number> {
+  await env.exec.run(["systemd-notify", "--ready"]);
+  return 0;
+}
+
+/** From now on it is a member, whatever happens. */
+async function settle(): Promise<void> {
+  if (existsSync(join(PLACES.state, "ready"))) return;
+  await makeClaim();
+  await keep(PLACES, { name: "ready", text: "" });
+  await rm(join(PLACES.state, WISH), { force: true });
+}
+
+/**
+ * Others that were switched on a little later look for a cluster just while this machine's agent starts, which takes many
+ * seconds on a slow processor: they have to hear of it, or found one themselves.
+ */
+async function untilAgentSpeaks(env: SystemEnv): Promise<void> {
+  await settle();
+  await done(env);
+  const deadline = env.clock.monotonicMs() + HERALDED_MS;
+  while (env.clock.monotonicMs() < deadline && !(await agentAnswers(env, 0))) await sleep(env.clock, HERALD_PAUSE_MS);
+  await sleep(env.clock, AGENT_SPEAKS_MS);
+}
+
+/** Where a cluster was founded here: the code that the screen shows, and the page asks for. */
+async function makeClaim(): Promise<void> {
+  if ((await readIfThere(TOKEN)) === undefined || existsSync(CLAIM_PATH)) return;
+  const code = String(randomInt(10 ** CLAIM_DIGITS)).padStart(CLAIM_DIGITS, "0");
+  await keep(PLACES, { name: CLAIM, text: `${code}\n`, mode: 0o600 });
+}
+
+async function readWish(): Promise<Wish> {
+  const text = await readIfThere(join(PLACES.state, WISH));
+  try {
+    return v.parse(WishSchema, JSON.parse(text ?? "{}"));
+  } catch {
+    return {};
+  }
+}
+
+async function byToken(env: SystemEnv, wish: Wish, invocation: Invocation): Promise<boolean> {
+  const operands = [wish.join?.address ?? "", wish.join?.token ?? ""];
+  for (let tries = 1; tries <= JOIN_TRIES; tries++) {
+    const flags = flagsFor(wish.role ?? "server");
+    if (await attempt(() => joinCluster({ ...invocation, operands, flags }), invocation)) return true;
+    await sleep(env.clock, JOIN_PAUSE_MS);
+  }
+  return false;
+}
+
+async function byLooking(env: SystemEnv, wish: Wish, invocation: Invocation): Promise<boolean> {
+  const { role } = wish;
+  // Nothing else tells who it is, and whether the cable is good, while it waits.
+  const [address] = ownAddresses();
+  invocation.output.line(
+    address === undefined
+      ? `This is ${hostname()}; it has no address yet, and looks for a cluster.`
+      : `This is ${hostname()} at ${address}; it looks for a cluster.`,
+  );
+  return attempt(
+    () =>
+      lookForCluster(
+        { ...invocation, operands: [], flags: flagsFor("client") },
+        { role, founds: true, heraldedUntil: () => untilAgentSpeaks(env) },
+      ),
+    invocation,
+  );
+}
+
+async function attempt(work: () => Promise<number>, invocation: Invocation): Promise<boolean> {
+  try {
+    return (await work()) === 0;
+  } catch (error) {
+    await trouble(invocation, messageOf(error));
+    return false;
+  }
+}
+
+/** The firmware starts the agent itself, right after this. */
+function flagsFor(role: MemberRole): FlagValues {
+  const switches = new Set(role === "server" ? ["no-start", "server"] : ["no-start"]);
+  return { on: (name) => switches.has(name), value: () => undefined, values: () => [] };
+}

@@ -1,0 +1,122 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { CodedError, type Result } from "#base/env/errors.ts";
+import { createEnv } from "#base/platform/create-env.ts";
+import { buildSystem, changedPackages, openTools, type ToolsOptions } from "#os-image/firmware/build/build.ts";
+import { ownSigningKey } from "#os-image/firmware/build/bundle.ts";
+import { outputsOf, type OutputKind } from "#os-image/firmware/build/output-options.ts";
+import { writeOutputs } from "#os-image/firmware/build/outputs.ts";
+import type { Build } from "#os-image/firmware/recipe/recipe.ts";
+import { lintBuild } from "#os-image/firmware/recipe/lint.ts";
+import { UsageError, type FlagValues, type Output, type RunCommand } from "../command/command.ts";
+import { VERSION } from "../version.ts";
+import { recipeOf } from "./recipe.ts";
+
+/** Exit code 0 when everything was written, 1 when not, 2 when the recipe is wrong. */
+export const osBuild: RunCommand = async (invocation) => {
+  const { flags, output } = invocation;
+  const build = recipeOf(invocation);
+  const kinds = build.ok ? kindsOf(flags, outputsOf(build.value)) : [];
+  const wrong = build.ok ? lintBuild(build.value).filter((finding) => finding.severity === "error") : [];
+  for (const finding of wrong) output.error(`${finding.where} ${finding.message}: ${finding.hint ?? ""}`);
+  if (!build.ok) output.error(build.error.message);
+  if (!build.ok || wrong.length > 0) return 2;
+  if (process.getuid?.() !== 0)
+    throw new CodedError("os_root", "building firmware needs root, for owners of files and mounts", "use sudo");
+  const env = createEnv({ logLevel: "warn" });
+  const started = env.clock.monotonicMs();
+  const onProgress = (message: string): void => {
+    output.error(`${((env.clock.monotonicMs() - started) / 1000).toFixed(1).padStart(6)} s  ${message}`);
+  };
+  try {
+    const cacheDir = resolve(flags.value("cache") ?? "dist/os");
+    const ifChanged = flags.on("if-changed");
+    if (ifChanged && !(await anyChange(build.value, { exec: env.exec, cacheDir }, { onProgress, output }))) {
+      if (flags.on("json")) output.line(JSON.stringify({ files: [], packages: 0 }, undefined, 2));
+      return 0;
+    }
+    onProgress("tools");
+    const workshop = must(await openTools(build.value, { exec: env.exec, cacheDir }));
+    const signing = must(await signingKey(flags, () => ownSigningKey(`${cacheDir}/keys`, workshop)));
+    const built = must(
+      await buildSystem(build.value, {
+        exec: env.exec,
+        cacheDir,
+        workshop,
+        version: VERSION,
+        executable: resolve(flags.value("executable") ?? `dist/${build.value.target.executable}`),
+        keyring: await readFile(signing.certificate, "utf8"),
+        updateLock: ifChanged || flags.on("update-lock"),
+        compression: Number(flags.value("compression") ?? 19),
+        onProgress,
+      }),
+    );
+    const folder = resolve(flags.value("output") ?? "dist/images");
+    const options = {
+      exec: env.exec,
+      build: build.value,
+      built,
+      version: VERSION,
+      folder,
+      kinds,
+      signing,
+      ...publishing(flags),
+      onProgress,
+    };
+    const files = must(await writeOutputs(options));
+    onProgress("done");
+    if (flags.on("json")) output.line(JSON.stringify({ files, packages: built.packages.length }, undefined, 2));
+    else for (const file of files) output.line(file);
+    return 0;
+  } finally {
+    env.close();
+  }
+};
+
+interface Telling {
+  readonly onProgress: (message: string) => void;
+  readonly output: Output;
+}
+
+/** Whether a build would bring other packages than the lock's; they are named. */
+async function anyChange(build: Build, tools: ToolsOptions, { onProgress, output }: Telling): Promise<boolean> {
+  onProgress("looking for newer packages");
+  const changes = must(await changedPackages(build, tools));
+  for (const change of changes) output.error(change);
+  if (changes.length === 0) output.error("no package is newer than the lock's: nothing to build");
+  return changes.length > 0;
+}
+
+function kindsOf(flags: FlagValues, known: readonly OutputKind[]): readonly OutputKind[] {
+  const named = flags.values("only").flatMap((text) => text.split(","));
+  if (named.length === 0) return known;
+  return named.map((name) => {
+    const kind = known.find((each) => each === name);
+    if (kind === undefined) throw new UsageError(`-only takes ${known.join(", ")} for this target; found "${name}"`);
+    return kind;
+  });
+}
+
+/** Where the files will be had, and the channel they belong to. */
+function publishing(flags: FlagValues): { readonly baseUrl: string; readonly channel: string } {
+  const [url, channel = "stable"] = [flags.value("url") ?? "", flags.value("channel")];
+  if (url !== "" && !/^https?:\/\/[^/]/.test(url)) throw new UsageError(`-url takes an http(s) URL; found "${url}"`);
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(channel))
+    throw new UsageError(`-channel takes a name such as stable or beta; found "${channel}"`);
+  return { baseUrl: url === "" || url.endsWith("/") ? url : `${url}/`, channel };
+}
+
+async function signingKey(
+  flags: FlagValues,
+  make: () => ReturnType<typeof ownSigningKey>,
+): ReturnType<typeof ownSigningKey> {
+  const [key, certificate] = [flags.value("key"), flags.value("certificate")];
+  if ((key === undefined) !== (certificate === undefined)) throw new UsageError("give -key and -certificate together");
+  if (key === undefined || certificate === undefined) return make();
+  return { ok: true, value: { key: resolve(key), certificate: resolve(certificate) } };
+}
+
+function must<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new CodedError(result.error.code, result.error.message, result.error.hint);
+}
