@@ -1,6 +1,7 @@
 // One test file costs a process (or thread) start, so there is one per module folder; two at a time fit two cores.
 export default {
-  files: ["test/**/*.test.ts"],
+  // Those that boot machines of their own take minutes: see ava.guests.config.js.
+  files: ["test/**/*.test.ts", "!test/**/*.guest.test.ts"],
   extensions: ["ts"],
   // Processes, not threads: tests use node:sqlite, real signals, process.env and native bindings, and a crash must not take its neighbours along.
   workerThreads: false,

@@ -31,6 +31,7 @@ export const bench: Bench = {
       ...(await steady(context)),
       ...spreading(context),
       ...failures(context),
+      halfDead(),
       simulatorMinute(context),
     ];
     const notes = [
@@ -239,6 +240,31 @@ function failures(context: BenchContext): Measure[] {
       hour.reduce((sum, declared) => sum + declared, 0),
     ),
   ];
+}
+
+/** What a member that is stopped half of the time costs all together, beside a quiet cluster. */
+function halfDead(): Measure {
+  const minutes = 5;
+  const costOf = (isSick: boolean): number =>
+    computedMs(() => {
+      const world = new GossipWorld({ seed: 3, settings: { ...lanPreset, compress: false } });
+      const [sick] = world.startTogether(100);
+      for (let at = 0; isSick && at < minutes * 60_000; at += 3000)
+        world.at(at, () => {
+          if (sick !== undefined) world.pause(sick, 1500);
+        });
+      world.runTo(minutes * 60_000);
+    });
+  costOf(false);
+  const ratios = Array.from({ length: 5 }, () => {
+    const quiet = costOf(false);
+    return (100 * costOf(true)) / quiet;
+  });
+  const target = { text: "≤ 200 % of a quiet cluster's", atMost: 200 };
+  return measureOf(
+    { name: "simulated: 1 of 100 stopped half of the time, processor of all", unit: "%", ...less, target },
+    ...ratios,
+  );
 }
 
 /** A thousand nodes for a minute, with ten joins and ten failures. */

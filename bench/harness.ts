@@ -8,6 +8,8 @@ export interface Bench {
 export interface BenchContext {
   /** How often each contestant takes its turn. */
   readonly rounds: number;
+  /** How often a bench of failures strikes. */
+  readonly kills: number;
   /** Fewer rounds and smaller inputs were asked for. */
   readonly quick: boolean;
   /** A line of progress. */
@@ -42,7 +44,9 @@ export type Unit =
   | "KB"
   | "%"
   | "bytes"
+  | "MB/s"
   | "req/s"
+  | "requests"
   | "records/s"
   | "placements/s"
   | "nodes";

@@ -57,6 +57,13 @@ export const bench: Bench = {
         target: { text: "≤ 100 ms", atMost: 100 },
         turn: () => wakeAll(lares.port),
       },
+      {
+        name: "check of a service changes → blocking query answered",
+        unit: "ms",
+        better: "less",
+        target: { text: "≤ 20 ms", atMost: 20 },
+        turn: await changeTurn(lares.port),
+      },
       { name: "memory of an open request: bare node:http", ...kb, peer: true, turn: () => idleKb("bare", context) },
       {
         name: "memory of an idle blocking query",
@@ -118,6 +125,25 @@ async function wakeAll(port: number): Promise<number> {
   });
   agent.destroy();
   return took;
+}
+
+/** One who waits for a service on the same server, and its check that fails and passes in turns. */
+async function changeTurn(port: number): Promise<() => Promise<number>> {
+  const body = JSON.stringify({ Name: "turning", Check: { TTL: "1h", Status: "passing" } });
+  await ask(port, { method: "PUT", path: "/v1/agent/service/register", body });
+  let passes = true;
+  return async () => {
+    const path = "/v1/health/service/turning";
+    const index = await ask(port, { path });
+    const waiting = ask(port, { path: `${path}?index=${index}&wait=60s` });
+    await sleep(200);
+    passes = !passes;
+    const verb = passes ? "pass" : "fail";
+    return timeMs(async () => {
+      await ask(port, { method: "PUT", path: `/v1/agent/check/${verb}/service:turning` });
+      await waiting;
+    });
+  };
 }
 
 /** Anonymous memory the server's process holds for each of many requests that are not answered. */

@@ -133,9 +133,10 @@ function placeSampled(trace: readonly Size[], seed: number): number {
   const random = seeded(seed + 1000);
   const table = new NodeTable();
   for (const [at, size] of trace.entries()) {
-    const [group] = jobOf({ count: 1, ...size, port: false }).TaskGroups;
+    const job = jobOf({ count: 1, ...size, port: false });
+    const [group] = job.TaskGroups;
     if (group === undefined) throw new Error("the job has a group");
-    const ask = askOf(group);
+    const ask = askOf(job, group);
     const fitting = Array.from({ length: table.end }, (_, slot) => slot).filter(
       (slot) => exhausted(table, slot, ask) === undefined,
     );

@@ -105,7 +105,7 @@ function placeSampled(on: NodeTable, allocs: number): void {
   const job = jobOf({ count: allocs });
   const [group] = job.TaskGroups;
   if (group === undefined) throw new Error("the job has a group");
-  const ask = askOf(group);
+  const ask = askOf(job, group);
   const counts = new Map<number, number>();
   const candidates = Math.ceil(Math.log2(on.end));
   for (let i = 0; i < allocs; i++) {
@@ -119,7 +119,7 @@ function placeSampled(on: NodeTable, allocs: number): void {
       const score = (fitScoreAt(on, slot, { ask, algorithm: "binpack" }) + anti) / (anti === 0 ? 1 : 2);
       if (score > bestScore) [best, bestScore] = [slot, score];
     }
-    const resources = grant({ table: on, slot: best, group, ask, random, oversubscribes: false });
+    const resources = grant({ table: on, slot: best, group, ask, random, oversubscribes: false, index: i });
     const entry = on.at(best);
     if (resources === undefined || entry === undefined) throw new Error("everything fits");
     counts.set(best, (counts.get(best) ?? 0) + 1);

@@ -19,6 +19,7 @@ export interface BenchResult {
 
 export interface RunBenchOptions {
   readonly rounds: number;
+  readonly kills: number;
   readonly quick: boolean;
 }
 
@@ -40,7 +41,8 @@ export async function runBench(bench: Bench, options: RunBenchOptions): Promise<
     defer: (cleanUp) => void cleanUps.push(cleanUp),
     takeTurns: (contestants) => takeTurns(contestants, options.rounds),
   };
-  const head = { name: bench.name, title: bench.title, measuredAt: new Date().toISOString(), ...options };
+  const { rounds, quick } = options;
+  const head = { name: bench.name, title: bench.title, measuredAt: new Date().toISOString(), rounds, quick };
   try {
     const report = await bench.run(context);
     const tookMs = performance.now() - began;

@@ -7,18 +7,16 @@ import { describeMachine } from "./report/machine.ts";
 import { printResult } from "./report/terminal.ts";
 import { renderReport } from "./report/html.ts";
 
-/** `npm run bench [name…] [-- --quick] [--rounds N]`. Exits 1 when a bench failed to run; a missed target is a finding, not a failure. */
+/** `npm run bench [name…] [-- --quick] [--rounds N] [--kills N]`. Exits 1 when a bench failed to run; a missed target is a finding, not a failure. */
 const root = new URL("..", import.meta.url).pathname;
 const out = join(root, "dist/bench");
 const resultsPath = join(out, "results.json");
 
 const args = process.argv.slice(2);
 const quick = args.includes("--quick");
-const roundsAt = args.indexOf("--rounds");
-const rounds = roundsAt >= 0 ? Number(args[roundsAt + 1]) : quick ? 3 : 7;
-if (!Number.isInteger(rounds) || rounds < 1)
-  fail(`--rounds takes a positive whole number, not '${args[roundsAt + 1]}'`);
-const names = args.filter((arg, at) => !arg.startsWith("--") && (roundsAt < 0 || at !== roundsAt + 1));
+const rounds = numberOf("--rounds", quick ? 3 : 7);
+const kills = numberOf("--kills", quick ? 3 : 10);
+const names = args.filter((arg, at) => !arg.startsWith("--") && !["--rounds", "--kills"].includes(args[at - 1] ?? ""));
 
 const known = readdirSync(join(root, "bench"))
   .filter((file) => file.endsWith(".bench.ts"))
@@ -31,7 +29,7 @@ const results = new Map(readResults().map((result) => [result.name, result]));
 let failed = false;
 for (const name of names.length > 0 ? names : known) {
   const { bench } = (await import(join(root, `bench/${name}.bench.ts`))) as { bench: Bench };
-  const result = await runBench(bench, { rounds, quick });
+  const result = await runBench(bench, { rounds, kills, quick });
   printResult(result);
   failed ||= result.failure !== undefined;
   results.set(name, result);
@@ -51,6 +49,13 @@ function readResults(): readonly BenchResult[] {
   } catch {
     return [];
   }
+}
+
+function numberOf(flag: string, usual: number): number {
+  const at = args.indexOf(flag);
+  const number = at >= 0 ? Number(args[at + 1]) : usual;
+  if (!Number.isInteger(number) || number < 1) fail(`${flag} takes a positive whole number, not '${args[at + 1]}'`);
+  return number;
 }
 
 function fail(message: string): never {

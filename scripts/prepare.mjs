@@ -1,7 +1,7 @@
 // Installs what is missing before anything else can run: npm packages, then the Debian packages of
 // cli/setup/packages.json. Runs on the system's Node (20 or later) without any package.
 //
-//   node scripts/prepare.mjs GROUP...     groups of packages.json: run, test, bench
+//   node scripts/prepare.mjs GROUP...     groups of packages.json: run, test, guests, bench
 //
 // Without root the Debian packages are named instead, with the command that installs them, and the rest goes on.
 import { spawnSync } from "node:child_process";

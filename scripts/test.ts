@@ -7,7 +7,7 @@ import { readTap, type Tally } from "./test/tap.ts";
 
 const { values, positionals: files } = parseArgs({
   allowPositionals: true,
-  options: { coverage: { type: "boolean", default: false } },
+  options: { coverage: { type: "boolean", default: false }, guests: { type: "boolean", default: false } },
 });
 const root = new URL("..", import.meta.url).pathname;
 const COVERAGE_DATA = `${root}coverage/data`;
@@ -22,7 +22,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-const checks = files.length > 0 ? { passed: 0, failed: 0 } : runChecks();
+const checks = files.length > 0 || values.guests ? { passed: 0, failed: 0 } : runChecks();
 const tests = await runTestsBesideDocker();
 if (values.coverage) reportCoverage();
 const passed = checks.passed + tests.passed;
@@ -66,7 +66,8 @@ async function runTestsBesideDocker(): Promise<Tally> {
 
 async function runTests(env: Record<string, string>): Promise<Tally> {
   if (interrupted) return { passed: 0, failed: 0 };
-  const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, "--tap", ...files];
+  const config = values.guests ? ["--config", "ava.guests.config.js"] : [];
+  const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, ...config, "--tap", ...files];
   const child = spawn(process.execPath, ava, {
     cwd: root,
     env: {

@@ -20,9 +20,9 @@ export class Connection {
     socket.on("error", (error) => this.#waiting?.reject(error));
   }
 
-  static open(port: number): Promise<Connection> {
+  static open(port: number, host = "127.0.0.1"): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1", () => resolve(new Connection(socket)));
+      const socket = connect(port, host, () => resolve(new Connection(socket)));
       socket.once("error", reject);
     });
   }

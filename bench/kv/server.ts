@@ -5,6 +5,7 @@ import { createApi } from "#base/http/api.ts";
 import { consulDialect } from "#base/http/dialect.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { listenHttp } from "#base/platform/http-listener.ts";
+import { memoryReleaser } from "#base/platform/idle-memory.ts";
 import { openSqliteStore } from "#base/platform/sqlite/sqlite-store.ts";
 import { BlockingQueries } from "#base/state/blocking.ts";
 import { followView } from "#base/state/view.ts";
@@ -40,10 +41,13 @@ function bare(): Promise<number> {
 }
 
 const port = await (kind === "lares" ? lares() : bare());
+// As the agent does when it was idle for a while; both do it here.
+const release = memoryReleaser();
 process.on("message", () => {
-  globalThis.gc?.();
-  const status = readFileSync("/proc/self/status", "utf8");
-  process.send?.({ anonymousKb: Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) });
+  void release().then(() => {
+    const status = readFileSync("/proc/self/status", "utf8");
+    process.send?.({ anonymousKb: Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) });
+  });
 });
 process.on("disconnect", () => process.exit());
 process.send?.({ port });

@@ -18,7 +18,7 @@ export async function dockerForBench(context: BenchContext): Promise<boolean> {
     if (before === undefined) delete process.env["DOCKER_HOST"];
   });
   try {
-    makeTestImage(IMAGE, docker.env);
+    makeTestImage(IMAGE, docker.env, ["/usr/bin/yes", "/usr/bin/head"]);
   } catch {
     return false;
   }

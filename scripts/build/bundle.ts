@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { build, type BuildOptions, type Metafile } from "esbuild";
 import { type Assets, collectAssets, listWorkers, pack } from "./embedded-assets.ts";
-import { bundledAddons, bundledVersion } from "./plugins.ts";
+import { asciiPackages, bundledAddons, bundledVersion } from "./plugins.ts";
 import { nodeVersion, root } from "./place.ts";
 
 export type Bundle = { code: Uint8Array; map: Uint8Array; metafile: Metafile };
@@ -102,13 +102,25 @@ async function bundleEntry(name: string, entry: string, options: BuildOptions): 
     lineLimit: 160,
     sourcemap: "external",
     sourcesContent: false,
-    plugins: [bundledVersion, bundledAddons],
+    plugins: [bundledVersion, bundledAddons, asciiPackages],
     logLevel: "warning",
   });
   const code = outputFiles.find((file) => !file.path.endsWith(".map"));
   const map = outputFiles.find((file) => file.path.endsWith(".map"));
   if (code === undefined || map === undefined) throw new Error(`esbuild gave no code or no map for ${name}`);
+  refuseWideText(name, code.text);
   return { code: code.contents, map: repositoryMap(map.text), metafile: metafile };
+}
+
+/**
+ * One character beyond Latin-1 and the engine keeps the program's whole text at two bytes a character: 5 MB more for as
+ * long as it runs. esbuild escapes such characters in strings, and leaves those in regular expressions as they are.
+ */
+function refuseWideText(name: string, text: string): void {
+  // eslint-disable-next-line no-control-regex -- every character of ASCII is meant
+  const found = /.{0,40}[^\x00-\x7f].{0,40}/u.exec(text);
+  if (found === null) return;
+  throw new Error(`${name}: write the characters beyond ASCII of this regular expression as \\u escapes: ${found[0]}`);
 }
 
 const SourceMapSchema = v.looseObject({ sources: v.array(v.string()) });

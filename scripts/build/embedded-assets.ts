@@ -27,7 +27,7 @@ export function collectAssets(): Assets {
 
 /** Sources of worker threads. */
 export function listWorkers(): string[] {
-  return globSync("{base,daemons}/**/*-worker.ts", { cwd: root }).toSorted();
+  return globSync("{base,daemons,cli}/**/*-worker.ts", { cwd: root }).toSorted();
 }
 
 /** Deterministic for one Node version, which is pinned. */

@@ -1,4 +1,4 @@
-import { mapStackTraces } from "#base/platform/embedded/stack-trace.ts";
+import { mapUncaughtStacks } from "#base/platform/embedded/stack-trace.ts";
 
 // First module of every bundle.
-mapStackTraces();
+mapUncaughtStacks();

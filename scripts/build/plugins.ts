@@ -28,3 +28,17 @@ export const bundledAddons: Plugin = {
     }));
   },
 };
+
+/** Regular expressions of packages with characters beyond ASCII, which esbuild leaves as they are; in all their code an escape means the same. */
+export const asciiPackages: Plugin = {
+  name: "ascii",
+  setup(build) {
+    build.onLoad({ filter: /\/node_modules\/systeminformation\/.*\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replaceAll(
+        /[\u0080-\uffff]/g,
+        (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      ),
+      loader: "js",
+    }));
+  },
+};

@@ -11,6 +11,7 @@ import { lastLines } from "#cli/alloc/logs.ts";
 import { placementHint, placementReasons } from "#cli/job/placement.ts";
 import { columns, properties } from "#cli/print/columns.ts";
 import { ago, localTime, span } from "#cli/print/time.ts";
+import { attributesOf, parseInventory } from "#daemons/scheduler/client/fingerprint/inventory.ts";
 import { withReference } from "#scripts/docs/cli-reference.ts";
 import { lares, startCluster } from "./cluster.ts";
 
@@ -190,6 +191,7 @@ test("what a task wrote is printed: all of it, its end, or what comes", async (t
   const followed = await following;
   t.is(followed.code, 0, followed.err);
   t.true(followed.out.startsWith("line\n"));
+  t.true(followed.err.startsWith("oops\n"), "of what is followed both streams are shown");
 });
 
 test("a node is emptied, closed and opened again", async (t) => {
@@ -313,6 +315,14 @@ for (const [name, seen, expected] of HINTS) {
     t.true(placementReasons({ ...failed, NodesExhausted: 1 }).length > 0);
   });
 }
+
+test("this machine is looked through by its own tools, for people and for its agent", async (t) => {
+  const printed = await lares({}, ["node", "inventory", "-json"]);
+  t.is(printed.code, 0, printed.err);
+  const found = attributesOf(parseInventory(printed.out));
+  t.true(Number(found["cpu.numcores.physical"]) > 0);
+  t.regex((await lares({}, ["node", "inventory"])).out, /^Attribute +Value\n[^]*cpu\.numcores\.physical +\d+/);
+});
 
 test("the manual's reference is what the commands' rows say", (t) => {
   const manual = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");

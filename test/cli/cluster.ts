@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
@@ -7,6 +7,7 @@ import { consulDialect, nomadDialect } from "#base/http/dialect.ts";
 import type { Exchange } from "#base/http/exchange.ts";
 import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
 import { compileFilter } from "#base/language/filter/compile.ts";
+import { removeFolder } from "#test/remove-folder.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { listenHttp } from "#base/platform/http-listener.ts";
 import { BlockingQueries } from "#base/state/blocking.ts";
@@ -16,6 +17,8 @@ import { followView } from "#base/state/view.ts";
 import { COMMANDS } from "#cli/commands.ts";
 import { dispatch } from "#cli/command/dispatch.ts";
 import { createDiscovery } from "#daemons/discovery/create-discovery.ts";
+import { Snapshots } from "#base/state/snapshot/snapshots.ts";
+import { Keyring } from "#daemons/scheduler/server/keyring/keyring.ts";
 import { createSchedulerClient } from "#daemons/scheduler/client/client.ts";
 import { clientRoutes } from "#daemons/scheduler/client/http/client-routes.ts";
 import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
@@ -49,7 +52,9 @@ export async function startCluster(
       advertiseAddr: "127.0.0.1",
     },
   });
-  const server = createSchedulerServer({ env, store, view });
+  const keyring = new Keyring({ env, store, view, folder });
+  await keyring.start();
+  const server = createSchedulerServer({ env, store, view, keyring });
   const config = { ...defaultAgentConfig(), name: "pi" };
   const version = "0.1.0";
   const client = createSchedulerClient({
@@ -74,6 +79,7 @@ export async function startCluster(
       servesClient: true,
       config: () => ({}),
       stats: () => ({}),
+      snapshots: new Snapshots({ env, store, view, passphrase: "" }),
     },
   });
   const document = { title: "Lares", version, description: "An API" };
@@ -102,10 +108,11 @@ export async function startCluster(
     await Promise.all(listeners.map((listener) => listener.close(100)));
     await discovery.stop();
     server.stop();
+    keyring.stop();
     view.close();
     await store.close();
     env.close();
-    await rm(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
   const [scheduler, catalog] = listeners.map(({ address }) => `http://127.0.0.1:${address.port}`);
   return { environment: { NOMAD_ADDR: scheduler ?? "", CONSUL_HTTP_ADDR: catalog ?? "" }, folder };
@@ -134,6 +141,7 @@ export async function lares(
       line: (text) => void out.push(`${text}\n`),
       write: (data) => void out.push(Buffer.from(data).toString()),
       error: (text) => void err.push(`${text}\n`),
+      writeError: (data) => void err.push(Buffer.from(data).toString()),
     },
   });
   return { code, out: out.join(""), err: err.join("") };

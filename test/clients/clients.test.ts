@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import test, { type ExecutionContext } from "ava";
+import { deriveKey } from "#base/platform/derive-key.ts";
+import { createSystemRandom } from "#base/platform/random.ts";
+import { hashPassword } from "#daemons/dns/http/password.ts";
 import { testAgent, type TestAgent, until } from "../scenario/agent.ts";
 import { type Act, faultsOf, guardedResource, type Resource, type Road, roadTo } from "./fencing.ts";
+import { startApi } from "../daemons/dns/http/api-world.ts";
 import { type Client, drive, goClient, javaClient, pythonClient } from "./programs.ts";
 
 /** Programs that people wrote for Nomad and Consul, unmodified, against an agent of ours. `checks`: how many each makes. */
@@ -21,7 +25,13 @@ const CLIENTS: readonly {
   },
   { name: "python-nomad", make: () => pythonClient("nomad_client.py"), checks: 9 },
   { name: "HashiCorp's Java SDK", make: javaClient, checks: 9 },
-  { name: "HashiCorp's Go client for Consul and Prometheus's discovery", make: () => goClient("./consul"), checks: 36 },
+  { name: "HashiCorp's Go client for Consul and Prometheus's discovery", make: () => goClient("./consul"), checks: 39 },
+  {
+    name: "HashiCorp's Go client for Consul, under access control,",
+    make: async () => [...(await goClient("./consul")), "acl"],
+    checks: 7,
+    config: "acl { enabled = true }",
+  },
   { name: "py-consul", make: () => pythonClient("consul_client.py"), checks: 8 },
 ];
 
@@ -94,6 +104,18 @@ test.serial(
     t.true(new Set(resource.acts.map(({ session }) => session)).size > 10);
   },
 );
+
+test.serial("clients of Pi-hole 6, one of them Home Assistant's, work unmodified on the DNS API", async (t) => {
+  t.timeout(15 * 60_000, "fetching clients takes its time on a new machine");
+  const client = await pythonClient("pihole_client.py");
+  const passwordHash = await hashPassword("secret", { random: createSystemRandom(), deriveKey });
+  const world = await startApi(t, { api: { addresses: ["127.0.0.1:0"], passwordHash } });
+  await world.ask("www.example");
+  await world.ask("www.example");
+  const { passed, failed } = await drive(client, { PIHOLE_URL: world.url, PIHOLE_PASSWORD: "secret" });
+  t.deepEqual(failed, []);
+  t.is(passed.length, 9);
+});
 
 test("a history of a broken lock is told from one of a sound one", (t) => {
   const act = (name: string, token: number, at: number): Act => ({ name, session: name, token, at, accepted: true });

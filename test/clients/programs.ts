@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
@@ -25,17 +25,27 @@ export async function goClient(of: "." | "./consul" | "./holder"): Promise<Clien
 }
 
 /** `program` is a file of `python/`. */
-export async function pythonClient(program: string): Promise<Client> {
-  const wanted = join(here, "python/requirements.txt");
+export function pythonClient(program: string): Promise<Client> {
+  return pythonProgram(join(here, "python"), program);
+}
+
+/** A program beside the `requirements.txt` that names the packages it takes. */
+export async function pythonProgram(where: string, program: string): Promise<Client> {
+  const wanted = join(where, "requirements.txt");
   const name = createHash("sha256").update(readFileSync(wanted)).digest("hex").slice(0, 12);
   const folder = join(cache, `python-${name}`);
-  if (!existsSync(join(folder, "whole"))) {
-    await run("python3", ["-m", "venv", folder], { timeout: 2 * MINUTES });
-    await run(join(folder, "bin/pip"), ["install", "--quiet", "--requirement", wanted], { timeout: 5 * MINUTES });
-    writeFileSync(join(folder, "whole"), "");
-  }
-  return [join(folder, "bin/python"), join(here, "python", program)];
+  mkdirSync(cache, { recursive: true });
+  // Of several tests that want the same packages at once, one brings them.
+  const words = [`${folder}.lock`, "sh", "-c", BRING_PACKAGES, "sh", folder, wanted];
+  if (!existsSync(join(folder, "whole"))) await run("flock", words, { timeout: 7 * MINUTES });
+  return [join(folder, "bin/python"), join(where, program)];
 }
+
+const BRING_PACKAGES = `set -e
+[ ! -e "$1/whole" ] || exit 0
+python3 -m venv "$1"
+"$1/bin/pip" install --quiet --requirement "$2"
+touch "$1/whole"`;
 
 /** HashiCorp's Java SDK; its archives come from Maven's central repository and are checked. */
 export async function javaClient(): Promise<Client> {

@@ -14,7 +14,7 @@ import type { DriverSubject } from "#drivers/conformance.ts";
 import { createDockerDriver } from "#drivers/docker/docker-driver.ts";
 import { createFrameReader } from "#drivers/docker/frames.ts";
 import { createEntryReader } from "#drivers/docker/log-entries.ts";
-import { imageRef, parseImageName } from "#drivers/docker/image-name.ts";
+import { imageRef, parseImageName } from "#drivers/docker/images/image-name.ts";
 import { readDockerOptions } from "#drivers/docker/plugin-options.ts";
 import { createExecDriver } from "#drivers/exec/exec-driver.ts";
 import { createLaresDriver } from "#drivers/lares/lares-driver.ts";
@@ -23,7 +23,7 @@ import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { parseProcStat } from "#drivers/process/proc.ts";
 import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
 import { makeTestImage } from "./test-image.ts";
-import { ranIn, taskIn } from "./task.ts";
+import { ASK_FULL, FULL, ranIn, taskIn } from "./task.ts";
 
 const env = createEnv({ logLevel: "error" });
 const root = mkdtempSync(`${tmpdir()}/lares-drivers-`);
@@ -248,6 +248,11 @@ test("docker: folders, environment, working directory, limits and names as users
   execFileSync("sh", ["-c", `echo given > ${task.paths.localDir}/in`]);
   t.deepEqual((await ran(t, driver, task)).trim().split("\n"), ["hello", "/tmp", "given", String(64 * 1024 * 1024)]);
   t.is(readFileSync(`${task.paths.allocDir}/out`, "utf8"), "made\n");
+});
+
+test("docker: a device that the plan gave to the task is in its root", async (t) => {
+  const task = taskOf({ image: IMAGE, command: "/bin/sh", args: ["-c", ASK_FULL] }, { devices: [FULL] });
+  t.regex(await ran(t, docker(), task), /(?:No space left|I\/O error).*\nmine\n/);
 });
 
 test("docker: ports are published at the allocation's address, and a taken one is said", async (t) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import type { ExecutionContext } from "ava";
-import type { Driver, TaskStart } from "#drivers/driver.ts";
+import type { Driver, TaskDevice, TaskStart } from "#drivers/driver.ts";
 
 /** A task of an allocation of its own below `root`, its folders made. */
 export function taskIn(
@@ -57,3 +57,16 @@ export async function ranIn(t: ExecutionContext, driver: Driver, task: TaskStart
   t.teardown(() => driver.close?.());
   return readFileSync(task.paths.stdoutPath, "utf8");
 }
+
+/** A device every machine has, under another name: what is written to it finds no space. */
+export const FULL: TaskDevice = {
+  type: "serial",
+  vendor: "acme",
+  name: "board",
+  id: "1",
+  nodes: [{ hostPath: "/dev/full", taskPath: "/dev/ttyBOARD", permissions: "rw" }],
+  stablePath: "/dev/full",
+  env: {},
+};
+/** Tells whether it has the device, and who may open it. */
+export const ASK_FULL = "{ echo x >/dev/ttyBOARD; } 2>&1; [ -c /dev/ttyBOARD ] && [ -O /dev/ttyBOARD ] && echo mine";

@@ -6,10 +6,10 @@ import { dirname } from "node:path";
 const PROGRAMS = ["/bin/sh", "/bin/sleep", "/bin/cat"];
 
 /** Makes an image from this machine's shell and the libraries it needs: a few megabytes, no registry. */
-export function makeTestImage(name: string, env: Record<string, string>): void {
+export function makeTestImage(name: string, env: Record<string, string>, more: readonly string[] = []): void {
   const root = mkdtempSync(`${tmpdir()}/lares-image-`);
   try {
-    for (const program of PROGRAMS) {
+    for (const program of [...PROGRAMS, ...more]) {
       copy(root, program);
       for (const [library] of execFileSync("ldd", [program], { encoding: "utf8" }).matchAll(/\/\S+/g))
         copy(root, library);

@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { removeFolder } from "#test/remove-folder.ts";
 
 const main = new URL("../../cli/main.ts", import.meta.url).pathname;
 
@@ -40,17 +43,25 @@ export interface AgentOptions {
   readonly ports?: { readonly http: number; readonly consul: number; readonly dns: number };
   /** Docker's endpoint. Default: DOCKER_HOST's, or the usual socket. */
   readonly docker?: string;
+  /** More of Docker's plugin configuration, as HCL. */
+  readonly dockerConfig?: string;
   /** Called with the agent's folder before it starts. */
   readonly prepare?: (dir: string) => void;
   /** Default `debug`. */
   readonly logLevel?: string;
+  /** Its APIs speak TLS. Whoever asks it has to believe its authority. Default false. */
+  readonly https?: boolean;
+  /** More of the environment, of the agent and of commands. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long it may take until it serves. Default 60 000. */
+  readonly startMs?: number;
 }
 
 /** An agent in a process of its own, from the sources, on free loopback ports. */
 export async function testAgent(options: AgentOptions = {}): Promise<TestAgent> {
   const dir = mkdtempSync(join(tmpdir(), "lares-agent-"));
-  const [freeHttp = 0, freeConsul = 0, freeDns = 0, rpc = 0, gossip = 0] = await freePorts(5);
-  const { http, consul, dns } = options.ports ?? { http: freeHttp, consul: freeConsul, dns: freeDns };
+  const [freeHttp = 0, freeConsul = 0, freeDns = 0, rpc = 0, gossip = 0, etcd = 0, peer = 0] = await freePorts(7);
+  const { http: httpPort, consul, dns } = options.ports ?? { http: freeHttp, consul: freeConsul, dns: freeDns };
   const endpoint = options.docker ?? process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock";
   writeFileSync(
     join(dir, "agent.hcl"),
@@ -58,11 +69,13 @@ export async function testAgent(options: AgentOptions = {}): Promise<TestAgent> 
 ${options.bind === null ? "" : `bind_addr = "${options.bind ?? "127.0.0.1"}"`}
 log_level = "${options.logLevel ?? "debug"}"
 ports {
-  http   = ${http}
+  http   = ${httpPort}
   rpc    = ${rpc}
   gossip = ${gossip}
   consul = ${consul}
   dns    = ${dns}
+  etcd   = ${etcd}
+  etcd_peer = ${peer}
 }
 server { enabled = true }
 client {
@@ -73,7 +86,10 @@ plugin "raw_exec" {
   config { enabled = true }
 }
 plugin "docker" {
-  config { endpoint = "${endpoint}" }
+  config {
+    endpoint = "${endpoint}"
+    ${options.dockerConfig ?? ""}
+  }
 }
 ${options.config ?? ""}
 `,
@@ -85,8 +101,10 @@ ${options.config ?? ""}
   ];
   let child: ChildProcess | undefined;
   let log = "";
-  const nomad = `http://127.0.0.1:${http}`;
-  const consulUrl = `http://127.0.0.1:${consul}`;
+  const scheme = options.https === true ? "https" : "http";
+  const nomad = `${scheme}://127.0.0.1:${httpPort}`;
+  const consulUrl = `${scheme}://127.0.0.1:${consul}`;
+  const environment = { ...process.env, ...options.env };
   const ended = async (process: ChildProcess): Promise<number> => {
     if (process.exitCode === null && process.signalCode === null)
       await new Promise((resolve) => process.once("close", resolve));
@@ -94,15 +112,18 @@ ${options.config ?? ""}
   };
   const start = async (): Promise<void> => {
     const words = ["agent", ...(options.flags ?? []), "-config", `${dir}/agent.hcl`];
-    const started = spawn(program, [...args, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+    const started = spawn(program, [...args, ...words], { stdio: ["ignore", "pipe", "pipe"], env: environment });
     child = started;
     for (const stream of [started.stdout, started.stderr])
       stream.on("data", (data: Buffer) => (log += data.toString()));
-    await until("the agent serves", async () => {
-      if (started.exitCode !== null) throw new Error(`the agent ended with ${started.exitCode}:\n${log}`);
-      const ready = await fetch(`${nomad}/v1/agent/health`).catch(() => undefined);
-      return ready?.status === 200;
-    });
+    await until(
+      "the agent serves",
+      async () => {
+        if (started.exitCode !== null) throw new Error(`the agent ended with ${started.exitCode}:\n${log}`);
+        return (await statusOf(`${nomad}/v1/agent/health`)) === 200;
+      },
+      options.startMs,
+    );
   };
   const end = async (signal: NodeJS.Signals): Promise<number> => {
     if (child === undefined) return 0;
@@ -122,7 +143,7 @@ ${options.config ?? ""}
     lares: (...words) =>
       new Promise((resolve) => {
         const run = spawn(program, [...args, ...words], {
-          env: { ...process.env, NOMAD_ADDR: nomad, CONSUL_HTTP_ADDR: consulUrl },
+          env: { ...environment, NOMAD_ADDR: nomad, CONSUL_HTTP_ADDR: consulUrl },
         });
         let stdout = "";
         let stderr = "";
@@ -137,12 +158,23 @@ ${options.config ?? ""}
     },
     remove: async () => {
       await end("SIGKILL");
-      rmSync(dir, { recursive: true, force: true });
+      removeFolder(dir);
     },
   };
   options.prepare?.(dir);
   await start();
   return agent;
+}
+
+/** Whoever it is that answers; undefined: nobody does. */
+function statusOf(url: string): Promise<number | undefined> {
+  const get = url.startsWith("https:") ? https.get : http.get;
+  return new Promise((resolve) => {
+    get(url, { rejectUnauthorized: false, agent: false }, (answer) => {
+      answer.resume();
+      answer.on("close", () => resolve(answer.statusCode));
+    }).on("error", () => resolve(undefined));
+  });
 }
 
 export async function freePorts(count: number): Promise<number[]> {

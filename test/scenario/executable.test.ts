@@ -1,12 +1,16 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "ava";
 import * as v from "valibot";
+import { createEnv } from "#base/platform/create-env.ts";
 import { bundleExecutableMain, bundleModule, laresRecipe } from "#scripts/build/bundle.ts";
 import { buildExecutable } from "#scripts/build/executable.ts";
 import { emulate } from "#scripts/build/node-binary.ts";
 import { writeOutput } from "#scripts/build/output.ts";
 import { type Architecture, architectures, laresVersion, root } from "#scripts/build/place.ts";
+import { plugIn } from "../drivers/devices/pty.ts";
 import { testAgent, until } from "./agent.ts";
 
 /** What an executable may weigh. */
@@ -29,6 +33,28 @@ async function bundle(): Promise<string[]> {
   return [process.execPath, `${root}/dist/lares.mjs`];
 }
 
+/** What a device answers on a serial port that the program opens. */
+async function throughPort([program = "", ...before]: readonly string[]): Promise<string> {
+  const env = createEnv({ logToStderr: false });
+  const folder = mkdtempSync(join(tmpdir(), "lares-executable-port-"));
+  const board = await plugIn(env, `${folder}/port`, (line, self) => void self.say(`you said ${line}\n`));
+  const child = spawn(program, [...before, "serial", "console", "-e=none", "-for=60s", `${folder}/port`]);
+  try {
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (said += data.toString()));
+    // Its input may be read before the port is open.
+    await until("the port is open", () => said.includes("Connected") || child.exitCode !== null);
+    child.stdin.write("hello\n");
+    await until("the device answers", () => said.includes("you said") || child.exitCode !== null);
+    return said;
+  } finally {
+    child.kill("SIGKILL");
+    await board.unplug();
+    rmSync(folder, { recursive: true, force: true });
+    env.close();
+  }
+}
+
 const programs: readonly [name: string, command: () => Promise<string[]>][] = [
   ["lares.mjs", bundle],
   ...architectures.map((each): [string, () => Promise<string[]>] => [`lares-linux-${each}`, () => executable(each)]),
@@ -42,7 +68,9 @@ for (const [name, command] of programs) {
     const [program = "", ...before] = argv;
     t.regex(execFileSync(program, [...before, "version"], { encoding: "utf8" }), new RegExp(`v${laresVersion}\\b`));
     t.true(statSync(argv.at(-1) ?? "").size <= MAX_BYTES);
-    const agent = await testAgent({ command: argv, flags: ["-dev"] });
+    t.regex(await throughPort(argv), /you said hello/, "its native binding for serial ports is found");
+    // As a careful shell or unit starts it: what tasks of other users pass through is open to them all the same.
+    const agent = await testAgent({ command: ["sh", "-ec", 'umask 077; exec "$@"', "sh", ...argv], flags: ["-dev"] });
     // Through a link named as Nomad's program, Nomad's shorthands are known.
     symlinkSync(argv.at(-1) ?? "", `${agent.dir}/nomad`);
     const link = [...before.slice(0, -1), ...(before.length > 0 ? [`${agent.dir}/nomad`] : [])];
@@ -55,6 +83,7 @@ for (const [name, command] of programs) {
       await agent.stop();
       await agent.remove();
     });
+    t.regex(readFileSync(`/proc/${agent.pid()}/status`, "utf8"), /^Umask:\s+0022$/m);
     v.assert(SelfSchema, await agent.get("/v1/agent/self"));
     const file = `${agent.dir}/echo.nomad.hcl`;
     writeFileSync(

@@ -10,6 +10,7 @@ import type { LogEntry } from "#base/env/log.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { openLogFile } from "#base/platform/log-file.ts";
 import { createLogHub } from "#base/platform/log.ts";
+import { landlockVersion } from "#base/platform/landlock.ts";
 
 const test = anyTest as TestFn<{ folder: string }>;
 const env = createEnv({ logToStderr: false });
@@ -380,6 +381,13 @@ test("log file: rotates by size, keeps so many, opens anew", (t) => {
     t.is(names.length, 3);
     t.regex(names[0]!, /^agent-\d{19}\.log$/);
   });
+});
+
+test("landlock: the kernel's version, whichever it is, and nothing where there is none", async (t) => {
+  const version = await landlockVersion();
+  t.true(version !== undefined && Number.isInteger(version) && version >= 0);
+  const names = await env.disk.read("/sys/kernel/security/lsm").catch(() => undefined);
+  if (names !== undefined) t.is(Buffer.from(names).toString().includes("landlock"), (version ?? 0) > 0);
 });
 
 function sleepHere(ms: number): Promise<void> {

@@ -87,8 +87,18 @@ test("a whole agent with access control: bootstrap, policies, tokens, roles, log
   const role = JSON.parse((await say("acl role create", "-name=readers", "-policy=read", "-json")).stdout);
   t.regex((await say("acl role list")).stdout, /readers/);
   t.regex((await say("acl role info", "-by-name", "readers")).stdout, new RegExp(role.ID));
+  // It waits while its token is deleted; what it waits for happens after.
+  const headers = { "x-nomad-token": SecretID };
+  const index = (await fetch(`${agent.nomad}/v1/jobs`, { headers })).headers.get("x-nomad-index");
+  const waiting = fetch(`${agent.nomad}/v1/jobs?index=${index}&wait=60s`, { headers });
   t.is((await say("acl token delete", AccessorID)).code, 0);
   t.regex((await run(SecretID, "job status")).stderr, /ACL token not found/);
+  const idle = join(agent.dir, "idle.hcl");
+  writeFileSync(idle, JOB.replace('"app"', '"idle"').replace('"batch"', '"sysbatch"'));
+  t.is((await say("job run", "-detach", idle)).code, 0);
+  const answered = await waiting;
+  t.is(answered.status, 403);
+  t.regex(await answered.text(), /ACL token not found/);
 
   const { privateKey, publicKey } = await generateKeyPair("EdDSA");
   const config = JSON.stringify({

@@ -31,6 +31,7 @@ test("a line of progress fits the terminal and keeps its end", (t) => {
     terminal: true,
     line: () => {},
     error: () => {},
+    writeError: () => {},
     write: (data: string | Uint8Array) => void written.push(String(data)),
   };
   new LiveLine({ ...output, columns: 20 }).show("0123456789abcdefghij", " (3s)");

@@ -99,7 +99,7 @@ test.serial(
       "-un",
     );
     t.is(other.stdout, "nobody\n", other.stderr);
-    const byJob = await agent.lares("alloc", "exec", "-job", "-i=false", "-t=false", "-task=main", "box", "echo", "-h");
+    const byJob = await agent.lares("alloc", "exec", "-job", "-i=false", "-task=main", "box", "echo", "-h");
     t.is(byJob.stdout, "-h\n", byJob.stderr);
     t.regex(
       (await agent.lares("alloc", "exec", "-i=false", "-t=false", alloc, "true")).stderr,

@@ -1,7 +1,9 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import test from "ava";
-import { startNode } from "../../daemons/discovery/node.ts";
+import { startNode, tempFolder } from "../../daemons/discovery/node.ts";
 import { startSerf } from "../../daemons/discovery/serf/live.ts";
 import { until } from "../../daemons/discovery/serf/real-serf.ts";
 
@@ -55,4 +57,42 @@ test("members, join, event, rtt, info, keyring, force-leave and leave against an
   await until(() => ours.statusOf("other") === "left", "it counts as left");
   t.is((await lares(url, "leave")).code, 0);
   t.is(ours.serf.state, "left");
+});
+
+test("exec runs a command on the nodes that fit and allow it, and leaves nothing behind", async (t) => {
+  const { url } = await startNode(t, { disableRemoteExec: false, dataDir: await tempFolder(t) });
+  const none = await lares(url, "exec", "-node=other", "-wait=200ms", "true");
+  t.is(none.code, 1, none.output);
+  const failed = await lares(url, "exec", "-wait=200ms", "echo $((40 + 2)); printf no-end; echo wrong >&2; exit 3");
+  t.is(failed.code, 2, failed.output);
+  t.regex(failed.output, /^ {4}node-a: 42$/m);
+  t.regex(failed.output, /no-end/);
+  t.regex(failed.output, /wrong/);
+  t.regex(failed.output, /==> node-a: finished with exit code 3\n1 \/ 1 node/);
+  const many = await lares(url, "exec", "-wait=200ms", "-shell=false", "seq", "-w", "1", "30000");
+  t.is(many.code, 0);
+  const lines = many.output.split("\n").filter((line) => line.startsWith("    node-a: "));
+  t.deepEqual([lines.length, lines.at(0), lines.at(-1)], [30_000, "    node-a: 00001", "    node-a: 30000"]);
+  t.regex((await lares(url, "exec", "-wait=200ms", "-shell=false", "no-such-program")).output, /no-such-program/);
+  t.is((await fetch(`${url}/v1/kv/_rexec/?keys`)).status, 404, "its keys are gone");
+  t.deepEqual(await (await fetch(`${url}/v1/event/list`)).json(), [], "it is no event for others");
+});
+
+test("exec: whoever asks no longer ends what runs; a node that does not allow it does nothing", async (t) => {
+  const { url } = await startNode(t, { disableRemoteExec: false, dataDir: await tempFolder(t) });
+  const folder = await tempFolder(t);
+  const file = `${folder}/pid`;
+  const asking = spawn(process.execPath, [main, "exec", "-wait=100ms", `echo $$ > ${file}; exec sleep 1000`], {
+    env: { ...process.env, CONSUL_HTTP_ADDR: url },
+    stdio: "ignore",
+  });
+  await until(async () => (await readFile(file, "utf8").catch(() => "")) !== "", "it runs");
+  const pid = Number(await readFile(file, "utf8"));
+  asking.kill("SIGTERM");
+  // One that nobody waited for yet has no command line any more.
+  const isGone = (): boolean => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/cmdline`).length === 0;
+  await until(isGone, "it ended");
+  const closed = await startNode(t);
+  const refused = await lares(closed.url, "exec", "-wait=300ms", "true");
+  t.is(refused.code, 1, refused.output);
 });

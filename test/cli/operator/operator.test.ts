@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import { redacted } from "#cli/operator/redact.ts";
@@ -38,6 +38,43 @@ test("nodes: eligibility of the one that is asked, its statistics, drains that s
   t.like(await say("node", "drain", "-enable", "-meta=nonsense", "pi"), { code: 2 });
   const drained = await say("node", "drain", "-enable", "-message=new disk", "-deadline=1m", "pi");
   t.regex(drained.out, /drain strategy set\nDrain complete/);
+});
+
+test("nodes: who the servers say they are, and what lets a new one in", async (t) => {
+  const { environment } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, ["node", ...words]);
+  let shown = await say("identity", "get", "pi");
+  while (shown.code !== 0) shown = await say("identity", "get", "pi");
+  t.regex(shown.out, /^Claim Key +Claim Value\naud +nomadproject\.io\nexp +20.*Z\n/);
+  t.regex(shown.out, /sub +node:global:default:[0-9a-f-]{36}:default/);
+  t.regex((await say("identity", "renew", "pi")).out, /asks for a new identity/);
+  t.like(await say("identity", "get"), { code: 2 });
+  const made = await say("intro", "create", "-node-name=pi-2", "-node-pool=edge", "-ttl=10m");
+  t.regex(made.out, /^Successfully generated client introduction token:\n\n[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  t.like(await say("intro", "create", "-ttl=soon"), { code: 1 });
+});
+
+test("a pool's example file makes the pool, and a configuration is checked before it is used", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const say = (...words: string[]) => lares(environment, words);
+  const [hcl, json] = [join(folder, "pool.hcl"), join(folder, "pool.json")];
+  t.is((await say("node", "pool", "init", hcl)).code, 0);
+  t.is((await say("node", "pool", "init", "-json", json)).code, 0);
+  t.is((await say("node", "pool", "init", hcl)).code, 1, "nothing is written over");
+  for (const file of [hcl, json]) {
+    const applied = await say("node", "pool", "apply", file);
+    t.is(applied.code, 0, applied.err);
+    const [pool] = JSON.parse((await say("operator", "api", "/v1/node/pools?prefix=example")).out);
+    t.like(pool, { Name: "example", NodeIdentityTTL: 24 * 3600e9, Meta: { room: "cellar" } });
+  }
+  const config = join(folder, "agent.hcl");
+  await writeFile(config, "server { enabled = true }\n");
+  t.like(await say("config", "validate", config), { code: 0, out: "Configuration is valid!\n" });
+  await writeFile(config, "server { enabeld = true }\n");
+  const refused = await say("config", "validate", config);
+  t.is(refused.code, 1);
+  t.regex(refused.err, /agent\.hcl:1:10[^]*did you mean "enabled"/);
+  t.is((await say("config", "validate")).code, 2);
 });
 
 test("files that describe things are read with their mistakes in place", async (t) => {
@@ -120,7 +157,7 @@ test("an id is looked for among everything; volumes, plugins, servers; what is n
   t.regex(nothing.err, /nothing has an id "zzzz"/);
   t.is((await say("volume", "status")).out, "No host volumes\n");
   t.regex((await say("volume", "status", "data")).err, /no volume with id "data"/);
-  t.regex((await say("volume", "delete", "data")).err, /host volumes come from the configuration of nodes/);
+  t.regex((await say("volume", "delete", "data")).err, /no volume with id "data"/);
   t.is((await say("plugin", "status")).out, "No CSI plugins\n");
   t.is((await say("volume", "claim", "list")).out, "No volume claims\n");
   t.is((await say("node", "config", "-servers")).out, "127.0.0.1:4647\n");
@@ -143,9 +180,15 @@ test("a snapshot is read without an agent; what helpers need is one folder witho
   t.is(made.code, 0, made.err);
   const bundle = /bundle: (.*)\n/.exec(made.out)?.[1] ?? "";
   const read = async (name: string) => JSON.parse(await readFile(join(bundle, name), "utf8"));
-  t.is((await read("nodes.json"))[0].Name, "pi");
+  t.is((await read("interval/0000/nodes.json"))[0].Name, "pi");
   t.true((await read("operator/scheduler/configuration.json")).SchedulerConfig !== undefined);
   t.like(await lares(environment, ["operator", "debug", "-duration=soon"]), { code: 2 });
+  t.like(await lares(environment, ["operator", "debug", "-interval=0s"]), { code: 2 });
+  const times = ["operator", "debug", "-duration=200ms", "-interval=100ms", `-output=${join(folder, "more")}`];
+  const more = await lares(environment, times);
+  const again = /bundle: (.*)\n/.exec(more.out)?.[1] ?? "";
+  t.deepEqual((await readdir(join(again, "interval"))).toSorted(), ["0000", "0001", "0002"]);
+  t.true((await readdir(again)).includes("eventstream.json"));
 });
 
 test("a bundle is a tar archive; names that are secret lose their values", async (t) => {

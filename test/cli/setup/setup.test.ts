@@ -19,8 +19,8 @@ test("the list of packages is complete in every row", (t) => {
     for: v.pipe(v.string(), v.minLength(5)),
     on: v.optional(v.picklist(["x64", "arm64"])),
   });
-  const groups = v.parse(v.record(v.picklist(["run", "test", "bench"]), v.array(row)), packages);
-  const names = Object.values(groups).flatMap((rows) => rows.map((each) => each.package));
+  const groups = v.parse(v.record(v.picklist(["run", "test", "guests", "bench"]), v.array(row)), packages);
+  const names = Object.values(groups).flatMap((rows) => rows.map((each) => `${each.package} ${each.on ?? ""}`));
   t.deepEqual(names.toSorted(), [...new Set(names)].toSorted(), "no package twice");
 });
 

@@ -16,12 +16,15 @@ func allocChecks() []check {
 	var alloc *api.Allocation
 	return []check{
 		{"allocations list and info", func() error {
-			stubs, _, err := c.Allocations().List(&api.QueryOptions{Filter: `JobID == "web" and ClientStatus == "running"`})
+			var stubs []*api.AllocationListStub
+			// Those that an earlier change stopped may still be about to end.
+			err := until("two allocations", func() (bool, error) {
+				found, _, err := c.Allocations().List(&api.QueryOptions{Filter: `JobID == "web" and ClientStatus == "running"`})
+				stubs = found
+				return len(found) == 2, err
+			})
 			if err != nil {
 				return err
-			}
-			if len(stubs) != 2 {
-				return fmt.Errorf("%d allocations", len(stubs))
 			}
 			alloc, _, err = c.Allocations().Info(stubs[0].ID, nil)
 			if err != nil {

@@ -7,7 +7,7 @@ import type { TaskStart } from "#drivers/driver.ts";
 import { createExecDriver } from "#drivers/exec/exec-driver.ts";
 import { readExecOptions } from "#drivers/exec/plugin-options.ts";
 import { createJavaDriver } from "#drivers/java/java-driver.ts";
-import { ranIn as ran, taskIn } from "../task.ts";
+import { ASK_FULL, FULL, ranIn as ran, taskIn } from "../task.ts";
 
 const env = createEnv({ logLevel: "error" });
 const root = mkdtempSync(`${tmpdir()}/lares-exec-`);
@@ -89,6 +89,12 @@ test("exec: a network of its own, mounts, and a root that the node chose", async
   const out = await ran(t, exec({}, chosen), task);
   t.regex(out, /^volume read-only\n/);
   t.regex(out, /here\n$/);
+});
+
+test("exec: a device that the plan gave to the task is in its root, for its user alone", async (t) => {
+  const devices = [FULL, { ...FULL, nodes: [{ ...FULL.nodes[0]!, hostPath: "/dev/gone", taskPath: "/dev/gone" }] }];
+  const out = await ran(t, exec(), taskOf({ command: "/bin/sh", args: ["-c", ASK_FULL] }, { devices }));
+  t.regex(out, /(?:No space left|I\/O error).*\nmine\n/);
 });
 
 test("java: a class and a jar run with the options of the machine, under the same limits", async (t) => {

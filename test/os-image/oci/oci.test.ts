@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { createEnv } from "#base/platform/create-env.ts";
 import { buildImage } from "#os-image/oci/build.ts";
 import { lintImage } from "#os-image/oci/lint.ts";
+import { lockChanges } from "#os-image/oci/locked-packages.ts";
 import { readImage } from "#os-image/oci/read-recipe.ts";
 import type { Image } from "#os-image/oci/recipe.ts";
 
@@ -183,6 +184,83 @@ test("what cannot be built says why and leaves no archive", async (t) => {
     t.false(readFileSync(join(dir, "mounts"), "utf8").includes(dir), "nothing stays mounted");
     const built = await buildImage(base, options);
     t.true(built.ok, JSON.stringify(built));
+  } finally {
+    env.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test("a lock's changes are named, and nothing where there are none", (t) => {
+  const line = (name: string, version: string, hash = "a"): string =>
+    `${hash.repeat(64)}  ${name}_${version}_amd64.deb\n`;
+  const before = line("libc6", "2.41-1") + line("openssl", "3.5.1-1") + line("gone", "1%3a1");
+  t.deepEqual(lockChanges(before, before), []);
+  t.deepEqual(lockChanges(before, line("libc6", "2.41-1") + line("openssl", "3.5.1-1+deb13u1") + line("new", "2")), [
+    "gone 1:1 (aaaaaaaa) -> gone",
+    "new not there -> 2 (aaaaaaaa)",
+    "openssl 3.5.1-1 (aaaaaaaa) -> 3.5.1-1+deb13u1 (aaaaaaaa)",
+  ]);
+  t.is(lockChanges(before, before.replace(/^a+/, "b".repeat(64))).length, 1, "the same version with other bytes");
+  t.deepEqual(lockChanges("", ""), []);
+});
+
+test("provisioners change a layer and leave nothing of themselves; mistakes are told before", async (t) => {
+  t.timeout(300_000);
+  const env = createEnv({ logToStderr: false });
+  const dir = mkdtempSync(join(tmpdir(), "lares-provision-"));
+  const layer = (block: string): string =>
+    `layer "tiny" {\n  packages = ["busybox-static"]\n  user "me" { uid = 7 }\n  file "/hello" {\n    content = "hi"\n  }\n  link "/bin/sh" { target = "/bin/busybox" }\n  ${block}\n}\n`;
+  const read = (block: string): Image => {
+    const found = readImage(join(dir, "x.image.hcl"), {
+      read: (path) => ({ "x.image.hcl": TINY, "tiny.layer.hcl": layer(block) })[path.split("/").at(-1) ?? ""],
+      layerFolders: [],
+      architecture: process.arch === "x64" ? "amd64" : "arm64",
+    });
+    if (!found.ok) throw new Error(found.error.message);
+    return found.value;
+  };
+  const build = (image: Image) =>
+    buildImage(image, {
+      exec: env.exec,
+      cacheDir: join(dir, "cache"),
+      target: join(dir, "x.tar"),
+      compress: false,
+      privileged: true,
+      onProgress: () => undefined,
+    });
+  try {
+    mkdirSync(join(dir, "site"));
+    writeFileSync(join(dir, "site/set-up.sh"), 'echo "$GREETING $1 $(/bin/busybox cat words)" > /made\n');
+    writeFileSync(join(dir, "site/words"), "from beside");
+    const shell =
+      'provisioner "shell" {\n file = "site/set-up.sh"\n arguments = ["you"]\n variables = { GREETING = "hello" }\n }';
+    const image = read(shell);
+    t.deepEqual(
+      lintImage(image).filter(({ severity }) => severity === "error"),
+      [],
+    );
+    const first = await build(image);
+    t.true(first.ok, JSON.stringify(first));
+    const tree = join(dir, "cache/layers", readdirSync(join(dir, "cache/layers"))[0] ?? "", "tree");
+    t.is(readFileSync(join(tree, "made"), "utf8"), "hello you from beside\n");
+    t.false(existsSync(join(tree, "run")), "its folder went away");
+    const again = await build(image);
+    t.true(again.ok && again.value.layers.every((each) => each.fromCache));
+    writeFileSync(join(dir, "site/words"), "otherwise");
+    const changed = await build(image);
+    t.true(changed.ok && changed.value.layers.every((each) => !each.fromCache), "whatever lies beside it counts");
+    writeFileSync(join(dir, "site/set-up.sh"), "exit 3\n");
+    const failed = await build(image);
+    t.regex(failed.ok ? "" : failed.error.message, /provisioner shell of .*set-up\.sh.* ended with 3/);
+    const problems = (block: string) =>
+      lintImage(read(block))
+        .map(({ code, message }) => `${code} ${message}`)
+        .join("\n");
+    t.regex(problems('provisioner "puppet-apply" { file = "no.pp" }'), /image_provisioner.*no\.pp is not there/);
+    t.regex(problems('provisioner "ansible-local" { file = "site/words" }'), /is no list of plays/);
+    t.throws(() => read('provisioner "chef" { file = "site/words" }'), {
+      message: /"shell", "ansible-local" or "puppet-apply"/,
+    });
   } finally {
     env.close();
     rmSync(dir, { recursive: true, force: true });

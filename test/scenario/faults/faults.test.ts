@@ -324,7 +324,9 @@ test("secrets stay secret: modes of the data folder, nothing in logs or process 
   for (const folder of ["", "alloc"]) t.is(mode(folder), "711", folder);
   for (const folder of ["state", "client", "discovery"]) {
     for (const name of readdirSync(join(data, folder), { recursive: true, encoding: "utf8" })) {
-      if (statSync(join(data, folder, name)).isFile()) t.is(mode(join(folder, name)), "600", `${folder}/${name}`);
+      // Some of them are there for a moment only.
+      const stat = statSync(join(data, folder, name), { throwIfNoEntry: false });
+      if (stat?.isFile() === true) t.is((stat.mode & 0o777).toString(8), "600", `${folder}/${name}`);
     }
   }
   t.false(agent.log().includes(secret), "not in the agent's log, at debug level");
@@ -454,7 +456,6 @@ test("a full disk: writes are refused with words, reads and tasks go on, and not
   const filler = join(other.dir, "data/filler");
   t.teardown(async () => {
     await endTasks(other);
-    execFileSync("umount", [`${other.dir}/data`]);
     await other.remove();
   });
   t.is((await other.lares("kv", "put", "before", "kept")).code, 0);

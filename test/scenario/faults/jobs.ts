@@ -113,7 +113,7 @@ export async function refusal(config: string, ...flags: string[]): Promise<{ cod
   );
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (said += data.toString()));
-  const killer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+  const killer = setTimeout(() => child.kill("SIGKILL"), 60_000);
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
   clearTimeout(killer);
   return { code: code ?? 128, said };

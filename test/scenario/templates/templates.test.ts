@@ -112,8 +112,8 @@ test.serial(
     t.deepEqual(alloc.lines(), ["start red", "hup red", "script two"]);
     await put(agent, "t/color", "blue");
     await until("the task is restarted", () => alloc.lines().includes("start blue"));
-    t.regex(await alloc.events(), /Restart Signaled: Template with change_mode restart re-rendered/);
-    t.is(await alloc.status(), "running");
+    await saysEvent(alloc, /Restart Signaled: Template with change_mode restart re-rendered/);
+    await until("it is reported to run", async () => (await alloc.status()) === "running");
   },
 );
 
@@ -223,7 +223,7 @@ test.serial("what cannot be rendered is said in the task's events, and others go
   await put(agent, "r/good", "best");
   await saysEvent(good, /Template failed: local\/conf\/x: .*local\/conf is a link, which is not followed here/);
   t.deepEqual(readdirSync(outside), []);
-  t.is(await good.status(), "running");
+  await until("it goes on", async () => (await good.status()) === "running");
 });
 
 test.serial(

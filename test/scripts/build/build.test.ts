@@ -35,6 +35,9 @@ async function checkProbe(t: ExecutionContext, command: readonly string[], shape
     await ask("stack"),
     /^RangeError: planted\nwith a second line\n {4}at inner \(test\/scripts\/build\/fixtures\/probe\.ts:\d+:\d+\)\n {4}at outer \(test/,
   );
+  const inner = /inner \(test\/scripts\/build\/fixtures\/probe\.ts:\d+:\d+\)/;
+  t.regex(await ask("logged"), inner);
+  await t.throwsAsync(ask("uncaught"), { message: inner });
   t.is(await ask("worker", "hello"), 'echo hello {"two":2}');
   t.regex(
     await ask("worker", "crash"),
@@ -73,9 +76,6 @@ test("the bundle finds its files, worker, binding and sources", async (t) => {
   const { code, map } = await bundleModule(probe);
   writeOutput(`${temp}/probe/lares.mjs`, code, 0o755);
   writeOutput(`${temp}/probe/lares.mjs.map`, map);
-  await t.throwsAsync(run(process.execPath, [`${temp}/probe/lares.mjs`, "uncaught"]), {
-    message: /at inner \(test\/scripts\/build\/fixtures\/probe\.ts/,
-  });
   // The map is named after the file it was built as; another name must not break the program, only the mapping.
   await run(process.execPath, [`${temp}/probe/lares.mjs`, "stack"]);
   await checkProbe(t, [process.execPath, `${temp}/probe/lares.mjs`], "bundle");
@@ -93,6 +93,11 @@ for (const architecture of architectures) {
     await checkProbe(t, [...emulate(architecture), path], "executable");
   });
 }
+
+test("a program whose text would take two bytes a character is refused", async (t) => {
+  const entry = "test/scripts/build/fixtures/wide-text.ts";
+  await t.throwsAsync(bundleExecutableMain({ entry, workers: [] }), { message: /as \\u escapes: .*\/\u00ff\u0100\// });
+});
 
 test("the notices name every package inside, with its licence, and Node", async (t) => {
   const { metafile } = await bundleModule(probe);

@@ -154,7 +154,20 @@ test("Handlebars templates ask through helpers, and a broken one is refused with
   );
   const text = template({
     services: () => ({ web: ["v1"], db: [] }),
-    service: (name, tag) => [{ id: "1", name, node: `n-${tag}`, address: "10.0.0.1", port: 80, tags: [], meta: {} }],
+    service: (name, tag) => [
+      {
+        id: "1",
+        name,
+        node: `n-${tag}`,
+        address: "10.0.0.1",
+        port: 80,
+        tags: [],
+        meta: {},
+        passing: true,
+        createIndex: 0,
+      },
+    ],
+    everyInstance: () => [],
     key: (key) => `<${key}>`,
     prefix: () => [],
   });

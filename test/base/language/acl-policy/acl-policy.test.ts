@@ -1,5 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
+import type { Result } from "#base/env/errors.ts";
 import { compilePolicies, type Grants } from "#base/language/acl-policy/compile.ts";
 import { MAX_POLICY_LENGTH, parsePolicy } from "#base/language/acl-policy/parse-policy.ts";
 
@@ -18,6 +19,11 @@ function grants(...texts: string[]): Grants {
       return parsed.value;
     }),
   );
+}
+
+function unwrap<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(result.error.message);
+  return result.value;
 }
 
 function problem(text: string): string {
@@ -44,8 +50,25 @@ test("short words stand for capabilities, capabilities bring others along, and n
     grants('namespace { policy = "read" }').allows("namespace", "read-job", "default"),
     "no name is the default's",
   );
+  t.true(both.allows("namespace", "read-job", "default"));
   t.true(both.allowsSome("namespace", "scale-job"));
   t.false(both.allowsSome("namespace", "submit-job"));
+});
+
+test("submitting jobs and writing as an operator consist of parts that are granted alone, too", (t) => {
+  const all = grants('namespace { capabilities = ["submit-job"] }\noperator { policy = "write" }');
+  for (const part of ["register-job", "plan-job", "purge-job", "deregister-job", "fail-deployment"])
+    t.true(all.allows("namespace", part, "default"), part);
+  for (const part of ["read", "write", "snapshot-save", "keyring-rotate", "license-read"])
+    t.true(all.allows("operator", part, ""), part);
+  const some = grants('namespace { capabilities = ["plan-job"] }\noperator { capabilities = ["snapshot-save"] }');
+  t.true(some.allows("namespace", "plan-job", "default"));
+  t.false(some.allows("namespace", "register-job", "default"));
+  t.true(some.allows("operator", "snapshot-save", ""));
+  t.false(some.allows("operator", "read", ""));
+  t.true(grants('operator { policy = "read" }').allows("operator", "license-read", ""));
+  t.false(grants('operator { policy = "deny"\n capabilities = ["write"] }').allows("operator", "read", ""));
+  t.regex(problem('operator { capabilities = ["snapshot-safe"] }'), /snapshot-save/);
 });
 
 test("of the rules that fit one counts: the exact one, then the closest pattern; deny wins where policies meet", (t) => {
@@ -129,6 +152,37 @@ test("single rules, pools, host volumes, and names as in Consul's policies", (t)
     ["nonsense", "read", ""],
   ];
   for (const question of no) t.false(rules.allows(...question), question.join(" "));
+});
+
+test("Consul's words: agents and nodes by name beside those without, and rules in a word", (t) => {
+  const ops = grants(
+    'agent { policy = "read" }\nagent "db-1" { policy = "write" }\nagent_prefix "web-" { policy = "deny" }',
+    'operator = "read"\nacl = "write"\nmesh = "read"\npeering = "read"',
+    'service "api" { policy = "write"\n intentions = "read" }\nnode "db-1" { policy = "write" }\nnode { policy = "read" }',
+  );
+  t.true(ops.allows("agent", "read", ""), "as Nomad's routes ask");
+  t.true(ops.allows("agent", "read", "other"));
+  t.false(ops.allows("agent", "write", "other"));
+  t.true(ops.allows("agent", "write", "db-1"));
+  t.false(ops.allows("agent", "read", "web-3"));
+  t.true(ops.allows("node", "read", ""));
+  t.true(ops.allows("node-name", "write", "db-1"));
+  t.false(ops.allows("node-name", "read", "db-2"));
+  t.true(ops.allows("operator", "read", ""));
+  t.true(ops.allows("keyring", "read", ""), "operator covers the keyring");
+  t.false(ops.allows("keyring", "write", ""));
+  t.true(ops.allows("acl", "write", ""));
+  t.false(
+    grants('operator { policy = "write" }', 'keyring = "deny"').allows("keyring", "read", ""),
+    "unless it is denied",
+  );
+  const json = '{"agent": {"policy": "read"}, "node": {"a": {"policy": "write"}}, "operator": "read"}';
+  const same = compilePolicies([unwrap(parsePolicy(json))]);
+  t.true(same.allows("agent", "read", "any"));
+  t.true(same.allows("node-name", "write", "a"));
+  t.true(same.allows("operator", "read", ""));
+  t.regex(problem('operator = "admin"'), /operator: "admin" is not known here; expected read, write, deny/);
+  t.regex(problem('agent { policy = "read" }\nagent { policy = "write" }'), /agent is given twice/);
 });
 
 test("JSON says the same as HCL", (t) => {

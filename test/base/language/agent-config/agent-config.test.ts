@@ -102,6 +102,8 @@ test("nothing said: all defaults", (t) => {
     dns: 8600,
     vault: 8200,
     gossip: 8301,
+    etcd: 2379,
+    etcdPeer: 2380,
   });
   t.is(defaultAgentConfig().client.minDynamicPort, 20_000);
 });
@@ -252,10 +254,6 @@ const CONTRADICTIONS: readonly (readonly [text: string, ...messages: string[]])[
     "ports: http and rpc are both 1",
   ],
   ['client { enabled = true }\ntls { ca_file = "/a" }', "tls: cert_file and key_file missing"],
-  [
-    "client { enabled = true }\nacl { enabled = true }\ntls { http = true }",
-    "tls: encrypted listeners are not available yet",
-  ],
 ];
 
 for (const [text, ...messages] of CONTRADICTIONS) {

@@ -237,6 +237,60 @@ for (const [source, ...expected] of MISTAKES) {
   });
 }
 
+test("a route block is the tags it stands for, in services of groups and tasks, and of canaries", (t) => {
+  const file = (service: string): string =>
+    `job "j" {\n group "g" {\n task "t" {\n driver = "mock"\n service {\n tags = ["own"]\n${service}\n}\n}\n}\n}`;
+  const services = (service: string) => job(file(service)).TaskGroups[0]?.Tasks[0]?.Services;
+  const routes = `route {
+      host       = "shop.example.com"
+      to_https   = true
+      method     = ["GET", "HEAD"]
+      set_header = ["X-A: 1, 2", "X-B: 3"]
+      timeout    = "30s"
+      user       = null
+    }
+    route "admin" {
+      path     = "/admin"
+      priority = 10
+    }`;
+  const tags = [
+    "lares.host=shop.example.com",
+    "lares.to-https=true",
+    "lares.method=GET,HEAD",
+    "lares.set-header=X-A: 1, 2",
+    "lares.set-header=X-B: 3",
+    "lares.timeout=30s",
+    "lares.admin.path=/admin",
+    "lares.admin.priority=10",
+  ];
+  t.like(services(routes), [{ Tags: ["own", ...tags], CanaryTags: [] }]);
+  t.deepEqual(services(`canary_tags = ["c"]\n ${routes}`)?.[0]?.CanaryTags, ["c", ...tags]);
+  t.false("RouteTags" in (services(routes)?.[0] ?? {}));
+  const plain = {
+    host: "shop.example.com",
+    to_https: true,
+    method: ["GET", "HEAD"],
+    set_header: ["X-A: 1, 2", "X-B: 3"],
+  };
+  const first = { ...plain, timeout: "${30}s", user: null };
+  const admin = { path: "/admin", priority: 10 };
+  const inJson = (route: unknown): string => {
+    const task = { driver: "mock", service: [{ tags: ["own"], canary_tags: ["c"], route }] };
+    return JSON.stringify({ job: { j: { group: { g: { task: { t: task } } } } } });
+  };
+  for (const route of [
+    [first, { admin }],
+    [first, { admin: [admin] }],
+  ])
+    t.like(job(inJson(route)).TaskGroups[0]?.Tasks[0]?.Services, [
+      { Tags: ["own", ...tags], CanaryTags: ["c", ...tags] },
+    ]);
+  t.like(job(inJson({ admin })).TaskGroups[0]?.Tasks[0]?.Services, [{ Tags: ["own", ...tags.slice(-2)] }]);
+  t.like(job(inJson(plain)).TaskGroups[0]?.Tasks[0]?.Services, [{ Tags: ["own", ...tags.slice(0, 5)] }]);
+  for (const wrong of ['route "a b" {}', 'route "a" "b" {}', "route {\n host = { a = 1 }\n}"])
+    t.true(complaints(file(wrong)).length > 0, wrong);
+});
+
 test("defaults: a service job", (t) => {
   const found = canonicalize(job(REDIS));
   t.like(found, {
@@ -292,6 +346,13 @@ test("defaults by type, and what a group says wins over the job", (t) => {
   t.is(batch?.Update, null);
   t.like(batch?.RestartPolicy, { Attempts: 3, Interval: 86400 * SECOND });
   t.is(canonicalize(job(text("system"))).TaskGroups[0]?.ReschedulePolicy, null);
+  const stagger = (kind: string, time: string) => {
+    const staggered = job(text(kind).replace("canary = 2", `stagger = "${time}"`));
+    return canonicalize(canonicalize(staggered)).TaskGroups[0]?.Update?.MinHealthyTime;
+  };
+  t.is(stagger("system", "40s"), 40 * SECOND);
+  t.is(stagger("system", "10m"), 10 * SECOND, "longer than its deadline");
+  t.is(stagger("service", "40s"), 10 * SECOND);
 });
 
 test("defaults are filled in once: a second time changes nothing", (t) => {

@@ -2,9 +2,11 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import http, { createServer } from "node:http";
-import type net from "node:net";
+import { once } from "node:events";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import anyTest from "ava";
 import type { TestFn } from "ava";
 import { textOf, utf8 } from "#base/env/bytes.ts";
@@ -16,6 +18,7 @@ import { createEnv } from "#base/platform/create-env.ts";
 import { listenHttp } from "#base/platform/http-listener.ts";
 import type { HttpListener, HttpListenerOptions } from "#base/platform/http-listener.ts";
 import { createLogHub } from "#base/platform/log.ts";
+import { testAuthority } from "./certificates.ts";
 import { closed, opened, rawTalk, upload } from "./raw-http.ts";
 
 const test = anyTest as TestFn<{ folder: string }>;
@@ -394,4 +397,55 @@ test("a socket's path may be longer than the system's 107 bytes", async (t) => {
   }
   await listener.close();
   t.false(existsSync(socketPath), "nothing is left");
+});
+
+test("tls: who a client is, what is wrong with it, and new certificates while it runs", async (t) => {
+  const ours = testAuthority();
+  const server = ours.issue(["server.lares"]);
+  const who: Exchange = ({ peer }) =>
+    Promise.resolve({ status: 200, headers: {}, body: peer === undefined ? "nobody" : JSON.stringify(peer) });
+  const ask = async (base: string, own: { readonly cert?: string; readonly key?: string } = {}): Promise<string> => {
+    const tls = { ca: ours.ca, serverName: "server.lares", ...own };
+    const fresh = createEnv({ logToStderr: false });
+    const answer = await fresh.http.request({ url: base.replace("http:", "https:"), tls });
+    const text = await answer.text();
+    fresh.close();
+    return text;
+  };
+  const tls = { ...server, clientCa: ours.ca, client: "ask" as const };
+  await serving({ exchange: who, tls }, async (base, listener) => {
+    t.is(await ask(base), "nobody");
+    const known: unknown = JSON.parse(await ask(base, ours.issue(["a.node", "client.lares"])));
+    t.deepEqual(known, { problem: "", names: ["a.node", "client.lares"], serial: "03" });
+    t.regex(await ask(base, testAuthority("another").issue(["a.node"])), /"problem":"[A-Z_]+"/);
+    t.regex(await ask(base, ours.issue(["a.node"], { toMs: Date.now() - 1000 })), /"problem":"CERT_HAS_EXPIRED"/);
+    listener.renew({ ...tls, ...testAuthority("next").issue(["server.lares"]) });
+    await t.throwsAsync(ask(base), { instanceOf: HttpTransportError });
+  });
+  await serving({ exchange: who, tls: { ...tls, client: "require" } }, async (base) => {
+    await t.throwsAsync(ask(base), { instanceOf: HttpTransportError });
+    t.regex(await ask(base, ours.issue(["a.node"])), /"problem":""/);
+  });
+});
+
+test("tls: closing waits for nobody who connected and said nothing, before or after the handshake", async (t) => {
+  t.timeout(60_000);
+  const ours = testAuthority();
+  const listener = await listenHttp({
+    at: { host: "127.0.0.1", port: 0 },
+    log: silentLog,
+    exchange: hello,
+    tls: ours.issue(["server.lares"]),
+    limits: { handshakeTimeoutMs: 0 },
+  });
+  const { port } = listener.address;
+  const silent = net.connect(port, "127.0.0.1");
+  const shaken = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  for (const socket of [silent, shaken]) socket.resume().on("error", () => {});
+  // Connections are taken in their order: when the second is through the server has both.
+  await Promise.all([once(silent, "connect"), once(shaken, "secureConnect")]);
+  const ended = Promise.all([once(silent, "close"), once(shaken, "close")]);
+  await listener.close(50);
+  await ended;
+  t.pass();
 });

@@ -66,6 +66,24 @@ func clusterChecks(c *api.Client) []check {
 			_, err := c.Coordinate().Datacenters()
 			return err
 		}},
+		{"events", func() error {
+			id, _, err := c.Event().Fire(&api.UserEvent{Name: "deploy", Payload: []byte("v2")}, nil)
+			if err != nil || id == "" {
+				return fmt.Errorf("fired %q: %v", id, err)
+			}
+			return until("the event is listed", func() (bool, error) {
+				all, meta, err := c.Event().List("deploy", nil)
+				if err != nil || len(all) == 0 {
+					return false, err
+				}
+				last := all[len(all)-1]
+				return last.ID == id && string(last.Payload) == "v2" && meta.LastIndex == c.Event().IDToIndex(id), nil
+			})
+		}},
+		{"another datacenter", func() error {
+			_, _, err := c.KV().Get("a", &api.QueryOptions{Datacenter: "elsewhere"})
+			return want(err != nil, "a key of a datacenter that is not there was read")
+		}},
 		{"operator", func() error { return operator(c.Operator()) }},
 		{"snapshot", func() error {
 			pair := &api.KVPair{Key: "snap/kept", Value: []byte("yes")}

@@ -19,6 +19,9 @@ func main() {
 	failed := false
 	c := client()
 	groups := []func(*api.Client) []check{keyChecks, lockChecks, agentChecks, catalogChecks, queryChecks, clusterChecks, watchChecks, prometheusChecks}
+	if len(os.Args) > 1 && os.Args[1] == "acl" {
+		groups = []func(*api.Client) []check{accessChecks}
+	}
 	for _, group := range groups {
 		for _, each := range group(c) {
 			if err := each.run(); err != nil {

@@ -40,6 +40,10 @@ func watchChecks(c *api.Client) []check {
 		})},
 		{"watch service", watched(map[string]interface{}{"type": "service", "service": "web", "passingonly": true}, ttl("critical"))},
 		{"watch checks", watched(map[string]interface{}{"type": "checks", "service": "web"}, ttl("passing"))},
+		{"watch event", watched(map[string]interface{}{"type": "event", "name": "restart"}, func() error {
+			_, _, err := c.Event().Fire(&api.UserEvent{Name: "restart"}, nil)
+			return err
+		})},
 		{"watch agent_service", watched(map[string]interface{}{"type": "agent_service", "service_id": "web1"}, func() error {
 			return c.Agent().ServiceRegister(&api.AgentServiceRegistration{ID: "web1", Name: "web", Port: 9090})
 		})},

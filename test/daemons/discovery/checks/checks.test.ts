@@ -8,8 +8,6 @@ import test from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
 import { AgentCheckDefinitionSchema, NODE_CHECKS, type CheckStatus } from "#base/protocol/catalog.ts";
-import { MemoryStore } from "#base/state/memory/memory-store.ts";
-import { quietMs } from "#daemons/discovery/alerts/alert-rule.ts";
 import { readCheckSpec } from "#daemons/discovery/checks/check-spec.ts";
 import { readNodeHealth } from "#daemons/discovery/checks/node-health.ts";
 import { runProbe } from "#daemons/discovery/checks/run-probe.ts";
@@ -300,53 +298,4 @@ test("checks of the machine itself say something of every figure", async (t) => 
   const env = createEnv({ logLevel: "error" });
   t.teardown(() => env.close());
   for (const check of NODE_CHECKS) t.not((await readNodeHealth(env, check, "/")).output, "", check);
-});
-
-test("each transition is told once, whoever watches, with reminders until somebody acknowledges", async (t) => {
-  const told: { alert: { Status: string; CheckID: string }; kind: string }[] = [];
-  const hook = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => {
-      told.push(JSON.parse(Buffer.concat(parts).toString()));
-      response.end();
-    });
-  });
-  hook.listen(0, "127.0.0.1");
-  await once(hook, "listening");
-  t.teardown(() => hook.close());
-  const webhook = `http://127.0.0.1:${(hook.address() as { port: number }).port}/`;
-  const rule = { name: "ops", services: ["we*"], nodes: [], checks: [], on: ["critical" as const], quiet: "" };
-  const alerts = [{ ...rule, afterMs: 200, remindMs: 150, webhook, slack: "", command: [] }];
-  const store = new MemoryStore();
-  const one = await startNode(t, { alerts }, { store });
-  await startNode(t, { alerts, nodeName: "node-b" }, { store });
-  const { url } = one;
-  for (const Name of ["web", "db"])
-    await call(`${url}/v1/agent/service/register`, "PUT", { Name, Check: { TTL: "1h", Status: "passing" } });
-  await call(`${url}/v1/agent/check/fail/service:db`, "PUT");
-  await call(`${url}/v1/agent/check/fail/service:web?note=disk+full`, "PUT");
-  await until(() => told.some(({ kind }) => kind === "reminder"), "a reminder");
-  t.like(told[0], { kind: "transition", alert: { Status: "critical", CheckID: "service:web", Output: "disk full" } });
-  const [{ ID, AcknowledgedBy }] = (await call(`${url}/v1/alerts`)).json;
-  t.deepEqual([ID, AcknowledgedBy], ["ops/node-a/service:web", ""]);
-  t.is((await call(`${url}/v1/alerts-acknowledge/${ID}`, "PUT")).json, true);
-  t.is((await call(`${url}/v1/alerts-acknowledge/ops/none`, "PUT")).status, 404);
-  await call(`${url}/v1/agent/check/pass/service:web`, "PUT");
-  await until(() => told.some(({ alert }) => alert.Status === "passing"), "the recovery");
-  const transitions = told.filter(({ kind }) => kind === "transition").map(({ alert }) => alert.Status);
-  t.deepEqual(transitions, ["critical", "passing"]);
-  await until(async () => (await call(`${url}/v1/alerts-log`)).json.length >= 4, "the history");
-  const log = (await call(`${url}/v1/alerts-log`)).json;
-  t.true(log.some(({ Kind }: { Kind: string }) => Kind === "acknowledged"));
-  t.true(log.every(({ Problem }: { Problem: string }) => Problem === ""));
-});
-
-test("quiet hours last until their end, over midnight too", (t) => {
-  const at = (text: string): number => Date.parse(`2026-01-01T${text}Z`);
-  t.is(quietMs("22:00-07:00", at("23:30:00")), 7.5 * 3_600_000);
-  t.is(quietMs("22:00-07:00", at("06:59:00")), 60_000);
-  t.is(quietMs("22:00-07:00", at("07:00:00")), 0);
-  t.is(quietMs("08:00-09:00", at("08:30:00")), 1_800_000);
-  t.is(quietMs("", at("08:30:00")), 0);
 });

@@ -1,4 +1,7 @@
+import { Agent, request } from "node:http";
+import { cpus, hostname, release } from "node:os";
 import test, { type ExecutionContext } from "ava";
+import fc from "fast-check";
 import { call, service, startNode, tempFolder, until } from "../node.ts";
 import { succeed } from "#base/env/errors.ts";
 import { fullAccess, noAccess, type AccessPolicy } from "#base/http/access.ts";
@@ -81,6 +84,9 @@ test("sessions lock keys, and losing one releases them", async (t) => {
   t.is((await call(`${url}/v1/kv/lock?acquire=${third}`, "PUT", "early")).json, false, "for 15 s nobody may");
   t.is((await call(`${url}/v1/session/renew/${id}`, "PUT")).status, 404);
   t.is((await call(`${url}/v1/session/create`, "PUT", { TTL: "1s" })).status, 400);
+  t.is((await call(`${url}/v1/session/create`, "PUT", { Lease: "1s" })).status, 400);
+  const lease = (await call(`${url}/v1/session/create`, "PUT", { Lease: "4s" })).json.ID;
+  t.is((await call(`${url}/v1/session/info/${lease}`)).json[0].TTL, "4s");
   t.is((await call(`${url}/v1/kv/lock?acquire=nobody`, "PUT", "")).status, 500);
 });
 
@@ -241,6 +247,62 @@ test("the catalog takes nodes without an agent, and blocking queries are woken b
   t.is((await call(`${url}/v1/catalog/register`, "PUT", { Node: "x" })).status, 400);
 });
 
+test("any key that can be printed is kept as it is; dots, slashes and percent signs are part of it", async (t) => {
+  const { url } = await startNode(t);
+  const { port } = new URL(url);
+  // As it stands in the request line: programs' own ideas of paths must not matter.
+  const raw = (method: string, path: string, body = "") =>
+    new Promise<{ status: number; text: string }>((resolve, reject) => {
+      const asked = request({ host: "127.0.0.1", port, method, path, agent: keepAlive }, (answer) => {
+        let text = "";
+        answer.setEncoding("utf8").on("data", (part: string) => (text += part));
+        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text }));
+      });
+      asked.on("error", reject).end(body);
+    });
+  const keepAlive = new Agent({ keepAlive: true });
+  t.teardown(() => keepAlive.destroy());
+  const piece = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(
+      "..",
+      ".",
+      "",
+      "%2e%2e",
+      "%",
+      "?",
+      "#",
+      "+",
+      "a b",
+      "\u0000",
+      "\n",
+      "\u202e",
+      "\ufeff",
+      "k".repeat(5000),
+    ),
+  );
+  const keys = fc.array(piece, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join("/"));
+  await fc.assert(
+    fc.asyncProperty(keys, async (key) => {
+      const whole = key.isWellFormed() ? key : key.toWellFormed();
+      const path = `/v1/kv/${whole.split("/").map(encodeURIComponent).join("/")}`;
+      const put = await raw("PUT", path, whole);
+      const isPrintable = !/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(whole);
+      const bytes = Buffer.byteLength(whole);
+      if (whole === "" || !isPrintable || bytes > 4000) {
+        t.is(put.status, 400, JSON.stringify(whole));
+        return;
+      }
+      t.is(put.text.trim(), "true", JSON.stringify(whole));
+      const [entry] = JSON.parse((await raw("GET", path)).text);
+      t.deepEqual([entry.Key, Buffer.from(entry.Value, "base64").toString()], [whole, whole]);
+      t.true((await raw("GET", "/v1/kv/?keys")).text.includes(JSON.stringify(whole)));
+      t.is((await raw("DELETE", path)).status, 200);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test("the agent says who it is", async (t) => {
   const { url } = await startNode(t);
   t.like((await call(`${url}/v1/agent/self`)).json, {
@@ -253,6 +315,10 @@ test("the agent says who it is", async (t) => {
   t.is((await call(`${url}/v1/acl/tokens`)).status, 401);
   t.is((await call(`${url}/v1/coordinate/node/none`)).status, 404);
   t.true(Array.isArray((await call(`${url}/v1/agent/metrics`)).json.Gauges));
+  const host = (await call(`${url}/v1/agent/host`)).json;
+  t.true(host.Memory.total > host.Memory.used && host.Memory.used > 0);
+  t.is(host.CPU.length, cpus().length);
+  t.deepEqual([host.Host.hostname, host.Host.kernelVersion, host.Disk.path], [hostname(), release(), "/"]);
 });
 
 test("registrations over the API survive a restart, and a restart makes nothing vanish", async (t) => {
@@ -302,7 +368,11 @@ const PUBLIC: readonly string[] = [
   "/v1/coordinate/datacenters",
   "/v1/status/leader",
   "/v1/status/peers",
-  "/v1/acl/+rest",
+  "/v1/acl/bootstrap",
+  "/v1/acl/replication",
+  "/v1/acl/token/self",
+  "/v1/acl/login",
+  "/v1/acl/logout",
 ];
 
 test("operator: one server, its settings, and what is counted", async (t) => {

@@ -2,7 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { systemClock } from "#base/platform/clock.ts";
-import { put } from "#base/state/codec.ts";
+import { put, remove } from "#base/state/codec.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { kv, sessions } from "#base/state/tables.ts";
 import { followView } from "#base/state/view.ts";
@@ -207,6 +207,42 @@ test("operations of a transaction see what the ones before them did", async (t) 
   view.close();
 });
 
+test("a server that has not heard yet refuses and keeps nothing that is wrong by now", async (t) => {
+  const { store, view, keys } = await makeStore();
+  const elsewhere = await followView(store, [kv, sessions]);
+  const others = new KvStore({ store, view: elsewhere, delays: new LockDelays(systemClock) });
+  const cas: KvWrite = { verb: "cas", key: "a", value: "Mw==", flags: "0", index: 0 };
+  const set: KvWrite = { verb: "set", key: "a", value: "MQ==", flags: "0" };
+  const lock: KvWrite = { verb: "lock", key: "l", value: "", flags: "0", session: "late" };
+  const alone = (write: KvWrite) => keys.write(write);
+  const together = (write: KvWrite) => runTransaction({ store, view, kv: keys }, [{ kind: "write", write }]);
+  for (const write of [alone, together]) {
+    // It hears of what happened elsewhere only after it was asked.
+    const behind = async (meanwhile: () => Promise<unknown>, asked: KvWrite): Promise<boolean> => {
+      const release = view.hold();
+      await meanwhile();
+      const answer = write(asked);
+      setImmediate(release);
+      return (await answer).ok;
+    };
+    await keys.write(set);
+    t.true(await behind(() => others.write({ verb: "delete", key: "a" }), cas), "the key is gone: it may be made");
+    await keys.write(set);
+    t.true(await behind(() => others.write({ ...set, value: "Mg==" }), set));
+    t.is(keys.get("a")?.value.Value, "MQ==", "it was changed: it is no longer what is asked for");
+    const late = { ...(view.table(sessions).get(GLOBAL, "s1")?.value ?? raise()), ID: "late" };
+    t.true(await behind(() => store.txn({ then: [put(sessions, { namespace: GLOBAL, id: "late" }, late)] }), lock));
+    await keys.write({ verb: "delete", key: "l" });
+    await view.reached((await store.txn({ then: [remove(sessions, GLOBAL, "late")] })).revision);
+  }
+  elsewhere.close();
+  view.close();
+});
+
+function raise(): never {
+  throw new Error("not there");
+}
+
 const weights = { Passing: 1, Warning: 1 };
 
 test("nodes, services and checks are written together, or not at all", async (t) => {
@@ -281,4 +317,15 @@ test("no body of a transaction breaks the server", async (t) => {
     }),
     { numRuns: 60 },
   );
+});
+
+test("the limits of values and transactions are those of the configuration", async (t) => {
+  const { url } = await startNode(t, { limits: { maxValueBytes: 1000, maxTxnOps: 2 } });
+  t.is((await call(`${url}/v1/kv/a`, "PUT", "x".repeat(1001))).status, 413);
+  t.is((await call(`${url}/v1/kv/a`, "PUT", "x".repeat(1000))).status, 200);
+  const set = { KV: { Verb: "set", Key: "b", Value: Buffer.from("x".repeat(1001)).toString("base64") } };
+  t.is((await call(`${url}/v1/txn`, "PUT", JSON.stringify([set]))).status, 413);
+  const get = { KV: { Verb: "get", Key: "a" } };
+  t.is((await call(`${url}/v1/txn`, "PUT", JSON.stringify([get, get]))).status, 200);
+  t.is((await call(`${url}/v1/txn`, "PUT", JSON.stringify([get, get, get]))).status, 413);
 });

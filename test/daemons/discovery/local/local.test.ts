@@ -139,7 +139,7 @@ test("while the store refuses writes changes wait, and are written when it takes
   t.is(now().view.table(catalogServices).get("_", "node-a/web")?.value.Service, "web");
 });
 
-test("a session lives twice its TTL, and as long as it is renewed", async (t) => {
+test("a session lives twice its TTL, a lease as long as it says, and both as long as they are renewed", async (t) => {
   const store = new MemoryStore();
   const base = { TaggedAddresses: {}, Meta: {}, ID: "", Address: "10.0.0.1", Datacenter: "dc1" };
   await store.txn({ then: [put(catalogNodes, { namespace: "_", id: "n" }, { ...base, Node: "n" })] });
@@ -164,6 +164,20 @@ test("a session lives twice its TTL, and as long as it is renewed", async (t) =>
   t.true(isThere());
   await world.advance(2000);
   t.false(isThere());
+
+  const lease = await keeper.create({ ...seed, TTL: "4s", NodeChecks: [], ServiceChecks: [] }, { isLease: true });
+  const isHeld = () => view.table(sessions).get("_", lease.ID) !== undefined;
+  await world.advance(3900);
+  t.true(isHeld());
+  keeper.renew(lease.ID);
+  await world.advance(3900);
+  t.true(isHeld());
+  await world.advance(200);
+  t.false(isHeld(), "a lease is taken at its word");
+  for (const TTL of ["1s", "10s", "", "x"])
+    await t.throwsAsync(keeper.create({ ...seed, TTL, NodeChecks: [], ServiceChecks: [] }, { isLease: true }), {
+      message: /must be at least 2s and below 10s/,
+    });
   keeper.stop();
 });
 

@@ -1,19 +1,11 @@
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from "node:fs";
+import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { randomUUID } from "node:crypto";
 import test from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
 import type { ExecutionContext } from "ava";
+import { removeFolder } from "#test/remove-folder.ts";
 import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
 import { createApi } from "#base/http/api.ts";
 import { nomadDialect } from "#base/http/dialect.ts";
@@ -30,6 +22,7 @@ import type { RestartWindow } from "#daemons/scheduler/client/task/restart-polic
 import { newTaskRecord, stepTask } from "#daemons/scheduler/client/task/task-machine.ts";
 import type { TaskContext, TaskInput } from "#daemons/scheduler/client/task/task-machine.ts";
 import { TaskRecordSchema } from "#daemons/scheduler/client/task/task-record.ts";
+import type { AllocReport } from "#base/protocol/alloc.ts";
 import type { Driver } from "#drivers/driver.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
@@ -48,13 +41,13 @@ interface Place {
 }
 
 function place(t: ExecutionContext): Place {
-  const dir = mkdtempSync(`${tmpdir()}/lares-client-`);
+  const dir = fs.mkdtempSync(`${tmpdir()}/lares-client-`);
   const servers = new FakeServers();
   const registry = new FakeRegistry();
   const env = createEnv({ logLevel: "error" });
   t.teardown(() => {
     env.close();
-    rmSync(dir, { recursive: true, force: true });
+    removeFolder(dir);
   });
   return {
     dir,
@@ -129,8 +122,8 @@ test("a raw_exec task runs, sees its environment, writes its log, ends by a stop
   const running = await servers.until(id, (report) => report.ClientStatus === "running");
   t.deepEqual(typesOf(running, "web"), ["Received", "Task Setup", "Started"]);
   const log = `${dir}/alloc/${id}/alloc/logs/web.stdout.0`;
-  while (!readFileSync(log, "utf8").includes("\n")) await new Promise((resolve) => setTimeout(resolve, 10));
-  t.is(readFileSync(log, "utf8"), `web red ${id}\n`);
+  while (!fs.readFileSync(log, "utf8").includes("\n")) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.is(fs.readFileSync(log, "utf8"), `web red ${id}\n`);
   servers.set(jobOf([sh("web", "true")]), { ID: id, DesiredStatus: "stop" });
   const done = await servers.until(id, (report) => report.ClientStatus === "complete");
   t.deepEqual(typesOf(done, "web").slice(-3), ["Killing", "Terminated", "Killed"]);
@@ -186,6 +179,23 @@ test("lifecycle: prestart ends before main starts, sidecar ends after it, postst
   t.true(tasks["late"]!.StartedAt >= tasks["side"]!.FinishedAt);
 });
 
+test("all tasks begin again in their order, those that ended too; an allocation that is over does not", async (t) => {
+  const { servers, start } = place(t);
+  const client = await start();
+  const id = randomUUID();
+  const first = mock("init", { run_for: "5ms" }, { Lifecycle: { Hook: "prestart", Sidecar: false } });
+  servers.set(jobOf([first, mock("main", { run_for: "10m" })]), { ID: id });
+  const runs = ({ TaskStates: { main } }: AllocReport, times: number) =>
+    main?.State === "running" && main.Restarts === times;
+  await servers.until(id, (report) => runs(report, 0));
+  t.true(client.runner(id)!.restartAll("asked").ok);
+  const { TaskStates: tasks } = await servers.until(id, (report) => runs(report, 1));
+  t.is(tasks["init"]!.Restarts, 1);
+  t.true(tasks["init"]!.FinishedAt <= tasks["main"]!.StartedAt);
+  await client.runner(id)!.stop();
+  t.like(client.runner(id)!.restartAll("asked"), { ok: false, error: { code: "NOT_RUNNING" } });
+});
+
 test("a restarted agent finds its tasks: the same process, never two, and none that it does not know", async (t) => {
   const { servers, start, dir } = place(t);
   const first = await start("leave");
@@ -196,15 +206,15 @@ test("a restarted agent finds its tasks: the same process, never two, and none t
     (each) => each.TaskStates["web"]?.State === "running" && each.TaskStates["mock"]?.State === "running",
   );
   const log = `${dir}/alloc/${id}/alloc/logs/web.stdout.0`;
-  while (!readFileSync(log, "utf8").includes("\n")) await new Promise((resolve) => setTimeout(resolve, 10));
-  const pid = Number(readFileSync(log, "utf8"));
+  while (!fs.readFileSync(log, "utf8").includes("\n")) await new Promise((resolve) => setTimeout(resolve, 10));
+  const pid = Number(fs.readFileSync(log, "utf8"));
   await first.stop();
   t.notThrows(() => process.kill(pid, 0), "the task outlives the agent");
   servers.history.length = 0;
   await start();
   const report = await servers.until(id, () => servers.history.length > 0);
   t.is(report.ClientStatus, "running");
-  t.is(Number(readFileSync(log, "utf8")), pid, "it was not started again");
+  t.is(Number(fs.readFileSync(log, "utf8")), pid, "it was not started again");
   servers.set(jobOf([sh("web", "x"), mock("mock", {})]), { ID: id, DesiredStatus: "stop" });
   await servers.until(id, (each) => each.ClientStatus === "complete");
   t.throws(() => process.kill(pid, 0), { code: "ESRCH" });
@@ -219,7 +229,7 @@ test("state: a torn last line costs nothing else; lost state ends what it knew b
   const log = `${dir}/alloc/${id}/alloc/logs/web.stdout.0`;
   const pids = async (count: number): Promise<number[]> => {
     for (;;) {
-      const lines = readFileSync(log, "utf8").split("\n").slice(0, -1);
+      const lines = fs.readFileSync(log, "utf8").split("\n").slice(0, -1);
       if (lines.length >= count) return lines.map(Number);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -227,17 +237,17 @@ test("state: a torn last line costs nothing else; lost state ends what it knew b
   await pids(1);
   await first.stop();
   const state = `${dir}/client/state.jsonl`;
-  appendFileSync(state, '{"task":["torn');
+  fs.appendFileSync(state, '{"task":["torn');
   const second = await start("leave");
   t.is(second.runner(id)?.tasks.get("web")?.record().phase.kind, "running");
   t.is((await pids(1)).length, 1);
   await second.stop();
-  rmSync(state);
+  fs.rmSync(state);
   await start();
   const [old, fresh] = await pids(2);
   t.not(old, fresh);
-  const stat = existsSync(`/proc/${old}/stat`) ? readFileSync(`/proc/${old}/stat`, "utf8") : ") Z";
-  if (existsSync("/sys/fs/cgroup/freezer") || existsSync("/sys/fs/cgroup/cgroup.controllers"))
+  const stat = fs.existsSync(`/proc/${old}/stat`) ? fs.readFileSync(`/proc/${old}/stat`, "utf8") : ") Z";
+  if (fs.existsSync("/sys/fs/cgroup/freezer") || fs.existsSync("/sys/fs/cgroup/cgroup.controllers"))
     t.regex(stat, /\) [ZX]/, "never two of one task");
 });
 
@@ -278,6 +288,7 @@ test("a task's machine survives any order of inputs: dead stays dead, at most te
     { kind: "pause-over", attempt: "y" },
     { kind: "stop", why: undefined },
     { kind: "restart", reason: "asked" },
+    { kind: "again", reason: "asked" },
   );
   const context = {
     nowNs: 1,
@@ -293,7 +304,7 @@ test("a task's machine survives any order of inputs: dead stays dead, at most te
       for (const each of inputs) {
         const wasDead = record.phase.kind === "dead";
         const step = stepTask(record, each, context);
-        if (wasDead && step.record !== record) return false;
+        if (wasDead && step.record !== record && each.kind !== "again") return false;
         record = step.record;
         for (const effect of step.effects) {
           if (effect.kind === "start" && (held += 1) > 1) return false;
@@ -390,13 +401,13 @@ test("servers that are away lose nothing: reports wait, the folder goes when the
   const client = await start();
   const id = randomUUID();
   servers.set(jobOf([mock("a", { run_for: "50ms" })], { type: "batch" }), { ID: id });
-  await servers.until(id, (each) => each.ClientStatus === "running");
+  while (client.runner(id) === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
   servers.away = true;
-  await new Promise((resolve) => setTimeout(resolve, 120));
+  while (client.runner(id)?.isTerminal() !== true) await new Promise((resolve) => setTimeout(resolve, 5));
   servers.away = false;
   await servers.until(id, (each) => each.ClientStatus === "complete");
   servers.remove(id);
-  while (client.runner(id) !== undefined || existsSync(`${dir}/alloc/${id}`))
+  while (client.runner(id) !== undefined || fs.existsSync(`${dir}/alloc/${id}`))
     await new Promise((resolve) => setTimeout(resolve, 10));
   t.pass();
 });
@@ -405,15 +416,19 @@ test("batch work that takes longer than it may is complete, and nothing is run a
   const { servers, start } = place(t);
   const client = await start("stop");
   t.teardown(() => client.stop());
-  const tasks = [
-    mock("main", { run_for: "1h" }),
-    mock("late", { run_for: "1ms" }, { Lifecycle: { Hook: "poststop" } }),
-  ];
-  servers.set(jobOf(tasks, { type: "batch", group: { MaxRunDuration: 300e6 } }), { ID: "long" });
-  const over = await servers.until("long", ({ ClientStatus }) => ClientStatus === "complete");
-  t.is(over.ClientDescription, "allocation exceeded max_run_duration");
-  t.is(over.TaskStates["main"]?.State, "dead");
-  t.is(over.TaskStates["late"]?.StartedAt, 0);
+  const late = mock("late", { run_for: "1ms" }, { Lifecycle: { Hook: "poststop" } });
+  servers.set(jobOf([mock("main", { run_for: "1h" }), late], { type: "batch", group: { MaxRunDuration: 300e6 } }), {
+    ID: "long",
+  });
+  // Time may be up before it runs: it ends all the same, and no report says so sooner.
+  const slow = [mock("main", { run_for: "1h", start_block_for: "1h" }), late];
+  servers.set(jobOf(slow, { type: "batch", group: { MaxRunDuration: 1e6 } }), { ID: "slow" });
+  for (const id of ["long", "slow"]) {
+    const over = await servers.until(id, ({ ClientStatus }) => ClientStatus === "complete");
+    t.is(over.ClientDescription, "allocation exceeded max_run_duration");
+    t.is(over.TaskStates["main"]?.State, "dead");
+    t.is(over.TaskStates["late"]?.StartedAt, 0);
+  }
 });
 
 test("without servers for stop_on_client_after the allocation ends, and no other", async (t) => {
@@ -456,8 +471,8 @@ test("a log that grows is cut into files of its limit while the task goes on wri
     (await env.disk.list(dir)).toSorted(),
     [live - 2, live - 1, live].map((index) => `web.stdout.${index}`).toSorted(),
   );
-  t.is(readFileSync(`${dir}/web.stdout.${live - 1}`, "utf8"), written.slice((live - 1) * 1000, live * 1000));
-  t.true(statSync(`${dir}/web.stdout.${live}`).blocks * 512 < 20_000, "what was copied is given back");
+  t.is(fs.readFileSync(`${dir}/web.stdout.${live - 1}`, "utf8"), written.slice((live - 1) * 1000, live * 1000));
+  t.true(fs.statSync(`${dir}/web.stdout.${live}`).blocks * 512 < 20_000, "what was copied is given back");
   const read = async (origin: "start" | "end", offset: number): Promise<string> => {
     const pieces = readLog(env, {
       name,
@@ -533,13 +548,14 @@ test("the node's API: logs, files but no secrets and no way out, statistics, res
     (each: { Name: string }) => each.Name,
   );
   t.true(names.includes("local") && names.includes("secrets"));
-  symlinkSync("/etc", `${dir}/alloc/${id}/web/local/etc`);
-  mkdirSync(`${dir}/alloc/${id}/web/local/a`);
+  fs.symlinkSync("/etc", `${dir}/alloc/${id}/web/local/etc`);
+  fs.mkdirSync(`${dir}/alloc/${id}/web/local/a`);
   for (const path of ["web/secrets/x", "web/local/etc/passwd", "alloc/../web/secrets"]) {
     t.is((await ask(exchange, `/v1/client/fs/cat/${id}?path=${path}`))[0], 403, path);
   }
   t.is((await ask(exchange, `/v1/client/fs/cat/${id}?path=../../client/identity.json`))[0], 404);
   t.is((await ask(exchange, `/v1/client/fs/readat/${id}?path=alloc/logs/web.stdout.0&offset=2&limit=3`))[1], "ady");
+  t.regex((await ask(exchange, `/v1/client/allocation/${id}/snapshot`))[1], /^alloc\/data\/\0.*web\/local\/a\/\0/s);
   const stats = JSON.parse((await ask(exchange, `/v1/client/allocation/${id}/stats`))[1]);
   t.true(stats.Tasks.web.ResourceUsage.MemoryStats.RSS > 0);
   t.true(JSON.parse((await ask(exchange, "/v1/client/stats"))[1]).Memory.Total > 0);
@@ -557,7 +573,10 @@ test("a host network is an interface, an address range, or both; the node tells 
   const all = env.net.interfaces();
   const main = all.find(({ address }) => address === "127.0.0.1");
   const loop = { name: "loop", cidr: "127.0.0.0/8", interface: "" };
-  const { NodeNetworks } = nodeNetworks(env, main, [loop, { name: "none", cidr: "", interface: "" }]);
+  const { NodeNetworks } = nodeNetworks(env, { main, speeds: new Map() }, [
+    loop,
+    { name: "none", cidr: "", interface: "" },
+  ]);
   const aliases = NodeNetworks.flatMap(({ Addresses }) => Addresses.map(({ Alias, Address }) => `${Alias} ${Address}`));
   t.true(aliases.includes("loop 127.0.0.1"));
   t.true(aliases.includes("default 127.0.0.1"));

@@ -52,7 +52,7 @@ export class FakeServers implements ServerLink {
     if (this.away) throw new Error("no server can be reached");
   }
 
-  set(job: Job, alloc: Partial<Alloc> & { ID: string }) {
+  set(job: Job, alloc: Partial<Alloc> & { ID: string }): ClientAlloc {
     this.#index += 1;
     const whole = v.parse(AllocSchema, {
       Name: `${job.ID}.${job.TaskGroups[0]!.Name}[0]`,
@@ -65,8 +65,10 @@ export class FakeServers implements ServerLink {
       Metrics: null,
       ...alloc,
     });
-    this.#allocs.set(alloc.ID, { alloc: whole, job, modifyIndex: this.#index });
+    const set = { alloc: whole, job, modifyIndex: this.#index };
+    this.#allocs.set(alloc.ID, set);
     this.flush();
+    return set;
   }
   remove(id: string) {
     this.#index += 1;

@@ -3,6 +3,7 @@ import { createApi } from "#base/http/api.ts";
 import { nomadDialect } from "#base/http/dialect.ts";
 import { compileFilter } from "#base/language/filter/compile.ts";
 import { BlockingQueries } from "#base/state/blocking.ts";
+import type { AgentFacts } from "#daemons/scheduler/http/nomad-deps.ts";
 import { nomadRoutes } from "#daemons/scheduler/http/nomad-routes.ts";
 import { makeNode, startCluster } from "../server/cluster.ts";
 
@@ -15,7 +16,10 @@ export interface Answer {
 }
 
 /** A cluster with its API; requests go through the whole kit, without sockets. */
-export async function startApi(options: Parameters<typeof startCluster>[0] = {}) {
+export async function startApi(
+  options: Parameters<typeof startCluster>[0] = {},
+  facts: Pick<AgentFacts, "pool" | "jobs"> = {},
+) {
   const cluster = await startCluster(options);
   const { env, view, server } = cluster;
   const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
@@ -28,6 +32,7 @@ export async function startApi(options: Parameters<typeof startCluster>[0] = {})
     servesClient: true,
     config: () => ({ Version: { Version: "0.1.0" } }),
     stats: () => ({}),
+    ...facts,
   };
   const routes = nomadRoutes({ server, agent });
   const access = (token: string) => server.acl.resolver.access(token);

@@ -3,7 +3,10 @@ import fc from "fast-check";
 import { jobDiff } from "#daemons/scheduler/server/job-diff.ts";
 import { timeText } from "#daemons/scheduler/http/answers/time.ts";
 import { makeJob } from "../server/cluster.ts";
-import { api, sent } from "./api.ts";
+import { Keyring } from "#daemons/discovery/gossip/security/keyring.ts";
+import { startSerf } from "../../discovery/serf/live.ts";
+import { until } from "../../discovery/serf/real-serf.ts";
+import { api, sent, startApi } from "./api.ts";
 
 test("a job from registration to its allocation, as the CLI goes about it", async (t) => {
   const { put, get, cluster } = await api(t);
@@ -433,4 +436,43 @@ test("a diff against itself is none, whatever the job", (t) => {
   });
   fc.assert(property);
   t.pass();
+});
+
+function ringOf(key: string): Keyring {
+  const made = Keyring.create(Buffer.from(key, "base64"));
+  if (!made.ok) throw new Error(made.error.message);
+  return made.value;
+}
+
+test("members come and go, and gossip's keys change, by the scheduler's API", async (t) => {
+  const key = Buffer.alloc(32, 7).toString("base64");
+  const next = Buffer.alloc(32, 9).toString("base64");
+  const ours = await startSerf(t, "node-1", { tags: { role: "consul", dc: "dc1" }, keyring: ringOf(key) });
+  const tags = { role: "consul", dc: "dc1", port: "14647", lares: "0.2.0" };
+  const other = await startSerf(t, "node-2", { tags, keyring: ringOf(key) });
+  const started = await startApi({}, { pool: ours.serf });
+  const { get, put } = started;
+  t.teardown(() => started.stop());
+  const join = await put(`/v1/agent/join?address=${other.place}&address=127.0.0.1:1`);
+  t.is(join.json.num_joined, 1);
+  t.regex(join.json.error, /127\.0\.0\.1:1/);
+  const members = async () => (await get("/v1/agent/members")).json.Members;
+  t.like((await members())[0], { Name: "node-1.global", Status: "alive", Tags: { role: "nomad", port: "4647" } });
+  t.like((await members())[1], { Name: "node-2.global", Tags: { build: "0.2.0", port: "14647", dc: "dc1" } });
+
+  t.deepEqual((await get("/v1/agent/keyring/list")).json, { Messages: {}, Keys: { [key]: 2 }, NumNodes: 2 });
+  t.is((await put("/v1/agent/keyring/install", { Key: "short" })).status, 400);
+  t.is((await put("/v1/agent/keyring/forget", { Key: next })).status, 404);
+  for (const verb of ["install", "use"]) t.is((await put(`/v1/agent/keyring/${verb}`, { Key: next })).status, 200);
+  t.is((await put("/v1/agent/keyring/remove", { Key: key })).status, 200);
+  t.deepEqual((await get("/v1/agent/keyring/list")).json.Keys, { [next]: 2 });
+
+  t.is((await put("/v1/agent/force-leave?node=node-2.global")).status, 400);
+  await other.stop();
+  await until(() => ours.statusOf("node-2") === "failed", "the other failed");
+  t.is((await put("/v1/agent/force-leave?node=node-2.global")).status, 200);
+  t.is((await members())[1].Status, "left");
+  const alone = await startApi();
+  t.teardown(() => alone.stop());
+  t.is((await alone.get("/v1/agent/keyring/list")).status, 501);
 });

@@ -267,13 +267,13 @@ test("a plan is checked again when it is applied: what no longer fits is refused
     previous: undefined,
     previousAlone: undefined,
     evictions: [],
+    claims: [],
   });
   const applier = new PlanApplier({
     store: cluster.store,
     table,
     clock: cluster.env.clock,
     log: silentLog,
-    fence: () => [],
     restore: () => {},
   });
   const plan = {
@@ -294,7 +294,6 @@ test("a plan is checked again when it is applied: what no longer fits is refused
     table,
     clock: cluster.env.clock,
     log: silentLog,
-    fence: () => [],
     restore: (allocs) => {
       for (const { ID } of allocs) restored.push(table.drop(ID) === undefined ? "" : ID);
     },
@@ -325,6 +324,21 @@ test("an end once reported stays: a node that forgot it is told, and not believe
   t.is(known?.report?.ClientStatus, "failed");
   const reply = await cluster.server.link.allocs(poll);
   t.true(reply.allocs.find((each) => each.alloc.ID === alloc.ID)?.ended);
+});
+
+test("a node that starts again tells what the servers know: nothing of it is written twice", async (t) => {
+  const cluster = await startCluster();
+  t.teardown(() => cluster.stop());
+  await cluster.server.link.register(makeNode("node-1"));
+  await cluster.run(makeJob());
+  const [alloc] = cluster.running();
+  await cluster.report(alloc!, { ClientStatus: "running", ModifyTime: 1 });
+  const { revision } = cluster.store.status();
+  await cluster.report(alloc!, { ClientStatus: "running", ModifyTime: 2 });
+  t.is(cluster.store.status().revision, revision);
+  await cluster.report(alloc!, { ClientStatus: "complete", ModifyTime: 3 });
+  t.true(cluster.store.status().revision > revision);
+  t.is(cluster.allocs()[0]?.report?.ModifyTime, 3);
 });
 
 test("a paused queue keeps evaluations until operators let it go on", async (t) => {

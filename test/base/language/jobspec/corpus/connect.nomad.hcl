@@ -8,6 +8,9 @@ job "mesh" {
     service {
       name = "api"
       port = "9001"
+      route {
+        host = "api.example.org"
+      }
       connect {
         sidecar_service {
           tags                      = ["proxy"]

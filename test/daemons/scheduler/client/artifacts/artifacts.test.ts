@@ -1,6 +1,15 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -19,6 +28,7 @@ import { withoutSecrets } from "#daemons/scheduler/client/artifacts/fetch-artifa
 import type { ArtifactLimits } from "#daemons/scheduler/client/artifacts/limits.ts";
 import { presign } from "#daemons/scheduler/client/artifacts/presign.ts";
 import { parseSource } from "#daemons/scheduler/client/artifacts/source.ts";
+import { startObjects } from "./s3-objects.ts";
 import { testAgent, until } from "../../../../scenario/agent.ts";
 
 interface Context {
@@ -75,6 +85,14 @@ test.afterEach.always(async (t) => {
   await rm(t.context.folder, { recursive: true, force: true });
 });
 test.after.always(() => env.close());
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 type Given = Omit<Partial<v.InferInput<typeof ArtifactSchema>>, "GetterSource">;
 
@@ -268,6 +286,63 @@ test("a repository is cloned at a branch, a tag or a commit; local folders only 
   t.regex(await fetch(t, join(folder, "tree/escape"), { limits }), /^SOURCE .*not in a folder/);
 });
 
+test("a full disk ends a download and an unpacking with words, and leaves nothing", async (t) => {
+  const { base, folder, web } = t.context;
+  const disk = join(folder, "alloc");
+  const mount = ["-t", "tmpfs", "-o", "size=1m", "lares-artifacts-test", disk];
+  execFileSync("mount", mount);
+  try {
+    mkdirSync(join(disk, "one/web/local"), { recursive: true });
+    writeFileSync(join(web, "large"), new Uint8Array(3_000_000));
+    execFileSync("tar", ["-czf", join(web, "large.tar.gz"), "-C", web, "large"]);
+    t.regex(await fetch(t, `${base}/large`), /^DOWNLOAD .*(?:[Nn]o space|[Ff]ail.* writ|full)/);
+    t.regex(await fetch(t, `${base}/large.tar.gz`), /^UNPACK .*(?:[Nn]o space|full)/);
+    t.deepEqual(readdirSync(local(t)), []);
+    t.is(await fetch(t, `${base}/plain.txt`), "ok", "there is room for what is small");
+  } finally {
+    execFileSync("umount", ["-l", disk]);
+  }
+});
+
+test("a repository is cloned over ssh with the key of the job, and not with another", async (t) => {
+  const { folder } = t.context;
+  const at = (name: string): string => join(folder, name);
+  for (const name of ["host", "mine", "other"])
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", at(name)]);
+  const repository = at("ssh-repository");
+  const git = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-C", repository];
+  mkdirSync(repository);
+  execFileSync("git", [...git, "init", "-q", "-b", "main"]);
+  writeFileSync(join(repository, "f"), "over ssh");
+  execFileSync("git", [...git, "add", "f"]);
+  execFileSync("git", [...git, "commit", "-qm", "one"]);
+  const port = await freePort();
+  const settings = [`HostKey ${at("host")}`, `AuthorizedKeysFile ${at("mine")}.pub`, `PidFile ${at("pid")}`];
+  settings.push("StrictModes no", "PasswordAuthentication no", "UsePAM no", "PermitRootLogin yes");
+  writeFileSync(at("sshd_config"), `${settings.join("\n")}\nListenAddress 127.0.0.1:${port}\n`);
+  // Where it gives up its rights while it listens to strangers.
+  mkdirSync("/run/sshd", { recursive: true });
+  const server = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", at("sshd_config")], { stdio: "ignore" });
+  try {
+    const url = `git::ssh://root@127.0.0.1:${port}${repository}`;
+    const withKey = (name: string) => ({ GetterOptions: { sshkey: readFileSync(at(name)).toString("base64") } });
+    let told = "";
+    while (told !== "ok") {
+      told = await fetch(t, url, { ...withKey("mine"), RelativeDest: "local/r" });
+      if (told !== "ok" && !/refused/.test(told)) break;
+    }
+    t.is(told, "ok");
+    t.is(text(t, "r/f"), "over ssh");
+    t.regex(
+      await fetch(t, url, { ...withKey("other"), RelativeDest: "local/no" }),
+      /^CLONE .*(?:Permission denied|rights)/,
+    );
+    t.regex(await fetch(t, url, { GetterOptions: { sshkey: "%" } }), /^SOURCE sshkey is no base64/);
+  } finally {
+    server.kill();
+  }
+});
+
 test("sources in every notation", (t) => {
   const read = (source: string, options = {}): string => {
     const parsed = parseSource(source, options);
@@ -309,6 +384,30 @@ test("an S3 request is signed as Amazon's example is", (t) => {
   };
   const signed = presign(new URL("https://examplebucket.s3.amazonaws.com/test.txt"), key, Date.UTC(2013, 4, 24));
   t.regex(signed, /X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404$/);
+  // As Amazon's own library for Python (botocore) signs it: names that need writing otherwise, and a token.
+  const other = { id: "AKIDEXAMPLE", secret: "sEcReT/key+1", token: "tok/en+=", region: "eu-west-1" };
+  const odd = new URL("https://jobs.s3.eu-west-1.amazonaws.com/dir%20name/%C3%A4%2Bb%281%29.txt");
+  t.regex(
+    presign(odd, other, Date.UTC(2026, 10, 21, 10)),
+    /X-Amz-Signature=7e84544b85dd4213c9f05a2e36a041a6d1b957504693539b056bf828d5b07011$/,
+  );
+});
+
+test("an object of an S3 store comes with a key, or by a URL that the store's own tools signed, and not otherwise", async (t) => {
+  t.timeout(600_000);
+  const s3 = await startObjects();
+  t.teardown(() => s3.stop());
+  const object = `s3::${s3.endpoint}/things/tools/the%20tool%2B1.txt`;
+  const key = { aws_access_key_id: s3.id, aws_access_key_secret: s3.secret, region: s3.region };
+  const asked = (GetterOptions: Record<string, string>) => fetch(t, object, { GetterMode: "any", GetterOptions });
+  t.is(await asked(key), "ok");
+  t.is(text(t, "the tool+1.txt"), "from the store");
+  rmSync(local(t, "the tool+1.txt"));
+  t.regex(await asked({ ...key, aws_access_key_secret: "guessed" }), /403/);
+  t.regex(await asked({}), /403/);
+  t.is(await fetch(t, s3.signed), "ok");
+  t.is(text(t, "the tool+1.txt"), "from the store");
+  t.regex(await fetch(t, s3.signed.replace(/Signature=..../, "Signature=0000")), /403/);
 });
 
 test("a job's artifacts are there before its task starts, once; a missing one is tried again and told", async (t) => {

@@ -332,6 +332,8 @@ function rulesFor(resource: string, capabilities: readonly string[]): string {
       return `namespace "*" {\n capabilities = ${list}\n}`;
     case "variables":
       return `namespace "*" {\n variables {\n path "*" {\n capabilities = ${list}\n }\n }\n}`;
+    case "operator":
+      return `operator {\n capabilities = ${list}\n}`;
     case "node-pool":
       return `node_pool "*" {\n capabilities = ${list}\n}`;
     default:
@@ -402,6 +404,18 @@ test("each route is closed without its capability, whatever else is granted, and
   }
   t.truthy(root);
   t.truthy(put);
+});
+
+test("stopping a job and forgetting it take a capability each", async (t) => {
+  const { root, allowed } = await secured(t);
+  t.is((await root.put("/v1/jobs", sent())).status, 200);
+  const stops = await allowed("stops", 'namespace "default" {\n capabilities = ["deregister-job"]\n}');
+  denied(t, await stops.put("/v1/jobs", sent()), "registering");
+  denied(t, await stops.delete("/v1/job/app?purge=true"), "purging");
+  t.is((await stops.delete("/v1/job/app")).status, 200);
+  const purges = await allowed("purges", 'namespace "default" {\n capabilities = ["purge-job"]\n}');
+  t.is((await purges.delete("/v1/job/app?purge=true")).status, 200);
+  t.is((await root.get("/v1/job/app")).status, 404);
 });
 
 test("a plan for another cluster names no jobs of namespaces its asker may not read", async (t) => {

@@ -39,6 +39,11 @@ test("a parameterized job is dispatched, within its own rules", async (t) => {
   t.is((await payloadOf(done.json.DispatchedJobID)).json.Payload, "aGk=");
   t.is((await payloadOf("mail")).status, 400);
   t.is((await payloadOf("none")).status, 404);
+  const raw = await put("/v1/job/mail/dispatch/payload", "anything at all");
+  t.regex(raw.text, /required meta keys: who/, "the body is the payload, whatever it is");
+  await put("/v1/jobs", sent({ ID: "plain", Name: "plain", Type: "batch", ParameterizedJob: {} }));
+  const whole = (await put("/v1/job/plain/dispatch/payload", "anything at all")).json.DispatchedJobID;
+  t.is(Buffer.from((await payloadOf(whole)).json.Payload, "base64").toString(), "anything at all");
   const again = await put("/v1/job/mail/dispatch?idempotency_token=one", { Meta: { who: "you" } });
   t.is(again.json.DispatchedJobID, done.json.DispatchedJobID);
   for (const [body, text] of [

@@ -4,7 +4,7 @@ import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import { parseJob } from "#base/language/jobspec/parse-job.ts";
 import type { Job } from "#base/protocol/job.ts";
 import { jobDiff } from "#daemons/scheduler/server/job-diff.ts";
-import { api, sent } from "../api.ts";
+import { api, sent, startApi } from "../api.ts";
 
 const HCL = (more: { job?: string; group?: string; task?: string } = {}) => `job "web" {
   ${more.job ?? ""}
@@ -384,4 +384,58 @@ test("a job stays what it is until it is purged", async (t) => {
   }
   await remove("/v1/job/app?purge=true");
   t.is((await put("/v1/jobs", sent({ Type: "service" }))).status, 200);
+});
+
+test("a job keeps counts and resources when asked to; a scale may ask for the index it saw", async (t) => {
+  const { get, put } = await api(t);
+  const task = (CPU: number) => ({ Name: "main", Driver: "mock", Config: { run_for: "1h" }, Resources: { CPU } });
+  await put("/v1/jobs", sent({}, { Count: 2, Tasks: [task(120)] }));
+  const changed = sent({}, { Count: 3, Tasks: [task(240), { ...task(60), Name: "more" }] });
+  await put("/v1/jobs", { ...changed, PreserveResources: true });
+  const [group] = (await get("/v1/job/app")).json.TaskGroups;
+  t.is(group.Count, 3);
+  t.deepEqual(
+    group.Tasks.map((each: any) => each.Resources.CPU),
+    [120, 60],
+  );
+  const { JobModifyIndex } = (await put("/v1/jobs", { ...changed, PreserveCounts: true })).json;
+  const scale = (index: number) =>
+    put("/v1/job/app/scale", {
+      Count: 1,
+      Target: { Group: "web" },
+      Message: "less",
+      EnforceIndex: true,
+      JobModifyIndex: index,
+    });
+  t.regex((await scale(1)).text, /Enforcing job modify index 1/);
+  t.not((await scale(JobModifyIndex)).text.includes("Enforcing"), true);
+});
+
+test("a job goes back to a version by its tag", async (t) => {
+  const { get, put } = await api(t);
+  await put("/v1/jobs", sent({ Meta: { is: "first" } }));
+  await put("/v1/job/app/versions/golden/tag", { Version: 0 });
+  await put("/v1/jobs", sent({ Meta: { is: "second" } }));
+  t.is((await put("/v1/job/app/revert", { JobVersion: 1, TaggedVersion: "golden" })).status, 400);
+  t.is((await put("/v1/job/app/revert", { TaggedVersion: "silver" })).status, 404);
+  t.is((await put("/v1/job/app/revert", { TaggedVersion: "golden" })).status, 200);
+  t.like((await get("/v1/job/app")).json, { Version: 2, Meta: { is: "first" } });
+});
+
+test("priorities, counts and sources keep to what the cluster says", async (t) => {
+  const jobs = { defaultPriority: 30, maxPriority: 200, maxCount: 5, maxSourceBytes: 10 };
+  const started = await startApi({}, { jobs });
+  t.teardown(() => started.stop());
+  const { get, put } = started;
+  const Submission = { Source: "job of eleven bytes", Format: "hcl2" };
+  const done = await put("/v1/jobs", { ...sent(), Submission });
+  t.regex(done.json.Warnings, /more than the 10 that are kept/);
+  t.is((await get("/v1/job/app")).json.Priority, 30);
+  t.is((await get("/v1/job/app/submission?version=0")).status, 404);
+  t.is((await put("/v1/jobs", sent({ Priority: 200 }))).status, 200);
+  t.regex((await put("/v1/jobs", sent({ Priority: 201 }))).text, /expected 1 to 200/);
+  t.regex((await put("/v1/jobs", sent({}, { Count: 6 }))).text, /limit of 5/);
+  const scale = (Count: number) => put("/v1/job/app/scale", { Count, Target: { Group: "web" } });
+  t.regex((await scale(6)).text, /would have 6 instances, more than the limit of 5/);
+  t.is((await scale(5)).status, 200);
 });

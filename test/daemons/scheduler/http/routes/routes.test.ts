@@ -104,6 +104,21 @@ test.serial("autopilot's configuration is checked and set", async (t) => {
   t.is((await put("/v1/operator/autopilot/configuration", { LastContactThreshold: "soon" })).status, 400);
 });
 
+test.serial("large job files, and slow functions, are read apart: the same job, the same mistakes", async (t) => {
+  const file = (padding: string, hash: string) =>
+    `job "large" {\n meta {\n  padding = "${padding}"\n  hash = ${hash}\n }\n group "g" {\n  task "t" {\n   driver = "mock"\n  }\n }\n}`;
+  const parse = (JobHCL: string) => put("/v1/jobs/parse", { JobHCL, Canonicalize: true });
+  const padding = "x".repeat(100_000);
+  const small = (await parse(file("", '"a"'))).json;
+  const large = (await parse(file(padding, '"a"'))).json;
+  t.deepEqual({ ...large, Meta: null }, { ...small, Meta: null });
+  t.is(large.Meta.padding, padding);
+  t.regex((await parse(file("", 'bcrypt("secret", 4)'))).json.Meta.hash, /^\$2[aby]\$/);
+  const wrong = await parse(file(padding, "nothing("));
+  t.is(wrong.status, 400);
+  t.regex(wrong.text, /job\.hcl:5/);
+});
+
 test.serial("the log is followed, as frames and as plain text", async (t) => {
   const abort = new AbortController();
   const response = await fetch(`${agent.nomad}/v1/agent/monitor?log_level=debug&plain=true`, { signal: abort.signal });
@@ -130,6 +145,7 @@ test.serial("the process is profiled where debugging is on", async (t) => {
 });
 
 test.serial("a node's metadata is set, hidden, given to the servers and kept", async (t) => {
+  await until("the node is known", async () => (await get("/v1/nodes")).json.length === 1);
   const [node] = (await get("/v1/nodes")).json;
   t.deepEqual((await get("/v1/client/metadata")).json, { Meta: {}, Dynamic: {}, Static: {} });
   const set = await put(`/v1/client/metadata?node_id=${node.ID}`, { Meta: { "rack.row": "4", gone: null } });
@@ -229,9 +245,13 @@ test.serial("what does not exist here says so as its users know it", async (t) =
   t.deepEqual((await get("/v1/volumes?type=host")).json, []);
   t.deepEqual((await get("/v1/plugins?type=csi")).json, []);
   t.is((await get("/v1/volume/csi/a")).status, 404);
-  t.regex((await put("/v1/volume/csi/a", {})).text, /CSI volumes are not available/);
+  t.regex((await put("/v1/volume/csi/a", {})).text, /CSI volumes are not served/);
   t.is((await put("/v1/volume/csi/a/create", {})).status, 501);
-  t.is((await put("/v1/volume/host/create", {})).status, 501);
+  t.is((await put("/v1/volume/host/create", {})).status, 400);
+  t.regex(
+    (await put("/v1/volume/host/create", { Volume: { Name: "data", PluginID: "none" } })).text,
+    /without the plugin none/,
+  );
   t.is((await get("/v1/volume/host/a")).status, 404);
   t.is((await get("/v1/plugin/csi/a")).status, 404);
   t.is((await put("/v1/system/reconcile/summaries")).status, 200);

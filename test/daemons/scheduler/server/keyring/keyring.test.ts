@@ -13,11 +13,14 @@ import { followView } from "#base/state/view.ts";
 import { Keyring, type KeyringDeps } from "#daemons/scheduler/server/keyring/keyring.ts";
 import { wrappingKeyPath } from "#daemons/scheduler/server/keyring/wrapping-key.ts";
 import { FakeClock } from "../../../../base/http/fake-clock.ts";
+import { noAccess } from "#base/http/access.ts";
+import { withImplicit } from "#daemons/scheduler/server/acl/resolver.ts";
+import { implicitKeys } from "#daemons/scheduler/server/acl/workload-policies.ts";
 import { until, makeJob, makeNode, makeReport } from "../cluster.ts";
 import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from "jose";
 import * as v from "valibot";
 import { parseJwt, signJwt } from "#daemons/scheduler/server/identity/jws.ts";
-import { WorkloadIdentities } from "#daemons/scheduler/server/identity/workload-identities.ts";
+import { WorkloadIdentities, type Workload } from "#daemons/scheduler/server/identity/workload-identities.ts";
 import { startApi } from "../../http/api.ts";
 
 const HOUR_NS = 3600e9;
@@ -253,6 +256,19 @@ test("it opens this cluster's API: its own variables, every service, and what is
   await cluster.server.link.report([makeReport(alloc, { ClientStatus: "complete" })]);
   t.is((await task.get("/v1/services")).text, "allocation is terminal");
   await t.throwsAsync(sign("default"), { message: /terminal/ });
+});
+
+test("a role of this program uses the keys its instances share, in the namespace default only", (t) => {
+  const workload = { namespace: "default", jobId: "dns", group: "dns", task: "dns", allocId: "a", role: "dns" };
+  const may = (who: Workload, capability: string, key: string): boolean =>
+    withImplicit(noAccess, { paths: new Set(), keys: implicitKeys(who) }).allows("key", capability, key);
+  t.true(may(workload, "write", "lares/dns/settings"));
+  t.true(may(workload, "read", "lares/dhcp/names/192.168.1.9"));
+  t.false(may(workload, "write", "lares/dhcp/names/192.168.1.9"), "others' are only read");
+  t.false(may(workload, "read", "lares/router/config"));
+  t.false(may(workload, "read", "lares/dnsother"));
+  for (const other of [{ namespace: "guests" }, { role: "" }, { role: "dns/../dhcp" }, { role: "*" }])
+    t.deepEqual(implicitKeys({ ...workload, ...other }), []);
 });
 
 test("only the node that runs it gets it; a key that signed for what still runs stays", async (t) => {

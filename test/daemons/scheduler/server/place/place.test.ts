@@ -4,7 +4,7 @@ import * as v from "valibot";
 import type { Random } from "#base/env/random.ts";
 import type { Job } from "#base/protocol/job.ts";
 import { NodeStateSchema, type Node } from "#base/protocol/node.ts";
-import { GroupPlacer, type Placed } from "#daemons/scheduler/server/place/group-placer.ts";
+import { GroupPlacer } from "#daemons/scheduler/server/place/group-placer.ts";
 import { NodeTable } from "#daemons/scheduler/server/place/node-table.ts";
 import { computeClass } from "#daemons/scheduler/server/place/node-class.ts";
 import { parsePortRanges } from "#daemons/scheduler/server/place/port-ranges.ts";
@@ -18,7 +18,7 @@ import { makeJob, makeNode } from "../cluster.ts";
 
 const ready = v.parse(NodeStateSchema, { Status: "ready" });
 const none: ReadonlySet<string> = new Set();
-
+type Placed = NonNullable<ReturnType<GroupPlacer["place"]>>;
 function seeded(seed: number): Random {
   let state = seed >>> 0;
   const float = (): number => {
@@ -94,6 +94,7 @@ test("place › what does not fit says which dimension is short", (t) => {
   const task = (Resources: Record<string, unknown>) => ({ Tasks: [{ Name: "main", Driver: "mock", Resources }] });
   t.deepEqual(full(task({ CPU: 9000 })).DimensionExhausted, { cpu: 1 });
   t.deepEqual(full(task({ MemoryMB: 9000 })).DimensionExhausted, { memory: 1 });
+  t.deepEqual(full(task({ MemoryMB: 8000, SecretsMB: 1000 })).DimensionExhausted, { memory: 1 }, "secrets, too");
   t.deepEqual(full(task({ Cores: 5 })).DimensionExhausted, { cores: 1 });
   t.deepEqual(full({ EphemeralDisk: { SizeMB: 200_000 } }).DimensionExhausted, { disk: 1 });
   t.is(full(task({ CPU: 9000 })).NodesExhausted, 1);
@@ -127,7 +128,7 @@ test("place › nodes that are not ready, of another pool or datacenter, are not
   const job = makeJob({ Datacenters: ["dc1"] });
   const metric = newMetric();
   const [taskGroup] = job.TaskGroups;
-  const slots = screen({ table, job, group: taskGroup!, ask: askOf(taskGroup!) }, metric);
+  const slots = screen({ table, job, group: taskGroup!, ask: askOf(job, taskGroup!) }, metric);
   t.deepEqual(
     slots.map((slot) => table.at(slot)?.id),
     ["a"],
@@ -462,16 +463,13 @@ const instances = (placed: readonly (Placed | undefined)[]) =>
   placed.map((each) => each?.resources.Tasks["main"]?.Devices.flatMap(({ Name, DeviceIDs }) => [Name, ...DeviceIDs]));
 
 test("place › devices: healthy instances, each to one task, by name, constraint and preference", (t) => {
-  const nodes = [makeNode("a", resourcesWith([GPUS, CARDS])), makeNode("b")];
+  const apart = GPUS.Instances.map((each) => ({ ...GPUS, Instances: [each] }));
+  const nodes = [makeNode("a", resourcesWith([...apart, CARDS])), makeNode("b")];
   const of = (device: object) => placeAll(placerOf(tableOf(nodes), wants(device)), 4);
   t.deepEqual(instances(of({ Name: "nvidia/gpu", Count: 1 })), [["t4", "g0"], ["t4", "g1"], undefined, undefined]);
   t.deepEqual(instances(of({ Name: "gpu/t4", Count: 1 })), [undefined, undefined, undefined, undefined]);
-  t.deepEqual(instances(of({ Name: "nvidia/gpu/t4", Count: 2 })), [
-    ["t4", "g0", "g1"],
-    undefined,
-    undefined,
-    undefined,
-  ]);
+  for (const Name of ["nvidia/gpu/t4", "gpu/nvidia/t4", "gpu/nvidia"])
+    t.deepEqual(instances(of({ Name, Count: 2 })), [["t4", "g0", "g1"], undefined, undefined, undefined]);
   t.is(instances(of({ Name: "gpu", Count: 1 })).filter((each) => each !== undefined).length, 3);
   const big = (RTarget: string) => [{ LTarget: "${device.attr.memory}", Operand: ">=", RTarget }];
   t.deepEqual(instances(of({ Name: "gpu", Count: 1, Constraints: big("15 GB") }))[2], undefined);

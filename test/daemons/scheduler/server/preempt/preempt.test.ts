@@ -1,6 +1,8 @@
 import test from "ava";
 import fc from "fast-check";
 import { chooseVictims, preemptionScore, type Shortage, type Victim } from "#daemons/scheduler/server/place/preempt.ts";
+import { Owners } from "#daemons/scheduler/server/place/owners.ts";
+import type { Node } from "#base/protocol/node.ts";
 import { schedulerConfigurations } from "#base/state/tables.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { CURRENT } from "#daemons/scheduler/server/configuration.ts";
@@ -88,7 +90,11 @@ const job = (ID: string, Priority: number, MemoryMB: number, Type = "service") =
     groups: [{ Tasks: [{ Name: "main", Driver: "mock", Resources: { CPU: 100, MemoryMB } }] }],
   });
 
-async function clusterOf(t: { teardown(end: () => Promise<void>): void }, services: boolean) {
+async function clusterOf(
+  t: { teardown(end: () => Promise<void>): void },
+  services: boolean,
+  nodes: readonly Node[] = [makeNode("node-1")],
+) {
   const cluster = await startCluster();
   t.teardown(() => cluster.stop());
   const set = {
@@ -107,7 +113,7 @@ async function clusterOf(t: { teardown(end: () => Promise<void>): void }, servic
     then: [put(schedulerConfigurations, { namespace: GLOBAL, id: CURRENT }, set)],
   });
   await cluster.view.reached(revision);
-  await cluster.server.link.register(makeNode("node-1"));
+  for (const node of nodes) await cluster.server.link.register(node);
   return cluster;
 }
 
@@ -143,4 +149,86 @@ test("nobody yields to a job that is hardly more important, or where operators d
   t.is(off.running("low").length, 1);
   t.deepEqual((await off.run(job("all", 60, 6000, "system")))?.FailedTGAllocs, {});
   t.is(off.running("low").length, 0);
+});
+
+const asking = (ID: string, Priority: number, group: object, count = 1) =>
+  makeJob({ ID, Name: ID, Priority, Type: "service", groups: [{ Count: count, ...group }] });
+const tasks = (Resources: object) => ({ Tasks: [{ Name: "main", Driver: "mock", Resources }] });
+
+test("devices are taken from whoever has some of the kind, and from nobody else", async (t) => {
+  const device = (Type: string, ...ids: string[]) => ({
+    Vendor: "acme",
+    Type,
+    Name: "x",
+    Instances: ids.map((ID) => ({ ID, Healthy: true })),
+  });
+  const plain = makeNode("node-1");
+  const Devices = [device("gpu", "g0", "g1"), device("tpu", "t0")];
+  const node = makeNode("node-1", { NodeResources: { ...plain.NodeResources, Devices } });
+  const cluster = await clusterOf(t, true, [node]);
+  const wants = (Name: string, Count = 1) => tasks({ CPU: 10, MemoryMB: 10, Devices: [{ Name, Count }] });
+  for (const [id, kind] of [
+    ["one", "gpu"],
+    ["two", "gpu"],
+    ["three", "tpu"],
+  ] as const)
+    await cluster.run(asking(id, 20, wants(kind)));
+  await cluster.run(asking("plain", 10, tasks({ CPU: 10, MemoryMB: 10 })));
+  t.deepEqual((await cluster.run(asking("high", 60, wants("gpu"))))?.FailedTGAllocs, {});
+  const left = () => ["one", "two", "three", "plain"].filter((id) => cluster.running(id).length === 1);
+  t.is(left().length, 3);
+  t.true(
+    ["three", "plain"].every((id) => left().includes(id)),
+    left().join(),
+  );
+  t.deepEqual((await cluster.run(asking("both", 80, wants("gpu", 2))))?.FailedTGAllocs, {});
+  t.deepEqual(left(), ["three", "plain"]);
+  t.is(cluster.running("high").length, 0);
+  t.not((await cluster.run(asking("more", 90, wants("gpu", 3))))?.FailedTGAllocs["web"], undefined);
+});
+
+test("dynamic ports are taken from whoever has some", async (t) => {
+  const plain = makeNode("node-1");
+  const NodeResources = { ...plain.NodeResources, MinDynamicPort: 20_000, MaxDynamicPort: 20_001 };
+  const cluster = await clusterOf(t, true, [makeNode("node-1", { NodeResources })]);
+  const ports = { ...tasks({ CPU: 10, MemoryMB: 10 }), Networks: [{ DynamicPorts: [{ Label: "a" }] }] };
+  await cluster.run(asking("low", 20, ports, 2));
+  await cluster.run(asking("none", 10, tasks({ CPU: 10, MemoryMB: 10 })));
+  t.deepEqual((await cluster.run(asking("high", 60, ports)))?.FailedTGAllocs, {});
+  t.is(cluster.running("low").length, 1);
+  t.is(cluster.running("none").length, 1);
+});
+
+test("a job of more than a thousand takes places over many turns, no more than it needs, and never twice", async (t) => {
+  const nodes = Array.from({ length: 20 }, (_, at) => makeNode(`node-${at}`));
+  const cluster = await clusterOf(t, true, nodes);
+  await cluster.run(asking("low", 20, tasks({ CPU: 100, MemoryMB: 4000 }), 40));
+  t.is(cluster.running("low").length, 40);
+  const high = asking("high", 60, tasks({ CPU: 10, MemoryMB: 100 }), 1200);
+  t.deepEqual((await cluster.run(high))?.FailedTGAllocs, {});
+  t.is(cluster.running("high").length, 1200);
+  const room = 20 * 8192 - 1200 * 100;
+  t.true(cluster.running("low").length <= room / 4000);
+  t.true(cluster.running("low").length >= 5, `${cluster.running("low").length} are left`);
+  for (const { ID } of nodes) {
+    const there = [...cluster.running("high"), ...cluster.running("low")].filter(({ NodeID }) => NodeID === ID);
+    const memory = there.reduce((sum, each) => sum + each.AllocatedResources.Tasks["main"]!.Memory.MemoryMB, 0);
+    t.true(memory <= 8192, `${ID}: ${memory}`);
+  }
+});
+
+test("what ran out is told by task", async (t) => {
+  const cluster = await clusterOf(t, false);
+  const done = await cluster.run(job("huge", 50, 9000));
+  t.deepEqual(done?.FailedTGAllocs["web"]?.ResourcesExhausted, { main: { MemoryMB: 9000 } });
+});
+
+test("what two have is free when both have let go of it", (t) => {
+  const owners = new Owners<number>();
+  owners.add(3);
+  owners.add(3);
+  owners.delete(3);
+  t.true(owners.has(3));
+  owners.delete(3);
+  t.deepEqual([...owners], []);
 });

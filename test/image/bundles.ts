@@ -1,0 +1,59 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { built, cutShort, type Workbench } from "./workbench.ts";
+
+export const RELEASE =
+  "sed 's/^VERSION_ID=.*/VERSION_ID=9.9.9/' usr/lib/os-release > usr/lib/os-release.new; mv usr/lib/os-release.new usr/lib/os-release";
+const NO_AGENT = `${RELEASE}; rm usr/bin/lares; printf '#!/bin/sh\\nexit 1\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
+/** It says that it is one, and never answers. */
+const DUMB_AGENT = `${RELEASE}; mv usr/bin/lares usr/bin/lares.real; printf '#!/bin/sh\\n[ "$1" = agent ] && exec sleep 100000\\nexec /usr/bin/lares.real "$@"\\n' > usr/bin/lares; chmod 755 usr/bin/lares; sed -i 's/-gt 300/-gt 5/' usr/lib/systemd/system/lares-confirm.service`;
+/** It starts when it is asked who it is, and else does nothing. */
+const SILENT_AGENT = `${RELEASE}; rm usr/bin/lares; printf '#!/bin/sh\\n[ "$1" = agent ] && exec sleep 100001\\necho Lares v9.9.9\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
+const version = "9.9.9";
+
+const made = {
+  good: async (bench: Workbench) => bench.bundle("good", { root: await bench.slot("next", RELEASE), version }),
+  noAgent: async (bench: Workbench) =>
+    bench.bundle("no-agent", { root: await bench.slot("no-agent", NO_AGENT), version }),
+  dumbAgent: async (bench: Workbench) =>
+    bench.bundle("dumb-agent", { root: await bench.slot("dumb-agent", DUMB_AGENT), version }),
+  silentAgent: async (bench: Workbench) =>
+    bench.bundle("silent-agent", { root: await bench.slot("silent-agent", SILENT_AGENT), version }),
+  noKernel: async (bench: Workbench) => {
+    const { refused: kernel } = await badKernels(bench);
+    return bench.bundle("no-kernel", { root: await bench.slot("next", RELEASE), version, kernel });
+  },
+  panic: async (bench: Workbench) => {
+    const { panics: kernel } = await badKernels(bench);
+    return bench.bundle("panic", { root: await bench.slot("next", RELEASE), version, kernel });
+  },
+  stranger: async (bench: Workbench) => bench.bundle("stranger", { ...(await small(bench)), version, stranger: true }),
+  otherBoard: async (bench: Workbench) =>
+    bench.bundle("other-board", { ...(await small(bench)), version, compatible: "lares-rpi" }),
+  older: async (bench: Workbench) => bench.bundle("older", { ...(await small(bench)), version: "0.0.1" }),
+} as const satisfies Readonly<Record<string, (bench: Workbench) => Promise<string>>>;
+
+/** Updates, good ones and such as are bad in one way each; made when they are asked for, and once. */
+export const BUNDLES = {
+  ...made,
+  short: async (bench: Workbench) => cutShort(await made.good(bench), join(bench.folder, "short.raucb")),
+};
+
+/** For what is refused before anybody looks inside. */
+async function small(bench: Workbench): Promise<{ readonly root: string; readonly kernel: string }> {
+  const { refused } = await badKernels(bench);
+  return { root: refused, kernel: refused };
+}
+
+/** What GRUB refuses to start, and what starts and dies. */
+async function badKernels(bench: Workbench): Promise<{ readonly refused: string; readonly panics: string }> {
+  const kernels = { refused: join(bench.folder, "refused.img"), panics: join(bench.folder, "panics.img") };
+  if (existsSync(kernels.panics)) return kernels;
+  const pack = "-noappend -all-root -no-progress -quiet -no-xattrs -noI -noD -noF -no-fragments";
+  await bench.env.exec.run(["mkdir", "-p", join(bench.folder, "refused"), join(bench.folder, "panics")]);
+  await bench.env.exec.run(["cp", join(built(), "kernel/vmlinuz"), join(bench.folder, "panics/vmlinuz")]);
+  await bench.tool(
+    `cd /making; head -c 400000 /dev/urandom > refused/vmlinuz; echo no > refused/initrd; printf 'no archive' > panics/initrd; mksquashfs refused refused.img ${pack}; mksquashfs panics panics.img ${pack}`,
+  );
+  return kernels;
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openWorkshop } from "#os-image/firmware/build/workshop.ts";
+import { buildSystem } from "#os-image/firmware/build/build.ts";
+import { digestOf, IMAGE_TIME_S } from "#os-image/oci/archive.ts";
+import type { Case, Stage } from "../case.ts";
+
+export const reproducibleCases: readonly Case[] = [{ name: "two builds give the same bytes", run: twice }];
+
+const PARTS = ["root.img", "kernel.img", "disk.img"] as const;
+
+/** In other folders, at other times, under another mask of permissions: what a build must not depend on. */
+async function twice({ bench, say }: Stage): Promise<void> {
+  const first = await digests(bench, "first", 0o022);
+  say("built once");
+  const second = await digests(bench, "in/another/folder", 0o077);
+  say("built twice");
+  assert.deepEqual(second, first);
+  for (const [part, digest] of Object.entries(first)) say(`${part} ${digest}`);
+}
+
+async function digests(bench: Stage["bench"], name: string, mask: number): Promise<Readonly<Record<string, string>>> {
+  const work = join(bench.folder, "builds", name);
+  mkdirSync(work, { recursive: true });
+  const before = process.umask(mask);
+  try {
+    const { exec } = bench.env;
+    const workshop = await openWorkshop({ exec, tools: bench.tools, work, epoch: IMAGE_TIME_S });
+    const built = await buildSystem(bench.build, {
+      exec,
+      cacheDir: bench.cache,
+      workshop,
+      version: "1.0.0",
+      executable: bench.executable,
+      keyring: readFileSync(join(bench.cache, "keys/signing.pem"), "utf8"),
+      updateLock: false,
+      compression: 1,
+      onProgress: () => {},
+    });
+    if (!built.ok) throw new Error(built.error.message);
+    const found: Record<string, string> = {};
+    for (const part of PARTS) found[part] = await digestOf(join(work, part));
+    return found;
+  } finally {
+    process.umask(before);
+  }
+}

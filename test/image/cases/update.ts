@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { basename } from "node:path";
+import { BUNDLES } from "../bundles.ts";
+import { shows, type Case, type Stage } from "../case.ts";
+import type { Machine } from "../machine.ts";
+import { serve } from "../serve.ts";
+
+export const updateCases: readonly Case[] = [
+  { name: "updates that are refused", run: refusals },
+  { name: "update, data kept, and rollback", run: goodUpdate },
+  bad("update without an agent", "noAgent", /the agent's program does not run/),
+  bad("update whose agent hangs", "dumbAgent", /the agent does not answer/),
+  bad("update whose kernel is none", "noKernel", /its kernel or its system does not start/),
+  bad("update whose kernel dies", "panic", /its kernel or its system does not start/),
+  { name: "reset of data, reset of everything", run: resets },
+];
+
+/** The machine in slot A, and a server that hands it updates. */
+async function withUpdates(
+  { bench, shared }: Stage,
+  work: (machine: Machine, urlOf: (file: string) => string, sent: () => number) => Promise<void>,
+): Promise<void> {
+  const { server, port, sent } = await serve(bench.folder);
+  try {
+    await shared.use((machine) => work(machine, (file) => `http://10.0.2.2:${port}/${basename(file)}`, sent));
+  } finally {
+    server.close();
+  }
+}
+
+async function refusals(stage: Stage): Promise<void> {
+  const { bench, say } = stage;
+  const rows: readonly (readonly [file: string, why: RegExp])[] = [
+    [await BUNDLES.stranger(bench), /signed by whoever made this machine's firmware/],
+    [await BUNDLES.otherBoard(bench), /the update is for lares-rpi, this machine is lares-amd64/],
+    [await BUNDLES.older(bench), /older than/],
+    [await BUNDLES.short(bench), /not (taken|installed)/],
+  ];
+  await withUpdates(stage, async (machine, urlOf) => {
+    for (const [file, why] of rows) {
+      const { code, stderr } = await machine.run(`lares os update ${urlOf(file)}`, 600_000);
+      assert.notEqual(code, 0, file);
+      shows(stderr, why, basename(file));
+      say(`${basename(file)} refused: ${stderr.trim().split("\n")[0] ?? ""}`);
+    }
+    assert.match(await machine.osStatus(), /"next": "A"/);
+  });
+}
+
+async function goodUpdate(stage: Stage): Promise<void> {
+  const good = await BUNDLES.good(stage.bench);
+  await withUpdates(stage, async (machine, urlOf, sent) => {
+    const began = performance.now();
+    await machine.must(`lares os update ${urlOf(good)}`, 900_000);
+    const [loaded, whole] = [sent(), statSync(good).size].map((bytes) => (bytes / 1e6).toFixed(1));
+    stage.say(`written in ${((performance.now() - began) / 1000).toFixed(0)} s; ${loaded} of ${whole} MB loaded`);
+    const restarting = performance.now();
+    await machine.restarted("systemctl reboot");
+    await machine.settled("B");
+    stage.say(
+      `runs and is confirmed ${((performance.now() - restarting) / 1000).toFixed(0)} s after the restart began`,
+    );
+    shows(await machine.osStatus(), /"version": "9\.9\.9"[\s\S]*"state": "confirmed"/, "the status");
+    assert.equal((await machine.must("cat /var/lib/lares-os/mark")).trim(), "kept");
+    await machine.restarted("lares os rollback -reboot");
+    await machine.settled("A");
+    stage.say("rolled back to slot A");
+  });
+}
+
+/** Whatever is wrong with an update, the old slot is back by itself, and says why. */
+function bad(name: string, bundle: keyof typeof BUNDLES, reason: RegExp): Case {
+  return {
+    name,
+    run: async (stage) => {
+      const file = await BUNDLES[bundle](stage.bench);
+      await withUpdates(stage, async (machine, urlOf) => {
+        await machine.must(`lares os update ${urlOf(file)}`, 900_000);
+        stage.say("written");
+        await machine.restarted("systemctl reboot");
+        await machine.until("the old slot is back", async () => (await machine.slot()) === "A");
+        await machine.settled("A");
+        shows(await machine.osStatus(), reason, "the status");
+        assert.equal((await machine.must("cat /var/lib/lares-os/mark")).trim(), "kept");
+        stage.say("back on slot A by itself, reason kept");
+      });
+    },
+  };
+}
+
+/** The last of the shared machine: afterwards nobody gets in. */
+async function resets({ shared, say }: Stage): Promise<void> {
+  await shared.use(async (machine) => {
+    const kept = await machine.must("cat /var/lib/lares-os/machine-id");
+    const founded = (): number => (machine.transcript().match(/first server of cluster/g) ?? []).length;
+    const first = founded();
+    await machine.restarted("lares os reset -data -yes -reboot");
+    await machine.settled("A");
+    assert.ok(founded() > first, "it founded a cluster of its own anew");
+    await machine.whenApi();
+    assert.equal(await machine.must("cat /var/lib/lares-os/machine-id"), kept);
+    assert.equal((await machine.must("cat /var/lib/lares-os/mark")).trim(), "kept");
+    say("data forgotten, settings kept");
+    await machine.must("lares os reset -yes");
+    const before = founded();
+    await machine.run("systemctl reboot");
+    await machine.until("it founds a cluster anew", () => founded() > before);
+    assert.notEqual((await machine.run("true", 20_000)).code, 0, "the key is forgotten");
+    say("everything forgotten");
+  });
+  await shared.discard();
+}

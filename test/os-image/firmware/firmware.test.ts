@@ -1,0 +1,353 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import test from "ava";
+import fc from "fast-check";
+import { createEnv } from "#base/platform/create-env.ts";
+import { imagerEntry } from "#os-image/firmware/build/imager-entry.ts";
+import { builtAt } from "#os-image/firmware/build/built-at.ts";
+import { makeBmap } from "#os-image/firmware/build/bmap.ts";
+import { packCpio } from "#os-image/firmware/build/cpio.ts";
+import { partitionsOf } from "#os-image/firmware/build/disk.ts";
+import { guidOf, SECTOR, writeGpt } from "#os-image/firmware/build/gpt.ts";
+import { grubEnvironment } from "#os-image/firmware/build/grub.ts";
+import { keptModules, namedModules, parseDependencies } from "#os-image/firmware/build/kernel-modules.ts";
+import { postProcess } from "#os-image/firmware/build/post-process.ts";
+import { uBootScript } from "#os-image/firmware/build/u-boot.ts";
+import { writeSpdx } from "#os-image/firmware/build/spdx.ts";
+import { mergedLayer, osRelease, packageList } from "#os-image/firmware/build/tree.ts";
+import { arrangeUnits } from "#os-image/firmware/build/units.ts";
+import { lintBuild } from "#os-image/firmware/recipe/lint.ts";
+import { readBuild } from "#os-image/firmware/recipe/read-system.ts";
+import type { Build } from "#os-image/firmware/recipe/recipe.ts";
+
+const root = new URL("../../../", import.meta.url).pathname;
+const recipe = `${root}os-image/firmware/lares.os.hcl`;
+
+function read(changes: Readonly<Record<string, (text: string) => string>> = {}): (path: string) => string | undefined {
+  return (path) => {
+    try {
+      const change = Object.entries(changes).find(([end]) => path.endsWith(end))?.[1];
+      const text = readFileSync(path, "utf8");
+      return change === undefined ? text : change(text);
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function build(flavour = "minimal", changes: Parameters<typeof read>[0] = {}, target = "amd64"): Build {
+  const found = readBuild(recipe, read(changes), { target, flavour });
+  if (!found.ok) throw new Error(found.error.message);
+  return found.value;
+}
+
+test("every target and flavour of the recipe is read, and lint finds nothing", (t) => {
+  const { targets, flavours } = build().system;
+  for (const target of targets)
+    for (const flavour of flavours) {
+      const found = readBuild(recipe, read(), { target: target.name, flavour: flavour.name });
+      t.true(found.ok, JSON.stringify(found));
+      if (found.ok) t.deepEqual(lintBuild(found.value), []);
+    }
+});
+
+test("mistakes in the recipe are told with their place", (t) => {
+  const wrong = readBuild(
+    recipe,
+    read({ "lares.os.hcl": (text) => text.replace('flavour "docker"', 'flavor "docker"') }),
+    {
+      target: "amd64",
+      flavour: "minimal",
+    },
+  );
+  t.false(wrong.ok);
+  if (!wrong.ok) t.regex(wrong.error.message, /lares\.os\.hcl:\d+[\s\S]*flavor[\s\S]*flavour/);
+  const absent = readBuild(recipe, read(), { target: "sparc", flavour: "minimal" });
+  t.false(absent.ok);
+  if (!absent.ok) t.regex(absent.error.hint ?? "", /amd64/);
+  const tiny = readBuild(recipe, read({ "lares.os.hcl": (text) => text.replace("slot   = 512", "slot = 5") }), {
+    target: "amd64",
+    flavour: "minimal",
+  });
+  t.false(tiny.ok);
+});
+
+test("lint finds units and users that contradict each other", (t) => {
+  const codes = (change: (text: string) => string): readonly string[] =>
+    lintBuild(build("minimal", { "agent.role.hcl": change })).map((finding) => finding.code);
+  t.true(
+    codes((text) => text.replace('mask   = ["etcd.service"]', 'mask = ["lares.service"]')).includes("os_unit_both"),
+  );
+  t.true(
+    codes((text) => text.replace("../files/lares-first.service", "../files/gone.service")).includes("os_no_source"),
+  );
+  t.true(codes((text) => text.replace("enable =", 'default = "x.target"\n  enable =')).includes("os_default"));
+  t.true(codes((text) => text.replace('"etcd.service"', '"etcd"')).includes("os_bad_unit"));
+});
+
+test("post-processors follow each other, each with what the one before made", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-post-"));
+  const env = createEnv({ logLevel: "error" });
+  const blocks = (text: string): Build =>
+    build("minimal", {
+      "lares.os.hcl": (whole) => whole.replace(/disk \{\n {4}boot/, (found) => `${text}\n  ${found}`),
+    });
+  const chain = `post_processor "double" {\n command = ["sh", "-c", "cat {file} {file} > {file}.two"]\n adds = ".two"\n only = ["raw"]\n }
+    post_processor "count" {\n command = ["sh", "-c", "wc -c < {file} > {file}.n"]\n adds = ".n"\n }
+    post_processor "look" {\n command = ["test", "-s", "{file}"]\n }`;
+  try {
+    const path = join(folder, "a");
+    writeFileSync(path, "12345");
+    const known = { exec: env.exec, folder, onProgress: () => undefined };
+    t.deepEqual(lintBuild(blocks(chain)), []);
+    const made = await postProcess({ kind: "raw", path }, { ...known, build: blocks(chain) });
+    t.deepEqual(made, { ok: true, value: [`${path}.two`, `${path}.two.n`] });
+    t.is(readFileSync(`${path}.two.n`, "utf8").trim(), "10");
+    const other = await postProcess({ kind: "bundle", path }, { ...known, build: blocks(chain) });
+    t.deepEqual(other, { ok: true, value: [`${path}.n`] });
+    const failing = blocks('post_processor "no" {\n command = ["sh", "-c", "echo broken {file} >&2; exit 4"]\n }');
+    const failed = await postProcess({ kind: "raw", path }, { ...known, build: failing });
+    t.regex(failed.ok ? "" : failed.error.message, /"no" ended with 4 .*broken/s);
+    const wrong = blocks('post_processor "x" {\n command = ["true"]\n only = ["floppy"]\n adds = "zst"\n }');
+    t.is(lintBuild(wrong).filter(({ code }) => code === "os_post_processor").length, 3);
+  } finally {
+    env.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a partition table has both its copies, and their sums are right", (t) => {
+  const sectors = 3_000_000;
+  const partitions = partitionsOf(build().disk);
+  const { head, tail } = writeGpt(partitions, sectors, { seed: "seed" });
+  t.is(head.length, 34 * SECTOR);
+  t.is(tail.length, 33 * SECTOR);
+  const primary = Buffer.from(head.subarray(SECTOR, SECTOR + 92));
+  const backup = Buffer.from(tail.subarray(tail.length - SECTOR, tail.length - SECTOR + 92));
+  for (const header of [primary, backup]) {
+    const sum = header.readUInt32LE(16);
+    header.writeUInt32LE(0, 16);
+    t.is(crc32(header), sum);
+    t.is(header.readUInt32LE(88), crc32(head.subarray(2 * SECTOR)));
+  }
+  t.is(primary.readBigUInt64LE(32), BigInt(sectors - 1));
+  t.is(backup.readBigUInt64LE(72), BigInt(sectors - 33));
+  const ends = partitions.map((each) => each.last);
+  t.true(
+    partitions.every((each, at) => at === 0 || each.first === (ends[at - 1] ?? 0) + 1),
+    "without holes",
+  );
+  t.regex(guidOf("x"), /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  t.deepEqual(writeGpt(partitions, sectors, { seed: "seed" }), { head, tail });
+});
+
+test("the first loader of a Raspberry Pi 3 finds its partition, and others the table of the new kind", (t) => {
+  const partitions = partitionsOf(build("minimal", {}, "rpi").disk);
+  const fat = partitions[1];
+  if (fat === undefined) throw new Error("no boot partition");
+  const mbr = Buffer.from(writeGpt(partitions, 3_000_000, { seed: "seed", fat }).head.subarray(0, SECTOR));
+  t.deepEqual([mbr[450], mbr.readUInt32LE(454), mbr.readUInt32LE(458)], [0x0c, fat.first, fat.last - fat.first + 1]);
+  t.deepEqual([mbr[466], mbr.readUInt32LE(470)], [0xee, 1]);
+  t.is(mbr.readUInt16LE(510), 0xaa55);
+});
+
+test("a script for U-Boot has the sums it looks at", (t) => {
+  const bytes = Buffer.from(uBootScript("echo hello\n", 1000));
+  t.is(bytes.readUInt32BE(0), 0x27051956);
+  t.is(bytes.readUInt32BE(12), bytes.length - 64);
+  t.is(bytes.readUInt32BE(24), crc32(bytes.subarray(64)));
+  const sum = bytes.readUInt32BE(4);
+  bytes.writeUInt32BE(0, 4);
+  t.is(crc32(bytes.subarray(0, 64)), sum);
+  t.is(bytes.subarray(72).toString(), "echo hello\n");
+  t.is(bytes.readUInt32BE(64), 11);
+});
+
+test("the archive the kernel unpacks is read by others", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-cpio-"));
+  try {
+    const entries = [
+      { path: "init", mode: 0o100755, data: Buffer.from("#!/bin/sh\n") },
+      { path: "lib/modules/a.ko", mode: 0o100644, data: Buffer.alloc(1001, 7) },
+    ];
+    const bytes = packCpio(entries, 1000);
+    t.deepEqual(bytes, packCpio(entries.toReversed(), 1000), "in any order");
+    writeFileSync(join(folder, "a.cpio"), bytes);
+    execFileSync("bsdtar", ["-xf", join(folder, "a.cpio"), "-C", folder]);
+    t.deepEqual(readFileSync(join(folder, "lib/modules/a.ko")), Buffer.alloc(1001, 7));
+    t.is(readFileSync(join(folder, "init"), "utf8"), "#!/bin/sh\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a block map names what is not zero, with hashes", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-bmap-"));
+  try {
+    const image = Buffer.alloc(4096 * 10 + 5);
+    image.fill(1, 4096 * 2, 4096 * 4);
+    image.fill(2, 4096 * 10);
+    writeFileSync(join(folder, "disk"), image);
+    const text = await makeBmap(join(folder, "disk"));
+    const hash = (from: number, to?: number): string =>
+      createHash("sha256").update(image.subarray(from, to)).digest("hex");
+    t.true(text.includes(`<Range chksum="${hash(8192, 16_384)}"> 2-3 </Range>`));
+    t.true(text.includes(`<Range chksum="${hash(40_960)}"> 10 </Range>`));
+    const own = /<BmapFileChecksum> ([0-9a-f]{64})/.exec(text)?.[1] ?? "";
+    t.is(
+      createHash("sha256")
+        .update(text.replace(own, "0".repeat(64)))
+        .digest("hex"),
+      own,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("kernel modules come with what they need", (t) => {
+  const known = parseDependencies(
+    "kernel/fs/ext4/ext4.ko.xz: kernel/fs/jbd2/jbd2.ko.xz kernel/lib/crc16.ko.xz\nkernel/fs/jbd2/jbd2.ko.xz:\nkernel/lib/crc16.ko.xz:\nkernel/drivers/x.ko.xz:\n",
+  );
+  t.deepEqual([...keptModules(known, ["kernel/fs/ext4"])].toSorted(), [
+    "kernel/fs/ext4/ext4.ko.xz",
+    "kernel/fs/jbd2/jbd2.ko.xz",
+    "kernel/lib/crc16.ko.xz",
+  ]);
+  t.deepEqual([...keptModules(known, ["kernel/drivers/x.ko"])], ["kernel/drivers/x.ko.xz"]);
+  t.deepEqual(namedModules(known, ["ext4", "built-in"]), [
+    "kernel/lib/crc16.ko.xz",
+    "kernel/fs/jbd2/jbd2.ko.xz",
+    "kernel/fs/ext4/ext4.ko.xz",
+  ]);
+});
+
+test("units are enabled as their [Install] says, and masked", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-units-"));
+  try {
+    mkdirSync(join(folder, "usr/lib/systemd/system"), { recursive: true });
+    writeFileSync(
+      join(folder, "usr/lib/systemd/system/lares.service"),
+      "[Install]\nWantedBy=multi-user.target x.target\n",
+    );
+    const agent = {
+      ...build().roles[0],
+      name: "a",
+      packages: [],
+      without: [],
+      directories: [],
+      files: [],
+      links: [],
+      users: [],
+      provisioners: [],
+    };
+    const role = {
+      ...agent,
+      run: [],
+      remove: [],
+      enable: ["lares.service"],
+      mask: ["y.service"],
+      default: "multi-user.target",
+      modules: [],
+      initrd: [],
+      busybox: [],
+    };
+    t.true((await arrangeUnits(folder, [role])).ok);
+    const link = (path: string): string => readlinkSync(join(folder, "etc/systemd/system", path));
+    t.is(link("multi-user.target.wants/lares.service"), "/usr/lib/systemd/system/lares.service");
+    t.is(link("x.target.wants/lares.service"), "/usr/lib/systemd/system/lares.service");
+    t.is(link("y.service"), "/dev/null");
+    t.is(link("default.target"), "/usr/lib/systemd/system/multi-user.target");
+    const absent = await arrangeUnits(folder, [{ ...role, enable: ["gone.service"] }]);
+    t.false(absent.ok);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("the merged layer, its name and its list of packages say what is in the image", (t) => {
+  const layer = mergedLayer(build("docker"));
+  t.true(layer.packages.includes("docker.io") && layer.packages.includes("linux-image-amd64"));
+  t.regex(osRelease(build("docker"), "1.2.3"), /^VERSION_ID=1\.2\.3$/m);
+  t.is(grubEnvironment({ A_OK: "1" }).length, 1024);
+  const files = [{ name: "libc6", version: "2.41-12", path: "/x", sha256: "ab" }];
+  t.is(packageList(files), "libc6 2.41-12\n");
+  t.regex(writeSpdx("lares", files, "2026-01-01T00:00:00Z"), /pkg:deb\/debian\/libc6@2\.41-12/);
+});
+
+test("the scripts of the first stages are shell", (t) => {
+  for (const name of ["init.sh", "install.sh", "first-stage.sh", "leave.sh", "links.sh", "dhcpcd-hook.sh", "ring.sh"]) {
+    t.notThrows(() => execFileSync("sh", ["-n", `${root}os-image/firmware/files/${name}`], { stdio: "pipe" }), name);
+  }
+});
+
+test("a slot that does not start is followed by the other, and then by a new start", (t) => {
+  const config = readFileSync(`${root}os-image/firmware/files/grub.cfg`, "utf8");
+  const entries = [...config.matchAll(/^menuentry .* --id (\S+)/gm)].map((found) => found[1]);
+  const fallbacks = [...config.matchAll(/"\$other" = "(A|B)" \]; then set fallback="(\d) (\d)"/g)];
+  t.deepEqual(
+    fallbacks.map(([, other = "", first = "", second = ""]) => [
+      other,
+      entries[Number(first)],
+      entries[Number(second)],
+    ]),
+    [
+      ["A", "A", "again"],
+      ["B", "B", "again"],
+    ],
+  );
+  t.is(entries[Number(/^set fallback="(\d)"/m.exec(config)?.[1])], "again");
+});
+
+test("a system was made no earlier than the newest of its packages", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-built-"));
+  const put = (name: string, text: string): { path: string } => {
+    writeFileSync(join(folder, name), text);
+    return { path: join(folder, name) };
+  };
+  const deb = (seconds: number): string =>
+    `!<arch>\ndebian-binary   ${String(seconds).padEnd(12)}0     0     100644  4         \`\n2.0\n`;
+  try {
+    const packages = [put("a.deb", deb(1_700_000_000)), put("b.deb", deb(1_760_000_000)), put("c.deb", "no package")];
+    t.is(await builtAt(packages), 1_760_000_000);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("any recipe is read or refused with a reason", (t) => {
+  const piece = fc.constantFrom("system", '"x"', "{", "}", "=", "roles", "[", "]", "disk", "1", "\n", "${", "target");
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 25 }), (pieces) => {
+      const found = readBuild("/r/x.os.hcl", () => pieces.join(" "), { target: "amd64", flavour: "minimal" });
+      if (!found.ok && found.error.message === "") throw new Error("refused without a word");
+    }),
+  );
+  t.pass();
+});
+
+test("the entry for Raspberry Pi Imager says what it needs", (t) => {
+  const size = (bytes: number) => ({ bytes, sha256: "ab".repeat(32) });
+  const known = { version: "1.2.3", target: "amd64", released: "2026-01-01" };
+  const url = "https://downloads.example/lares/lares-amd64-1.2.3.img.xz";
+  const entry = imagerEntry({ ...known, url, disk: size(4_000_000), packed: size(1000) });
+  // Required by doc/json-schema/os-list-schema.json of rpi-imager for an image.
+  for (const key of [
+    "name",
+    "description",
+    "url",
+    "extract_size",
+    "extract_sha256",
+    "image_download_size",
+    "release_date",
+  ])
+    t.true(key in entry, key);
+  t.is(entry.url, url);
+  t.is(entry.extract_size, 4_000_000);
+  t.is(entry.image_download_size, 1000);
+  t.is(entry.init_format, "systemd", "its settings go into firstrun.sh, which the seed reads");
+});

@@ -1,0 +1,369 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "ava";
+import fc from "fast-check";
+import { createEnv } from "#base/platform/create-env.ts";
+import { grubEnvironment } from "#os-image/firmware/build/grub.ts";
+import {
+  condemned,
+  confirmed,
+  DEFAULT_ENV,
+  formatBootEnv,
+  nextSlot,
+  parseBootEnv,
+  resetting,
+  type BootEnv,
+} from "#os-image/firmware/node/boot-env.ts";
+import { addToChannel, readChannel } from "#os-image/firmware/node/channel.ts";
+import { readImagerSeed } from "#os-image/firmware/node/imager-seeds.ts";
+import {
+  readBootEnv,
+  readUpdateRecord,
+  runningSlot,
+  startsOf,
+  troublesOf,
+  versionIn,
+  writeBootEnv,
+  writeUpdateRecord,
+} from "#os-image/firmware/node/machine.ts";
+import { dhcpcdSettings } from "#os-image/firmware/node/network-settings.ts";
+import { MAX_SEED_BYTES, readSeed } from "#os-image/firmware/node/seed.ts";
+import { wifiSettings } from "#os-image/firmware/node/wifi-settings.ts";
+import { readWear, wearLines } from "#os-image/firmware/node/wear.ts";
+import { chooseUpdate } from "#os-image/firmware/node/stick.ts";
+import { judgeStart, type UpdateRecord } from "#os-image/firmware/node/update-record.ts";
+
+const env = (changes: Readonly<Record<string, string>> = {}): BootEnv =>
+  new Map([...DEFAULT_ENV, ...Object.entries(changes)]);
+
+test("the boot environment is read as it was written, and nothing else is taken for one", (t) => {
+  const words = fc.constantFrom("A B", "B A", "0", "1", "2", "3");
+  fc.assert(
+    fc.property(words, words, words, (order, a, b) => {
+      const wanted = env({ ORDER: order, A_TRY: a, B_OK: b });
+      const bytes = formatBootEnv(wanted);
+      if (bytes === undefined) throw new Error("does not fit");
+      if (bytes.length !== 1024 || bytes.subarray(512).some((byte) => byte !== 0x23))
+        throw new Error("second sector used");
+      const back = parseBootEnv(bytes);
+      if (JSON.stringify([...(back ?? [])]) !== JSON.stringify([...wanted])) throw new Error("differs");
+    }),
+  );
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 1100 }), (bytes) => void parseBootEnv(bytes)));
+  t.is(parseBootEnv(Buffer.alloc(1024)), undefined);
+  t.deepEqual([...(parseBootEnv(Buffer.from(grubEnvironment({ A_OK: "1" }))) ?? [])], [["A_OK", "1"]]);
+  t.is(formatBootEnv(env({ A_OK: "x".repeat(600) })), undefined);
+});
+
+test("the slot that starts next", (t) => {
+  t.is(nextSlot(env()), "A");
+  t.is(nextSlot(env({ ORDER: "B A", B_OK: "1" })), "B");
+  t.is(nextSlot(env({ ORDER: "B A", B_OK: "1", B_TRY: "3" })), "A", "three starts without a word");
+  t.is(nextSlot(env({ ORDER: "B A", B_OK: "0" })), "A");
+  t.is(nextSlot(env({ A_TRY: "3" })), "A", "better than standing still");
+  t.is(nextSlot(env({ A_OK: "0", B_OK: "0" })), "A");
+  t.is(nextSlot(confirmed(env({ B_TRY: "2" }), "B")), "B");
+  t.is(nextSlot(condemned(confirmed(env(), "B"), "B")), "A");
+  t.is(resetting(env(), "all").get("RESET"), "all");
+  t.is(resetting(env({ RESET: "off" }), "data").get("RESET"), "dat", "of one length, so that nothing moves");
+});
+
+const record: UpdateRecord = {
+  schema: 1,
+  state: "installed",
+  slot: "B",
+  version: "2.0.0",
+  from: "1.0.0",
+  at: "2026-01-01T00:00:00Z",
+  hadNetwork: true,
+};
+
+test("what follows a start", (t) => {
+  const judge = (changes: Partial<Parameters<typeof judgeStart>[0]>): ReturnType<typeof judgeStart> =>
+    judgeStart({ slot: "B", record, problems: [], starts: 1, ...changes });
+  t.like(judge({}), { kind: "confirm", record: { state: "confirmed" } });
+  t.like(judge({ problems: ["the agent does not answer"] }), {
+    kind: "go-back",
+    record: { state: "failed", reason: "the agent does not answer" },
+  });
+  t.like(judge({ slot: "A", starts: 0 }), { kind: "confirm", record: { state: "failed" } });
+  t.regex(judge({ slot: "A", starts: 0 }).record?.reason ?? "", /does not start/);
+  t.regex(judge({ slot: "A", starts: 3 }).record?.reason ?? "", /started 3 times/);
+  t.regex(judge({ slot: "A", record: { ...record, state: "installing" } }).record?.reason ?? "", /cut short/);
+  t.is(
+    judge({ slot: "A", left: "the agent's program does not run" }).record?.reason,
+    "the agent's program does not run",
+  );
+  t.like(judge({ record: undefined }), { kind: "confirm", record: undefined });
+  t.like(judge({ record: { ...record, state: "confirmed" }, problems: ["x"] }), { kind: "stay" });
+  t.like(judge({ record: undefined, problems: ["x"] }), { kind: "stay", record: undefined });
+});
+
+test("a seed as Windows leaves it is read", (t) => {
+  const text = [
+    'hostname = "kitchen"',
+    'timezone = "Europe/Berlin"',
+    'ssh_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me@laptop"]',
+    'network {\n  address = "192.168.1.5/24"\n  gateway = "192.168.1.1"\n  dns = ["1.1.1.1"]\n}',
+    'join {\n  address = "192.168.1.4"\n  token = "lares1.abc.def.ghi"\n}',
+    'role = "client"',
+  ].join("\n");
+  const plain = readSeed(Buffer.from(text));
+  t.deepEqual(plain.troubles, []);
+  t.like(plain.seed, { hostname: "kitchen", timezone: "Europe/Berlin", role: "client" });
+  t.deepEqual(plain.seed.join, { address: "192.168.1.4", token: "lares1.abc.def.ghi" });
+  for (const bytes of [
+    Buffer.from(text.replaceAll("\n", "\r\n")),
+    Buffer.from(`\uFEFF${text}`),
+    Buffer.from(text.replaceAll("\n", "\r")),
+    Buffer.from(`\uFEFF${text}`, "utf16le"),
+  ])
+    t.deepEqual(readSeed(bytes), plain);
+  const { network } = plain.seed;
+  t.is(
+    network && dhcpcdSettings(network),
+    "\ninterface @WIRED@\nstatic ip_address=192.168.1.5/24\nstatic routers=192.168.1.1\nstatic domain_name_servers=1.1.1.1\n",
+  );
+});
+
+test("of a seed with mistakes the rest counts, and no secret is repeated", (t) => {
+  const { seed, troubles } = readSeed(
+    Buffer.from(
+      'hostname = "Kitchen!"\ntimezone = "Europe/Berlin"\nhostnam = "x"\njoin {\n  address = "a"\n  token = "hunter2"\n}\nrole = 5\n',
+    ),
+  );
+  t.is(seed.hostname, undefined);
+  t.is(seed.timezone, "Europe/Berlin");
+  t.is(seed.join, undefined);
+  t.is(troubles.length, 4);
+  t.true(
+    troubles.some((each) => /lares\.hcl:3: .*hostnam/.test(each)),
+    troubles.join("\n"),
+  );
+  t.true(
+    troubles.some((each) => each.startsWith("join.token: expected what")),
+    troubles.join("\n"),
+  );
+  t.false(troubles.join("\n").includes("hunter2"));
+  t.regex(readSeed(Buffer.alloc(MAX_SEED_BYTES + 1)).troubles[0] ?? "", /at most/);
+  t.regex(readSeed(Buffer.from("hostname = {")).troubles[0] ?? "", /lares\.hcl:1/);
+});
+
+test("any bytes are a seed, or refused", (t) => {
+  const piece = fc.constantFrom(
+    "hostname",
+    "=",
+    '"x"',
+    "{",
+    "}",
+    "network",
+    "join",
+    "\r\n",
+    "[",
+    "]",
+    "${",
+    "\uFEFF",
+    "ssh_keys",
+  );
+  fc.assert(fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => void readSeed(Buffer.from(pieces.join(" ")))));
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.constantFrom("custom.toml", "firstrun.sh", "user-data", "network-config"),
+      (bytes, name) => {
+        readSeed(bytes);
+        readImagerSeed(name, bytes);
+      },
+    ),
+  );
+  t.pass();
+});
+
+test("what Imager leaves is taken for the same wishes", (t) => {
+  const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me@laptop";
+  const toml = `config_version = 1\r\n[system]\r\nhostname = "kitchen"\r\n[user]\r\nname = "pi"\r\npassword = "secret"\r\n[ssh]\r\nauthorized_keys = [ "${key}" ]\r\n[locale]\r\ntimezone = "Europe/Berlin"\r\n`;
+  const script = `#!/bin/bash\n   /usr/lib/raspberrypi-sys-mods/imager_custom set_hostname kitchen\n   imager_custom enable_ssh -k '${key}'\n   imager_custom set_timezone 'Europe/Berlin'\nexit 0\n`;
+  const cloud = `#cloud-config\nhostname: kitchen\ntimezone: Europe/Berlin\nusers:\n- name: pi\n  ssh_authorized_keys:\n    - ${key}\n`;
+  for (const [name, text] of [
+    ["custom.toml", toml],
+    ["firstrun.sh", script],
+    ["user-data", cloud],
+  ] as const) {
+    const found = readImagerSeed(name, Buffer.from(text));
+    t.deepEqual(found?.troubles, [], name);
+    t.like(found?.seed, { hostname: "kitchen", timezone: "Europe/Berlin", sshKeys: [key] }, name);
+    t.false(JSON.stringify(found).includes("secret"));
+  }
+  t.is(readImagerSeed("other", Buffer.from("")), undefined);
+});
+
+test("a wireless network is taken from any seed, and written so that nothing in it means something else", (t) => {
+  const wifi = { ssid: 'It\'s "home"', password: 'p\'ss "word"', country: "DE", hidden: true };
+  const own = `wifi {\r\n  ssid = "It's \\"home\\""\r\n  password = "p'ss \\"word\\""\r\n  country = "DE"\r\n  hidden = true\r\n}\r\n`;
+  t.like(readSeed(Buffer.from(own)), { seed: { wifi }, troubles: [] });
+  const key = "0123456789abcdef".repeat(4);
+  const seeds = {
+    "custom.toml": `[wlan]\nssid = "Home net"\npassword = "${key}"\npassword_encrypted = true\nhidden = true\ncountry = "de"\n`,
+    "firstrun.sh": `if [ -f x ]; then\n   /usr/lib/raspberrypi-sys-mods/imager_custom set_wlan -h 'Home net' '${key}' 'DE'\nelse\n`,
+    "network-config": `network:\n  version: 2\n  wifis:\n    wlan0:\n      dhcp4: true\n      regulatory-domain: "DE"\n      access-points:\n        "Home net":\n          password: "${key}"\n          hidden: true\n      optional: true\n`,
+  };
+  for (const [name, text] of Object.entries(seeds))
+    t.like(
+      readImagerSeed(name, Buffer.from(text)),
+      { seed: { wifi: { ssid: "Home net", password: key, country: "DE", hidden: true } }, troubles: [] },
+      name,
+    );
+  t.is(readImagerSeed("custom.toml", Buffer.from('[wlan]\nssid = ""\n'))?.seed.wifi, undefined);
+  const quoted = readImagerSeed("firstrun.sh", Buffer.from("imager_custom set_wlan 'It'\\''s' 'password' 'DE'\n"));
+  t.is(quoted?.seed.wifi?.ssid, "It's");
+  const lines = wifiSettings(wifi);
+  t.regex(lines, /^ {2}ssid=4974277320.*$/m, "as bytes");
+  t.regex(lines, /^ {2}psk="p'ss "word""$/m, "wpa_supplicant takes what is between the first and the last quote");
+  t.regex(lines, /^country=DE$[^]*key_mgmt=.* SAE$[^]*scan_ssid=1|scan_ssid=1[^]*SAE$/m);
+  t.regex(wifiSettings({ ...wifi, password: key }), new RegExp(`psk=${key}$`, "m"), "a key as it is");
+  t.notRegex(wifiSettings({ ...wifi, password: key }), /SAE/, "which WPA3 cannot take");
+  t.regex(wifiSettings({ ssid: "x", hidden: false }), /key_mgmt=NONE/);
+  for (const wrong of [
+    'ssid = ""',
+    `ssid = "${"x".repeat(33)}"`,
+    'ssid = "x"\n password = "short1"',
+    'ssid = "x"\n country = "Germany"',
+  ]) {
+    const found = readSeed(Buffer.from(`hostname = "kitchen"\nwifi {\n ${wrong}\n}\n`));
+    t.is(found.seed.wifi, undefined, wrong);
+    t.is(found.seed.hostname, "kitchen", "the rest counts");
+    t.is(found.troubles.length, 1, wrong);
+    t.false(JSON.stringify(found.troubles).includes("short1"), "a password is not shown");
+  }
+  fc.assert(
+    fc.property(
+      fc.string({ unit: "binary", minLength: 1, maxLength: 8 }),
+      fc.stringMatching(/^[ -~]{8,63}$/),
+      (ssid, password) => {
+        const text = wifiSettings({ ssid, password, hidden: false });
+        if (text.split("\n").length !== 8) throw new Error("a line more or less");
+      },
+    ),
+  );
+});
+
+test("the machine's own files", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-machine-"));
+  const system = createEnv({ logLevel: "error" });
+  try {
+    const places = { run: join(folder, "run"), state: join(folder, "state"), boot: join(folder, "boot") };
+    for (const path of ["run", "state", "boot/grub"]) mkdirSync(join(folder, path), { recursive: true });
+    t.is(await runningSlot(places), undefined);
+    t.is(await readUpdateRecord(places), undefined);
+    t.deepEqual(await readBootEnv(places), DEFAULT_ENV, "none: as GRUB takes it");
+    writeFileSync(join(places.run, "slot"), "B\n");
+    writeFileSync(join(places.run, "troubles"), "one\ntwo\n");
+    writeFileSync(join(places.state, "starts"), "B\nB\n");
+    writeFileSync(join(places.boot, "grub/grubenv"), grubEnvironment({ ORDER: "A B" }));
+    t.is(await runningSlot(places), "B");
+    t.deepEqual(await troublesOf(places), ["one", "two"]);
+    t.is(await startsOf(places, "B"), 2);
+    await writeUpdateRecord(places, record);
+    t.deepEqual(await readUpdateRecord(places), record);
+    writeFileSync(join(places.state, "update.json"), "{");
+    t.is(await readUpdateRecord(places), undefined, "damaged: as if there was none");
+    t.true((await writeBootEnv(places, confirmed(DEFAULT_ENV, "B"), system.exec)).ok);
+    t.is(nextSlot(await readBootEnv(places)), "B");
+    t.is(readFileSync(join(places.boot, "grub/grubenv")).length, 1024);
+    t.is(versionIn("NAME=Lares\nVERSION_ID=1.2.3\n"), "1.2.3");
+  } finally {
+    system.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+const canLink = process.getuid?.() === 0;
+(canLink ? test : test.skip)("settings of a network name the card that is there", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-links-"));
+  try {
+    const at = { address: "10.7.0.5/24", gateway: "10.7.0.1", dns: [] };
+    writeFileSync(join(folder, "base.conf"), "duid\n");
+    writeFileSync(join(folder, "dhcpcd.conf"), dhcpcdSettings({ ...at, vlan: 7 }) + dhcpcdSettings(at));
+    const script = new URL("../../../../os-image/firmware/files/links.sh", import.meta.url).pathname;
+    const line = `ip link add enp9 type veth peer name other; mount -t sysfs sys /sys; sh ${script}`;
+    const environment = {
+      ...process.env,
+      LARES_STATE: folder,
+      LARES_DHCPCD: join(folder, "base.conf"),
+      LARES_DHCPCD_OUT: join(folder, "out.conf"),
+      LARES_ANY_CARD: "1",
+    };
+    execFileSync("unshare", ["-n", "-m", "sh", "-ec", line], { stdio: "pipe", env: environment });
+    t.is(
+      readFileSync(join(folder, "out.conf"), "utf8"),
+      "duid\n\ndenyinterfaces enp9\ninterface enp9.7\nstatic ip_address=10.7.0.5/24\nstatic routers=10.7.0.1\n\ninterface enp9\nstatic ip_address=10.7.0.5/24\nstatic routers=10.7.0.1\n",
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("what was written to the disk is told, and when it is worn out", async (t) => {
+  const root = mkdtempSync(join(tmpdir(), "lares-wear-"));
+  const put = (path: string, text: string): void => {
+    mkdirSync(join(root, path, ".."), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  try {
+    put("proc/uptime", "172800.5 1.0\n");
+    put("proc/mounts", "/dev/mmcblk0p7 /var ext4 ro,noatime 0 0\n");
+    put("sys/class/block/mmcblk0/stat", "  1 2 3 4 5 6 20480 8 9 10 11\n");
+    put("sys/class/block/mmcblk0/ro", "0\n");
+    put("sys/class/block/mmcblk0/device/life_time", "0x01 0x03\n");
+    put("sys/fs/ext4/mmcblk0p7/lifetime_write_kbytes", "2048\n");
+    const wear = await readWear("mmcblk0", root);
+    t.like(wear, { writtenBytes: 10_485_760, dataBytes: 2_097_152, lifeUsedPercent: 30, readOnly: true });
+    t.deepEqual(wearLines(wear), [
+      "disk:           mmcblk0, read-only: it is worn out or damaged",
+      "since start:    10.0 MiB in 48.0 hours, 5.0 MiB a day",
+      "data partition: 2.0 MiB since it was made",
+      "life used:      up to 30 %, by the disk's own word",
+    ]);
+    t.like(await readWear("sda", root), { writtenBytes: 0, dataBytes: undefined, lifeUsedPercent: undefined });
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
+test("a channel names the newest update of each kind of machine", (t) => {
+  const first = addToChannel(undefined, "lares-rpi", { version: "1.0.0", bundle: "r.raucb" });
+  const both = addToChannel(first, "lares-amd64", { version: "1.0.0", bundle: "a.raucb" });
+  const newer = addToChannel(both, "lares-rpi", { version: "1.1.0", bundle: "r2.raucb" });
+  t.deepEqual(readChannel(newer, "lares-rpi"), { ok: true, value: { version: "1.1.0", bundle: "r2.raucb" } });
+  t.deepEqual(readChannel(newer, "lares-amd64"), { ok: true, value: { version: "1.0.0", bundle: "a.raucb" } });
+  t.deepEqual(addToChannel("no channel", "x", { version: "1", bundle: "b" }).includes('"x"'), true);
+  const missing = readChannel(newer, "toString");
+  t.regex(missing.ok ? "" : missing.error.message, /nothing for toString, but for lares-amd64, lares-rpi/);
+  for (const text of ["", "[]", "null", '{"schema":2,"updates":{}}', '{"schema":1,"updates":{"x":{"version":1}}}'])
+    t.false(readChannel(text, "x").ok, text);
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => !readChannel(text, "x").ok));
+});
+
+test("of a stick's updates the newest is taken, and never one that failed here", (t) => {
+  const update = (version: string) => ({ file: `/stick/${version}.raucb`, version });
+  const failed = (version: string): UpdateRecord => ({
+    schema: 1,
+    state: "failed",
+    slot: "B",
+    version,
+    from: "1.0.0",
+    at: "2026-01-01T00:00:00Z",
+    hadNetwork: true,
+    reason: "the agent does not answer",
+  });
+  const all = [update("1.9.0"), update("1.10.0"), update("what")];
+  t.deepEqual(chooseUpdate(all, "1.0.0", undefined), { kind: "take", update: update("1.10.0") });
+  t.deepEqual(chooseUpdate(all, "1.0.0", { ...failed("1.10.0"), state: "confirmed" }).kind, "take");
+  const passed = chooseUpdate(all, "1.0.0", failed("1.10.0"));
+  t.regex(passed.kind === "pass" ? passed.why : "", /1\.10\.0 failed here before: the agent does not answer/);
+  t.is(chooseUpdate(all, "1.10.0", undefined).kind, "pass");
+  t.is(chooseUpdate([], "1.0.0", undefined).kind, "pass");
+  t.is(chooseUpdate([update("what")], "1.0.0", undefined).kind, "pass", "what is no version is older");
+});
