@@ -138,13 +138,14 @@ test.serial(
       ["echo careful; exit 1", "warning", /careful/],
       ["exit 3", "critical", /main says/],
       ["kill -0 $$", "passing", /main says/],
-      ["sleep 1000", "critical", /took longer than 1 s/],
+      ["sleep 1000.71", "critical", /took longer than 1 s/],
       ["true", "passing", /main says/],
     ] as const) {
       await verdict(script);
       await becomes(status, output);
     }
-    t.is((await env.exec.run(["pgrep", "-fx", "sleep 1000"])).code, 1, "what hung was ended");
+    // No other test's task sleeps for as long.
+    t.is((await env.exec.run(["pgrep", "-fx", "sleep 1000.71"])).code, 1, "what hung was ended");
   },
 );
 
