@@ -70,6 +70,9 @@ export function isConditional({ compare = [], then, otherwise = [] }: Txn): bool
  * The batch as one transaction that can be sent again without harm: it is carried out only while the mark is as it was, and
  * moves the mark when it has any effect (`force`: whenever it might have one), so that a repetition says no and whoever asks
  * can see at which revision it took place. Without effect it takes no revision.
+ *
+ * Etcd holds back at its quota what puts in the two branches themselves, and looks into none that is nested (seen with 3.4.23): a put
+ * beside the answer to a repetition makes the batch weigh something.
  */
 export function encodeBatch(txns: readonly Txn[], mark: Mark, force: boolean): EtcdTxn {
   const put: EtcdOp = { op: "put", key: mark.key, value: mark.value };
@@ -77,10 +80,11 @@ export function encodeBatch(txns: readonly Txn[], mark: Mark, force: boolean): E
   // What only reads is never marked: it may be asked again as it is, also where etcd takes no writes.
   const marking = force && effect !== undefined ? put : effect;
   const success = txns.map((txn): EtcdOp => ({ op: "txn", txn: encodeTxn(txn) }));
+  const weight: EtcdOp[] = txns.some(mayPut) ? [{ op: "put", key: `${mark.key}/repeated`, value: "" }] : [];
   return {
     compare: [{ span: { key: mark.key }, target: "mod", op: "=", operand: mark.modRevision }],
     success: marking === undefined ? success : [...success, marking],
-    failure: [{ op: "range", span: { key: mark.key } }],
+    failure: [{ op: "range", span: { key: mark.key } }, ...weight],
   };
 }
 
@@ -123,6 +127,10 @@ function markUnless(txn: Txn, put: EtcdOp, next: EtcdOp | undefined): EtcdOp | u
   if (compare.length === 0) return whenThen[0];
   if (whenThen[0] === put && whenOtherwise[0] === put) return put;
   return { op: "txn", txn: branchOn(compare, whenThen, whenOtherwise) };
+}
+
+export function mayPut({ then, otherwise = [] }: Txn): boolean {
+  return hasPut(then) || hasPut(otherwise);
 }
 
 function hasPut(ops: readonly Op[]): boolean {

@@ -19,6 +19,7 @@ import {
 import { checkTxn } from "../transaction.ts";
 import { MAX_WATCHES } from "../watch-hub.ts";
 import { EtcdError, type EtcdApi, type EtcdRange, type EtcdRangeResult } from "./api.ts";
+import { mayPut } from "./batch.ts";
 import { closedError, toStoreError } from "./etcd-errors.ts";
 import { FollowedWatch } from "./followed-watch.ts";
 import { HandedOver } from "./handed-over.ts";
@@ -42,6 +43,8 @@ export interface EtcdStoreOptions {
 
 /** Records per answer of a large read. */
 const PAGE = 5000;
+/** A database that reached its quota is asked so often whether it has room again. */
+const FULL_MS = 1000;
 
 /**
  * The store of a cluster with several servers: etcd. What etcd counts from 1, the contract counts from 0. Rejects with a
@@ -86,6 +89,7 @@ class EtcdStore implements Store {
   /** Etcd's first revision is the empty store: nobody can watch from there. */
   #compacted = 1;
   #closing: Promise<void> | undefined;
+  #full: { readonly error: StoreError; readonly untilMs: number } | undefined;
 
   constructor(options: EtcdStoreOptions, { count, revision, known, markPrefix, session, attempts }: Opened) {
     this.#api = options.api;
@@ -99,12 +103,18 @@ class EtcdStore implements Store {
   }
 
   async txn(txn: Txn): Promise<TxnResult> {
-    const refused = this.#refusal() ?? checkTxn(txn) ?? checkKeys(txn) ?? this.#overload();
+    const refused = this.#refusal() ?? checkTxn(txn) ?? checkKeys(txn) ?? this.#overload() ?? this.#fullness(txn);
     if (refused !== undefined) throw refused;
     this.#handedOver.keep(txn);
-    const result = await this.#pipeline.submit(txn);
-    this.#count.heard(result.responses, result.revision);
-    return result;
+    try {
+      const result = await this.#pipeline.submit(txn);
+      this.#count.heard(result.responses, result.revision);
+      return result;
+    } catch (thrown) {
+      if (thrown instanceof StoreError && thrown.code === "full")
+        this.#full = { error: thrown, untilMs: this.#clock.monotonicMs() + FULL_MS };
+      throw thrown;
+    }
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
@@ -228,6 +238,12 @@ class EtcdStore implements Store {
 
   #refusal(): StoreError | undefined {
     return this.#closing === undefined ? undefined : closedError();
+  }
+
+  /** What etcd refuses for want of room was a record of its log before, so it is not asked again and again. */
+  #fullness(txn: Txn): StoreError | undefined {
+    const full = this.#full;
+    return full !== undefined && this.#clock.monotonicMs() < full.untilMs && mayPut(txn) ? full.error : undefined;
   }
 
   #overload(): StoreError | undefined {

@@ -20,8 +20,8 @@ export interface MemberWatchDeps {
   /** A member that does not answer for so long is removed, where the rest is a majority without it. */
   readonly deadAfterMs: number;
   readonly quotaBytes: number;
-  /** Compacts nearly all of the history, where space runs out. */
-  readonly forget: () => Promise<void>;
+  /** Compacts the history but for its last `keep` revisions, where space runs out. */
+  readonly forget: (keep: number) => Promise<void>;
   readonly endpoints: () => readonly string[];
   /** The members' client URLs, when they have changed. */
   readonly onMembers: (clientUrls: readonly string[]) => void;
@@ -34,7 +34,10 @@ export interface MemberWatchDeps {
   readonly onExpelled: () => void;
 }
 
-/** The leader's care for etcd's members: promotes learners, removes the dead, warns of a full disk, gives space back. */
+/**
+ * The care for etcd's members: the leader promotes learners and removes the dead; room below the quota is kept where etcd's own leader is,
+ * since at the quota nobody can begin to lead.
+ */
 export class MemberWatch {
   readonly #deps: MemberWatchDeps;
   readonly #silence = new Silence();
@@ -46,6 +49,8 @@ export class MemberWatch {
   #stopped = false;
   #known = "";
   #voters = 0;
+  /** Looks in a row that saw this server's member lead the others: whoever kept room before has ended what it began. */
+  #ledEtcd = 0;
 
   constructor(deps: MemberWatchDeps) {
     this.#deps = deps;
@@ -116,12 +121,17 @@ export class MemberWatch {
     if (urls.length > 0 && known !== this.#known) this.#deps.onMembers(urls);
     this.#known = known;
     await this.#space.disarm(seen);
+    this.#ledEtcd = this.#leadsEtcd(seen) ? this.#ledEtcd + 1 : 0;
+    if (this.#ledEtcd > 1) await this.#space.look(seen);
     if (!this.#leads) return;
     await this.#promote(seen);
     await this.#removeDead(seen);
     await this.#deps.onSeen(seen.map(({ member }) => member.name));
     this.#warnOfEven(seen);
-    await this.#space.look(seen);
+  }
+
+  #leadsEtcd(seen: readonly SeenMember[]): boolean {
+    return seen.some(({ member, status }) => member.name === this.#deps.self && status?.leaderId === member.id);
   }
 
   async #promote(seen: readonly SeenMember[]): Promise<void> {

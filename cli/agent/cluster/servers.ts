@@ -66,8 +66,6 @@ type Wrap = (exchange: Exchange) => Exchange;
 
 /** A planned hand-over is over, or has failed, within this time. */
 const HAND_OVER_MS = 5000;
-/** Revisions that watches may go back where space runs out. */
-const LEAST_HISTORY = 100;
 
 /** This server among the others that share its state: who they are, who leads, and its own part in that. */
 export class ClusterServers implements ServerPool {
@@ -121,7 +119,7 @@ export class ClusterServers implements ServerPool {
       tls: member.tls?.pem,
       deadAfterMs: config.state.etcd.deadMemberMs,
       quotaBytes: config.state.etcd.quotaBytes,
-      forget: async () => etcd.store.compact(Math.max(1, etcd.store.status().revision - LEAST_HISTORY)),
+      forget: (keep) => etcd.store.compact(Math.max(1, etcd.store.status().revision - keep)),
       endpoints: () => etcd.client.endpoints.list,
       onMembers: (urls) => {
         const others = urls.filter((url) => url !== member.clientUrl);

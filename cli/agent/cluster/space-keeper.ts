@@ -12,6 +12,10 @@ const WASTE_BYTES = 64 << 20;
 /** At most this often one; where space runs out, this often. */
 const DEFRAGMENT_EVERY_MS = 600_000;
 const IN_NEED_EVERY_MS = 4000;
+/** The same member, where nothing tells how much that would give. */
+const UNKNOWN_EVERY_MS = 60_000;
+/** Revisions that are kept where space runs out: who watches is rarely behind by more. At the quota none is. */
+const LEAST_HISTORY = 100;
 /** Shares of the quota: from here on history is given up for space, and members are written anew for this much of it. */
 const CROWDED = 0.7;
 const WORTHWHILE = 0.05;
@@ -25,16 +29,19 @@ export interface SpaceKeeperDeps {
   readonly tls: EtcdTlsSource | undefined;
   readonly quotaBytes: number;
   readonly place: () => MemberPlace;
-  readonly forget: () => Promise<void>;
+  /** Compacts the history but for its last `keep` revisions. */
+  readonly forget: (keep: number) => Promise<void>;
 }
 
 /**
  * Keeps etcd's databases below their quota, at which etcd takes no more writes until its alarm is taken back: gives up history, and has one
- * member after the other give back what is empty.
+ * member after the other give back what is empty. None of it takes a write of ours.
  */
 export class SpaceKeeper {
   readonly #deps: SpaceKeeperDeps;
+  readonly #gaveBackMs = new Map<bigint, number>();
   #defragmentedMs = Number.NEGATIVE_INFINITY;
+  #triedMs = Number.NEGATIVE_INFINITY;
   #forgotMs = Number.NEGATIVE_INFINITY;
   #warned = false;
 
@@ -45,24 +52,19 @@ export class SpaceKeeper {
   /** Writes go on once all members have room again, by a larger quota too. On every server: without writes nobody can begin to lead. */
   async disarm(seen: readonly SeenMember[]): Promise<void> {
     const { quotaBytes, log, place } = this.#deps;
-    const isFull = seen.some(({ status }) => status?.errors.some((text) => text.includes("NOSPACE")));
-    if (!isFull || seen.some(({ status }) => (status?.dbBytes ?? 0) > quotaBytes * ROOM)) return;
+    if (!isFull(seen) || seen.some(({ status }) => (status?.dbBytes ?? 0) > quotaBytes * ROOM)) return;
     await withAdmin(place(), disarmFull);
     log.warn("etcd takes writes again: there is room below its quota", { quota: quotaBytes });
   }
 
-  /** What the leader does. */
+  /** On one server at a time. */
   async look(seen: readonly SeenMember[]): Promise<void> {
-    const { quotaBytes, clock, log, forget } = this.#deps;
-    const fullest = largest(seen, ({ dbBytes }) => dbBytes);
-    const isCrowded = fullest > quotaBytes * CROWDED;
-    const now = clock.monotonicMs();
-    if (isCrowded && now - this.#forgotMs > IN_NEED_EVERY_MS) {
-      this.#forgotMs = now;
-      await forget().catch((thrown: unknown) => log.debug("no history to give up", { error: messageOf(thrown) }));
-    }
-    await this.#defragment(seen, isCrowded);
-    this.#warn(largest(seen, ({ dbBytesInUse }) => dbBytesInUse));
+    const isCrowded = largest(seen, ({ dbBytes }) => dbBytes) > this.#deps.quotaBytes * CROWDED;
+    if (isCrowded) await this.#giveUpHistory(isFull(seen) ? 0 : LEAST_HISTORY);
+    const wasteful = this.#wasteful(seen, isCrowded);
+    // How much is in use is known afterwards.
+    if (wasteful !== undefined) await this.#defragment(wasteful, seen, isCrowded);
+    else this.#warn(largest(seen, ({ dbBytesInUse }) => dbBytesInUse));
   }
 
   #warn(used: number): void {
@@ -76,19 +78,46 @@ export class SpaceKeeper {
     this.#warned = isNear;
   }
 
-  /** One member at a time, and only while all others answer: it serves nobody meanwhile. */
-  async #defragment(seen: readonly SeenMember[], isCrowded: boolean): Promise<void> {
-    const { clock, log, tls, quotaBytes } = this.#deps;
+  async #giveUpHistory(keep: number): Promise<void> {
+    const { clock, log, forget } = this.#deps;
     const now = clock.monotonicMs();
-    const everyMs = isCrowded ? IN_NEED_EVERY_MS : DEFRAGMENT_EVERY_MS;
-    if (now - this.#defragmentedMs < everyMs || seen.some(({ status }) => status === undefined)) return;
+    if (now - this.#triedMs < IN_NEED_EVERY_MS) return;
+    this.#triedMs = now;
+    try {
+      await forget(keep);
+      this.#forgotMs = now;
+    } catch (thrown) {
+      log.warn("no history could be given up for space", { error: messageOf(thrown) });
+    }
+  }
+
+  /** The first member that has something to give back, while all answer. */
+  #wasteful(seen: readonly SeenMember[], isCrowded: boolean): SeenMember | undefined {
+    const { quotaBytes } = this.#deps;
+    if (seen.some(({ status }) => status === undefined)) return undefined;
     const isDue = ({ dbBytes, dbBytesInUse }: MemberStatus): boolean =>
       isCrowded
         ? dbBytes - dbBytesInUse > quotaBytes * WORTHWHILE
         : dbBytes > 2 * dbBytesInUse && dbBytes - dbBytesInUse > WASTE_BYTES;
-    const wasteful = seen.find(({ status }) => status !== undefined && isDue(status));
-    if (wasteful === undefined) return;
+    const full = isFull(seen);
+    return seen.find(
+      ({ member, status }) => status !== undefined && (isDue(status) || (full && this.#isUnknown(member.id))),
+    );
+  }
+
+  /** A member counts what a compaction freed at its next write, and where the quota is reached there is none. */
+  #isUnknown(member: bigint): boolean {
+    const gaveBackMs = this.#gaveBackMs.get(member) ?? Number.NEGATIVE_INFINITY;
+    return gaveBackMs < this.#forgotMs && this.#deps.clock.monotonicMs() - gaveBackMs > UNKNOWN_EVERY_MS;
+  }
+
+  /** It serves nobody meanwhile. */
+  async #defragment(wasteful: SeenMember, seen: readonly SeenMember[], isCrowded: boolean): Promise<void> {
+    const { clock, log, tls } = this.#deps;
+    const now = clock.monotonicMs();
+    if (now - this.#defragmentedMs < (isCrowded ? IN_NEED_EVERY_MS : DEFRAGMENT_EVERY_MS)) return;
     this.#defragmentedMs = now;
+    this.#gaveBackMs.set(wasteful.member.id, now);
     log.info("an etcd member gives space back", { member: wasteful.member.name });
     await moveEtcdLeader(wasteful, seen, tls).catch(() => {});
     const admin = new EtcdAdmin({ endpoints: wasteful.member.clientUrls, tls });
@@ -99,6 +128,10 @@ export class SpaceKeeper {
 /** Takes the alarms of full databases back. */
 export async function disarmFull(admin: EtcdAdmin): Promise<void> {
   for (const { memberId, kind } of await admin.alarms()) if (kind === "no_space") await admin.disarm(memberId);
+}
+
+function isFull(seen: readonly SeenMember[]): boolean {
+  return seen.some(({ status }) => status?.errors.some((text) => text.includes("NOSPACE")));
 }
 
 function largest(seen: readonly SeenMember[], of: (status: MemberStatus) => number): number {

@@ -76,6 +76,21 @@ test("what only reads is sent without a mark, a second time too: it is answered 
   t.deepEqual(encodeBatch(writes, mark, true).success.at(-1), { op: "put", key: "mark", value: "1" });
 });
 
+test("whatever may put weighs something at etcd's quota, and what deletes or reads does not", (t) => {
+  const mark = { key: "mark", modRevision: 0, value: "1" };
+  const weighs = (txn: Txn): boolean => {
+    const { success, failure } = encodeBatch([txn], mark, false);
+    return [success, failure].some((branch) => branch.some(({ op }) => op === "put"));
+  };
+  const compare = [{ key: "a", target: "version", op: "=", operand: 0 }] as const;
+  const put = { op: "put", key: "a", value: "1" } as const;
+  t.true(weighs({ then: [put] }));
+  t.true(weighs({ compare, then: [put] }));
+  t.true(weighs({ compare, then: [{ op: "get", key: "a" }], otherwise: [put] }));
+  t.false(weighs({ then: [{ op: "delete", key: "a" }] }));
+  t.false(weighs({ compare, then: [{ op: "get", key: "a" }] }));
+});
+
 test("many sessions end at one time: each transaction says what it did, and nothing has no effect twice", async (t) => {
   const world = new World({ seed: 1, turn });
   const etcd = new SimEtcd();
