@@ -32,6 +32,12 @@ export class CodedError extends Error {
   }
 }
 
+/** The text of whatever was thrown, and what to do about it where somebody knows. */
+export function adviceOf(thrown: unknown): string {
+  const hint = thrown instanceof CodedError ? thrown.hint : undefined;
+  return hint === undefined ? messageOf(thrown) : `${messageOf(thrown)}; ${hint}`;
+}
+
 /** The text of whatever was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -44,7 +44,9 @@ async function serveDatagrams(
   };
   let isOpen = true;
   const own = await openBatchedSocket(at, { answer, sendOne, reusePort });
-  const socket = createSocket({ type: at.host.includes(":") ? "udp6" : "udp4", reusePort, ipv6Only: true });
+  const isV6 = at.host.includes(":");
+  // The kernel refuses the flag for IPv4 (EINVAL), before it says that the port is taken.
+  const socket = createSocket({ type: isV6 ? "udp6" : "udp4", reusePort, ipv6Only: isV6 });
   socket.once("close", () => {
     isOpen = false;
     own?.batch.close();

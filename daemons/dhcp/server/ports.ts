@@ -1,6 +1,6 @@
 import { sleep } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
-import { messageOf } from "#base/env/errors.ts";
+import { adviceOf } from "#base/env/errors.ts";
 import type { Address } from "#base/env/net.ts";
 import type { Lan, LanPort } from "#base/env/lan.ts";
 import { isInside, parseIpv4, type Ipv4 } from "../packet/ipv4.ts";
@@ -98,7 +98,7 @@ export class Ports {
       if (!quiet)
         this.#env.log.error("cannot serve an interface yet; trying again", {
           interface: name || "any",
-          error: messageOf(thrown),
+          error: adviceOf(thrown),
         });
       return false;
     }

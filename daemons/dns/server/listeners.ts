@@ -1,6 +1,6 @@
 import type { Env } from "#base/env/env.ts";
 import type { Timer } from "#base/env/clock.ts";
-import { messageOf } from "#base/env/errors.ts";
+import { adviceOf, CodedError } from "#base/env/errors.ts";
 import type { Address, ListenTls } from "#base/env/net.ts";
 import type { Exchange } from "#base/http/exchange.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -104,7 +104,7 @@ export class Listeners {
         this.#open.set(key, await listen());
         this.#complained.delete(key);
       } catch (thrown) {
-        const message = messageOf(thrown);
+        const message = `${adviceOf(thrown)}${remedyOf(thrown)}`;
         if (this.#complained.get(key) !== message) this.#deps.env.log.warn(`${key}: ${message}; it is tried again`);
         this.#complained.set(key, message);
       }
@@ -141,4 +141,10 @@ export class Listeners {
       wanted.set(`doh ${at.host} ${at.port}`, () => listenHttps(at, dohExchange(answering), tls));
     return wanted;
   }
+}
+
+/** What the hint of a taken port leaves to say. */
+function remedyOf(thrown: unknown): string {
+  const isTaken = thrown instanceof CodedError && thrown.code === "EADDRINUSE";
+  return isTaken ? "; stop that program, or name the addresses to listen at in the settings (listen.addresses)" : "";
 }

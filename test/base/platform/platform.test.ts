@@ -6,6 +6,7 @@ import anyTest from "ava";
 import type { TestFn } from "ava";
 import { textOf, utf8 } from "#base/env/bytes.ts";
 import { DiskError } from "#base/env/disk.ts";
+import { adviceOf } from "#base/env/errors.ts";
 import type { LogEntry } from "#base/env/log.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { openLogFile } from "#base/platform/log-file.ts";
@@ -300,6 +301,35 @@ test("streams carry bytes both ways; a taken port says who to look for; connecti
   t.is(refused.message, `cannot connect to 127.0.0.1:${listener.address.port}: ECONNREFUSED`);
   const abort = AbortSignal.abort();
   await t.throwsAsync(env.net.connect({ ...listener.address, signal: abort }), { message: /cancelled/ });
+});
+
+test("a taken port of datagrams says so, of both families", async (t) => {
+  for (const host of ["127.0.0.1", "::1"]) {
+    const first = await env.net.serve({ host, port: 0 }, () => 0);
+    t.teardown(() => first.close());
+    const taken = await t.throwsAsync(env.net.serve(first.address, () => 0));
+    const { port } = first.address;
+    t.is(
+      adviceOf(taken),
+      `cannot listen on ${host}:${port}: EADDRINUSE; another program has port ${port}; \`ss -lntup\` shows which`,
+    );
+  }
+});
+
+test("datagrams are answered where the runtime cannot call the system's library", async (t) => {
+  const script = `
+    const { systemNet } = await import(${JSON.stringify(new URL("../../../base/platform/net.ts", import.meta.url).href)});
+    for (const host of ["127.0.0.1", "::1"]) {
+      const answered = Promise.withResolvers();
+      const server = await systemNet.serve({ host, port: 0 }, (data, from, out) => (out.set(data), data.length));
+      const asking = await systemNet.bind({ host, port: 0 }, (data) => answered.resolve(Buffer.from(data).toString()));
+      asking.send(Buffer.from(host), server.address);
+      console.log(await answered.promise);
+      await Promise.all([server.close(), asking.close()]);
+    }`;
+  const argv = [process.execPath, "--no-experimental-ffi", "--input-type=module", "-e", script];
+  const { stdout, stderr } = await env.exec.run(argv);
+  t.is(stdout, "127.0.0.1\n::1\n", stderr);
 });
 
 test("datagrams arrive whole with their sender; interfaces hold loopback", async (t) => {

@@ -275,3 +275,18 @@ test("odd questions get what unbound answers, and where not, there is a reason",
     "class ANY": "rcode 5, unbound nothing",
   });
 });
+
+test("a port that another program has is told with what to do, and taken when it is free", async (t) => {
+  const first = await startWorld(t);
+  const second = await startWorld(t, { settings: { listen: { addresses: [`127.0.0.1:${first.port}`] } } });
+  const remedy = `another program has port ${first.port}; \`ss -lntup\` shows which; stop that program, or name`;
+  for (const way of ["tcp", "udp"]) {
+    const said = second.dns.status().problems.filter((problem) => problem.startsWith(`${way} 127.0.0.1 `));
+    t.is(said.length, 1);
+    t.true(said[0]?.includes(`EADDRINUSE; ${remedy}`), said[0]);
+  }
+  await first.dns.stop();
+  await second.dns.settled();
+  t.deepEqual(second.dns.status().problems, []);
+  t.is(second.dns.addresses("udp")[0]?.port, first.port);
+});
