@@ -88,7 +88,8 @@ export function createSharedKv(consul: ConsulClient, clock: Clock): SharedKv {
   };
 }
 
-function pairOf(pair: { readonly Key: string; readonly Value: string; readonly ModifyIndex: number }): Pair {
+/** A key as the HTTP API tells it. */
+export function pairOf(pair: { readonly Key: string; readonly Value: string; readonly ModifyIndex: number }): Pair {
   return { key: pair.Key, value: textOf(Buffer.from(pair.Value, "base64")), index: pair.ModifyIndex };
 }
 

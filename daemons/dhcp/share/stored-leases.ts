@@ -7,6 +7,9 @@ import type { Pair, SharedKv, Write } from "./kv.ts";
 import { LEASES, LEASES6 } from "./lease-replica.ts";
 import { NAMES } from "./names.ts";
 
+/** Below these they stand, IPv4's and IPv6's. */
+export const LEASE_PREFIXES = [LEASES, LEASES6] as const;
+
 /** Attempts to get past the instances' own writes. */
 const MAX_ROUNDS = 4;
 
@@ -26,9 +29,19 @@ export type Removal =
   | { readonly kind: "missing" }
   | { readonly kind: "unknown"; readonly message: string };
 
-/** Undefined for what is no lease. */
-export function readStoredLease({ key, value, index }: Pair): StoredLease | undefined {
-  const prefix = [LEASES, LEASES6].find((each) => key.startsWith(each));
+/** Whatever is no lease is passed over. */
+export function leasesIn(pairs: readonly Pair[]): readonly StoredLease[] {
+  return pairs.flatMap((pair) => readStoredLease(pair) ?? []);
+}
+
+/** Of both families; undefined: the store does not answer. */
+export async function storedLeases(kv: SharedKv): Promise<readonly StoredLease[] | undefined> {
+  const [four, six] = await Promise.all(LEASE_PREFIXES.map((prefix) => kv.list(prefix, {})));
+  return four === undefined || six === undefined ? undefined : leasesIn([...four.pairs, ...six.pairs]);
+}
+
+function readStoredLease({ key, value, index }: Pair): StoredLease | undefined {
+  const prefix = LEASE_PREFIXES.find((each) => key.startsWith(each));
   if (prefix === undefined) return undefined;
   const address = key.slice(prefix.length);
   try {
@@ -37,13 +50,6 @@ export function readStoredLease({ key, value, index }: Pair): StoredLease | unde
   } catch {
     return undefined;
   }
-}
-
-/** Of both families; undefined: the store does not answer. */
-export async function storedLeases(kv: SharedKv): Promise<readonly StoredLease[] | undefined> {
-  const [four, six] = await Promise.all([kv.list(LEASES, {}), kv.list(LEASES6, {})]);
-  if (four === undefined || six === undefined) return undefined;
-  return [...four.pairs, ...six.pairs].flatMap((pair) => readStoredLease(pair) ?? []);
 }
 
 /**
