@@ -211,7 +211,7 @@ test.serial(
 
 test.serial("the pack's addresses by VRRP: one of two nodes has it, and when that one dies, the other", async (t) => {
   t.timeout(240_000);
-  if (process.getuid?.() !== 0) return void t.pass("networks for nodes take root");
+  t.is(process.getuid?.(), 0, "only root can make networks for nodes");
   const lab = new LabCluster();
   t.teardown(() => lab.remove());
   const nodes = await lab.up("-clients", "1", "-network=namespaces", "-docker=shared");

@@ -249,12 +249,8 @@ test("sqlite: at its size limit it refuses, and everything acknowledged stays", 
 test("sqlite: goes on when a full disk has room again", async (t) => {
   const folder = freshFolder();
   mkdirSync(folder);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "lares-test", folder], { stdio: "ignore" });
-  } catch {
-    t.pass("only root can mount a small disk");
-    return;
-  }
+  t.is(process.getuid?.(), 0, "only root can mount a small disk");
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "lares-test", folder], { stdio: "ignore" });
   try {
     const store = await openSqliteStore({ folder: join(folder, "state") });
     await store.txn(pair(1));
