@@ -6,12 +6,12 @@ import { fail, messageOf, succeed, type Result } from "#base/env/errors.ts";
 import type { OpenSqlFile } from "#base/env/sql.ts";
 import { parseSettings } from "../../settings/read-settings.ts";
 import type { Settings } from "../../settings/settings.ts";
-import { elementAt, isTree, type ConfigTree } from "../config/config-tree.ts";
 import { importAdGuard } from "./adguard.ts";
 import { GRAVITY_SCHEMA, readGravity } from "./gravity.ts";
 import { Imported } from "./imported.ts";
 import { importVersion5 } from "./version-5.ts";
 import { readTarGz } from "./tar.ts";
+import { takeConfig } from "./take-config.ts";
 import { readToml } from "./toml.ts";
 import { readZip, type ArchiveFile } from "./zip.ts";
 
@@ -101,36 +101,6 @@ function takeOwn(bytes: Uint8Array, imported: Imported): Result<undefined> {
   if (!parsed.ok) return parsed;
   imported.settings = parsed.value;
   return succeed(undefined);
-}
-
-/** Leaf by leaf, so that one that cannot be taken costs no other. */
-function takeConfig(tree: ConfigTree, prefix: string, imported: Imported): void {
-  for (const [key, value] of Object.entries(tree)) {
-    const path = prefix === "" ? key : `${prefix}.${key}`;
-    const element = elementAt(path);
-    if (element === undefined && isTree(value)) takeConfig(value, path, imported);
-    else if (element === undefined) imported.leave(`${path}: there is no such setting`);
-    else if (SECRETS.includes(path)) {
-      if (value !== "") imported.leave(`${path}: secrets do not come along; set a password with lares dns password`);
-    } else takeElement(element, { path, value }, imported);
-  }
-}
-
-const SECRETS = ["webserver.api.pwhash", "webserver.api.totp_secret", "webserver.api.app_pwhash"];
-
-function takeElement(
-  element: NonNullable<ReturnType<typeof elementAt>>,
-  { path, value }: { readonly path: string; readonly value: unknown },
-  imported: Imported,
-): void {
-  const isInitial = JSON.stringify(value) === JSON.stringify(element.initial);
-  if (element.isKept) {
-    if (!isInitial) imported.leave(`${path}: has no counterpart`);
-    return;
-  }
-  const written = element.write(imported.settings, value);
-  if (written.ok) imported.take(written.value, path);
-  else imported.leave(written.error.message);
 }
 
 async function takeGravity(

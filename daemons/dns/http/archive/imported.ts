@@ -3,6 +3,13 @@ import type { ListSettings, RuleSettings, Settings } from "../../settings/settin
 import { checked } from "../domain-routes.ts";
 import { NewIds } from "../new-ids.ts";
 
+interface GroupMore {
+  readonly enabled?: boolean;
+  readonly comment?: string;
+  readonly services?: readonly string[];
+  readonly safeSearch?: boolean;
+}
+
 /** Settings in the making, and what could not become one. */
 export class Imported {
   settings: Settings;
@@ -50,7 +57,7 @@ export class Imported {
   }
 
   /** The group of that name, made when there is none; its id. */
-  group(name: string, more: { readonly enabled?: boolean; readonly comment?: string } = {}): number {
+  group(name: string, more: GroupMore = {}): number {
     const { settings } = this;
     const known = settings.groups.find((group) => group.name === name);
     if (known !== undefined) return known.id;
@@ -60,6 +67,14 @@ export class Imported {
       `group ${name}`,
     );
     return id;
+  }
+
+  /** What holds for everybody nobody described. */
+  defaultGroup(more: GroupMore): void {
+    const { groups } = this.settings;
+    const known = groups.find(({ id }) => id === 0) ?? { id: 0, name: "Default" };
+    const others = groups.filter(({ id }) => id !== 0);
+    this.take({ ...this.settings, groups: [{ ...known, ...more }, ...others] }, "the default group");
   }
 
   addClient(client: {

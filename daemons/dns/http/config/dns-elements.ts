@@ -2,6 +2,7 @@ import type { Settings } from "../../settings/settings.ts";
 import { choice, flag, integer, kept, text, texts, type Element } from "./element.ts";
 import {
   cnameLines,
+  fromDnsmasq,
   hostLines,
   reverseServerLines,
   withCnameLines,
@@ -26,7 +27,7 @@ export const DNS_ELEMENTS: readonly Element[] = [
     read: ({ upstream }) => upstream.servers,
     write: (settings, servers) => ({
       ...settings,
-      upstream: { ...settings.upstream, servers: servers.map((server) => server.replace("#", ":")) },
+      upstream: { ...settings.upstream, servers: servers.map(fromDnsmasq) },
     }),
   }),
   blocking("dns.CNAMEdeepInspect", "Aliases of blocked names are blocked", "cnameInspection"),

@@ -79,9 +79,16 @@ export function withReverseServerLines(settings: Settings, lines: readonly strin
       );
     for (const match of [network, domain].filter((one) => one !== "")) {
       const known = conditional.get(match);
-      const servers = [...(known?.servers ?? []), server.replace("#", ":")];
+      const servers = [...(known?.servers ?? []), fromDnsmasq(server)];
       conditional.set(match, { match, servers, enabled: enabled === "true" });
     }
   }
   return succeed({ ...settings, conditional: [...conditional.values()] });
+}
+
+/** dnsmasq writes `ADDRESS#PORT`, for IPv6 too. */
+export function fromDnsmasq(server: string): string {
+  const [, address = "", port] = /^([^#]*)#(\d{1,5})$/.exec(server.trim()) ?? [];
+  if (port === undefined) return server;
+  return addressFamily(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
