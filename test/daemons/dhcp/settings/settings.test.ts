@@ -1,6 +1,7 @@
 import test from "ava";
 import { compileSettings } from "#daemons/dhcp/settings/compile.ts";
 import { INFINITE_MS } from "#daemons/dhcp/settings/settings.ts";
+import { examplesIn } from "#test/documents.ts";
 
 const NET = { network: "192.168.1.0/24", interface: "lan0" };
 
@@ -64,4 +65,14 @@ for (const [raw, expected] of WRONG)
 test("a misspelt option is guessed", (t) => {
   const made = compileSettings({ subnets: [NET], options: { "dns-server": "1.1.1.1" } });
   t.is(made.ok ? "" : made.error.hint, 'did you mean "dns-servers"?');
+});
+
+test("the document's examples are settings, whole or keys of one", (t) => {
+  const examples = examplesIn("dhcp.md", "json");
+  t.true(examples.length > 0);
+  for (const example of examples) {
+    const raw: unknown = JSON.parse(example.startsWith("{") ? example : `{${example}}`);
+    const made = compileSettings({ subnets: [NET], ...(typeof raw === "object" ? raw : {}) });
+    t.true(made.ok, made.ok ? "" : `${made.error.message}\n${example}`);
+  }
 });

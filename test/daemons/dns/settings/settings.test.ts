@@ -8,6 +8,7 @@ import { silentLog } from "#base/env/log.ts";
 import { clusterSources } from "#daemons/dns/local/cluster-names.ts";
 import { openKvSettings } from "#daemons/dns/settings/kv-settings.ts";
 import type { SettingsStore } from "#daemons/dns/settings/settings-store.ts";
+import { examplesIn } from "#test/documents.ts";
 import { startNode } from "#test/daemons/discovery/node.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { openFileSettings } from "#daemons/dns/settings/file-settings.ts";
@@ -117,4 +118,15 @@ test("instances of a cluster share their settings and the house's names", async 
   await client.kv.put(`${LEASE_NAMES_PREFIX}192.168.1.29`, "nonsense");
   await client.kv.put(`${LEASE_NAMES_PREFIX}192.168.1.30`, JSON.stringify(lease));
   t.deepEqual(await leases, [lease]);
+});
+
+test("the documents' examples are settings", (t) => {
+  for (const document of ["home-dns.md", "dns-api.md"]) {
+    const examples = examplesIn(document, "hcl");
+    t.true(examples.length > 0, document);
+    for (const text of examples) {
+      const read = readSettings({ name: document, text });
+      t.true(read.ok, JSON.stringify(read));
+    }
+  }
 });

@@ -4,6 +4,7 @@ import { renderDiagnostics } from "#base/language/hcl/diagnostic.ts";
 import type { RouterConfig } from "#daemons/router/config/model.ts";
 import { readRouterConfig } from "#daemons/router/config/read-config.ts";
 import { router } from "#daemons/router/config/tables.ts";
+import { examplesIn } from "#test/documents.ts";
 import { formatCidr, formatIp, networkOf, overlaps, parseCidr, parseIp } from "#daemons/router/address/ip.ts";
 
 const source = (text: string) => ({ name: "router.hcl", text });
@@ -265,4 +266,10 @@ test("addresses: canonical text is what was parsed, anything else is refused", (
   const [one, other] = [cidr("10.0.0.0/8"), cidr("10.9.0.0/16")];
   if (one && other) t.true(overlaps(one, other) && overlaps(other, one));
   t.is(parseCidr("10.0.0.0/33"), undefined);
+});
+
+test("the document's examples are configurations", (t) => {
+  const examples = examplesIn("router.md", "hcl");
+  t.true(examples.length > 0);
+  for (const example of examples) t.deepEqual(complaints(example), [], example);
 });
