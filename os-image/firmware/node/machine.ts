@@ -21,7 +21,7 @@ export const PLACES: Places = { run: "/run/lares-os", state: "/var/lib/lares-os"
 export const CLAIM = "claim";
 export const CLAIM_PATH = `${PLACES.state}/${CLAIM}`;
 
-/** Before a command: in the mounts that all see. The agent's service has mounts of its own. */
+/** Before a command: in the mounts that all see, whatever the unit of whoever asks for it says. */
 export const OUTSIDE = ["nsenter", "--mount=/proc/1/ns/mnt", "--"] as const;
 
 export async function runningSlot({ run }: Places): Promise<SlotName | undefined> {
