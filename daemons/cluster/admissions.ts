@@ -30,6 +30,8 @@ export interface AdmissionsDeps {
   readonly tokens: JoinTokens;
   readonly members: Members;
   readonly cluster: () => { readonly clusterId: string };
+  /** Whether a server with this name is known to have gone, for now or for good. */
+  readonly isGone: (name: string) => boolean;
 }
 
 /** Nodes that came without a token, until a person says whether they are let in. Nothing is handed out before. */
@@ -131,8 +133,10 @@ export class Admissions {
     return succeed(decided);
   }
 
+  /** One that is gone does not count: whoever comes then takes its place. */
   #neededRole(): MemberRole {
-    const servers = this.#deps.members.list().filter(({ Role }) => Role === "server").length;
+    const { members, isGone } = this.#deps;
+    const servers = members.list().filter(({ Role, Name }) => Role === "server" && !isGone(Name)).length;
     const coming = this.list().filter(({ Role, State }) => Role === "server" && State !== "refused").length;
     return servers + coming < ENOUGH_SERVERS ? "server" : "client";
   }

@@ -21,6 +21,8 @@ export interface ClusterDeps {
   readonly region: string;
   /** `host:port` of the servers' internal APIs, this one's first. */
   readonly servers: () => readonly string[];
+  /** Whether a server with this name is known to have gone. Default: none is. */
+  readonly isGone?: (name: string) => boolean;
   /** Compares that hold while this server may look after the authorities. Default: none. */
   readonly fence?: () => readonly Compare[];
 }
@@ -48,13 +50,13 @@ const CURRENT = "current";
 const REVIEW_MS = 600_000;
 
 export function createCluster(deps: ClusterDeps): Cluster {
-  const { env, store, view, region, fence = () => [] } = deps;
+  const { env, store, view, region, fence = () => [], isGone = () => false } = deps;
   const authorities = new Authorities({ ...deps, fence });
   const tokens = new JoinTokens(deps);
   const identityOf = (): ClusterIdentity | undefined => view.table(clusterIdentities).get(GLOBAL, CURRENT)?.value;
   const cluster = (): { clusterId: string; region: string } => ({ clusterId: identityOf()?.ClusterID ?? "", region });
   const members = new Members({ ...deps, authorities, tokens, cluster });
-  const admissions = new Admissions({ env, store, view, authorities, tokens, members, cluster });
+  const admissions = new Admissions({ env, store, view, authorities, tokens, members, cluster, isGone });
   let timer: Timer | undefined;
   let reviewing: Promise<void> = Promise.resolve();
   const review = (): Promise<void> => {

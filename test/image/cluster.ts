@@ -109,11 +109,11 @@ export class Cluster {
   }
 
   /** Types the code of its screen until it is let in; another server may be asked meanwhile, with another code. */
-  async approve(machine: Machine, ...flags: readonly string[]): Promise<void> {
+  async approve(machine: Machine): Promise<void> {
     await machine.until(`${nameOf(machine)} shows a code and is let in`, async () => {
       const code = this.codeOf(machine);
       if (code === undefined) return false;
-      const { ok, said } = await this.lares("node", "approve", ...flags, ...code.split(" "));
+      const { ok, said } = await this.lares("node", "approve", ...code.split(" "));
       if (ok) this.#options.say(`lares node approve ${code}: ${said.trim()}`);
       return ok;
     });

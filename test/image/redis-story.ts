@@ -99,7 +99,7 @@ async function loseOne(
   say(`both instances pass again ${seconds()} s later, on the other two`);
   const fresh = await cluster.add();
   await cluster.located(fresh);
-  await cluster.approve(fresh, "-role", "server");
+  await cluster.approve(fresh);
   await cluster.loadImage(fresh, port, archive);
   await cluster.whenReady(SERVERS);
   await cluster.whenServers(SERVERS);

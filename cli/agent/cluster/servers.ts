@@ -241,10 +241,14 @@ export class ClusterServers implements ServerPool {
   }
 
   isAlive(id: string): boolean {
-    if (id === this.selfId || this.#serf === undefined) return true;
     const name = this.list().find(({ ID }) => ID === id)?.Name;
-    const member = this.#serf.members().find((one) => one.name === name);
-    return member === undefined || member.status === "alive";
+    return id === this.selfId || name === undefined || !this.isGone(name);
+  }
+
+  /** As gossip tells, where there is any. */
+  isGone(name: string): boolean {
+    const member = this.#serf?.members().find((one) => one.name === name);
+    return member !== undefined && member.status !== "alive";
   }
 
   async transferLeadership(id: string | undefined): Promise<Result<void>> {

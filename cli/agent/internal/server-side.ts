@@ -53,7 +53,7 @@ export function createMembership(known: Known, keyring: Keyring): Cluster {
       const listed = [...state.view.table(serverTable).list(GLOBAL)].map(({ value }) => value.RPC);
       return [own, ...listed.filter((each) => each !== "" && each !== own)];
     },
-    ...(cluster === undefined ? {} : { fence: cluster.fence }),
+    ...(cluster === undefined ? {} : { fence: cluster.fence, isGone: (name) => cluster.isGone(name) }),
   });
   keyring.register({
     name: "the cluster's authorities",

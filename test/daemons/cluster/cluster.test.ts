@@ -20,7 +20,7 @@ const makeKey = (): Promise<string> =>
     generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
   );
 
-async function founded(nowMs: () => number = () => Date.now()) {
+async function founded(nowMs: () => number = () => Date.now(), gone: ReadonlySet<string> = new Set()) {
   const store = new MemoryStore();
   const tables = [admissions, authorities, clusterIdentities, clusterMembers, joinTokens, servers];
   const view = await followView(store, tables);
@@ -38,6 +38,7 @@ async function founded(nowMs: () => number = () => Date.now()) {
     makeKey,
     region: "global",
     servers: () => ["10.0.0.1:4647"],
+    isGone: (name) => gone.has(name),
   });
   await cluster.found();
   cluster.startLeading();
@@ -187,6 +188,30 @@ test("a node without a token is let in by the code on its screen, and gets nothi
   t.true(joined.ok);
   t.deepEqual(desk.list(), [], "it is a member");
   t.like(await desk.ask(asked, "10.0.0.7"), { error: { code: "node_known" } });
+  cluster.stopLeading();
+});
+
+test("a node that comes is a server while fewer than three are there, and takes the place of one that is gone", async (t) => {
+  const gone = new Set<string>();
+  const cluster = await founded(undefined, gone);
+  const roleOf = async (name: string) => {
+    const { nodeId, asked, proof } = wish(name);
+    await cluster.admissions.ask(asked, "10.0.0.7");
+    await cluster.admissions.prove(nodeId, proof);
+    const found = cluster.admissions.list().find(({ NodeID }) => NodeID === nodeId);
+    await cluster.admissions.decide(found?.Code ?? "", { approve: false });
+    return found?.Role;
+  };
+  for (const nodeName of ["a", "b", "c"]) {
+    t.is(await roleOf(`before ${nodeName}`), "server");
+    const joining = await request({ nodeName });
+    t.true((await cluster.members.admit({ nodeId: joining.nodeId, role: "server" }, joining)).ok);
+  }
+  t.is(await roleOf("fourth"), "client");
+  gone.add("b");
+  t.is(await roleOf("in its place"), "server");
+  gone.delete("b");
+  t.is(await roleOf("after it came back"), "client");
   cluster.stopLeading();
 });
 
