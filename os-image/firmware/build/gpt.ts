@@ -48,7 +48,7 @@ export function writeGpt(partitions: readonly Partition[], sectors: number, { se
   }
   const place = { sectors, tableCrc: crc32(table), disk: guidBytes(guidOf(`${seed}/disk`)) };
   const head = Buffer.concat([
-    protectiveMbr(sectors, fat),
+    protectiveMbr(fat),
     header({ ...place, own: 1, other: sectors - 1, table: 2 }),
     table,
   ]);
@@ -101,7 +101,7 @@ function header({ sectors, tableCrc, disk, own, other, table }: HeaderPlace): Bu
   return bytes;
 }
 
-function protectiveMbr(sectors: number, fat: Partition | undefined): Buffer {
+function protectiveMbr(fat: Partition | undefined): Buffer {
   const bytes = Buffer.alloc(SECTOR);
   if (fat !== undefined) {
     // 0x0c: FAT32 by block numbers; then what keeps others off the rest.
@@ -117,7 +117,8 @@ function protectiveMbr(sectors: number, fat: Partition | undefined): Buffer {
   // Some firmware starts no disk whose MBR has no active partition.
   bytes.set([0x80, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff], 446);
   bytes.writeUInt32LE(1, 454);
-  bytes.writeUInt32LE(Math.min(sectors - 1, 0xffffffff), 458);
+  // Of a disk of any length: the image is written onto larger ones, and this sector is never written again.
+  bytes.writeUInt32LE(0xffffffff, 458);
   bytes.set([0x55, 0xaa], 510);
   return bytes;
 }

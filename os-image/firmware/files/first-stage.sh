@@ -20,27 +20,25 @@ esac
 
 [ -e $at/from-network ] || mount -t vfat -o ro,noatime,umask=077 "$(readlink $at/disk/boot)" /boot || trouble "the boot partition cannot be read"
 
-# Each disk gets ids of its own, so that another one flashed from the same image is never taken for it.
+# Each disk gets ids of its own, so that another one flashed from the same image is never taken for it. The first sector stays
+# as it is, with its loader and its mark for firmware that starts no other disk. So sfdisk writes to a stand-in of the same
+# length, from which the tables are taken: the one at the end, which the kernel reads where the first is not whole, comes first.
 write_table() {
-  {
-    printf 'label: gpt\nfirst-lba: 34\n'
-    sfdisk --dump "$1" 2>/dev/null | grep '^/[^ ]* :' | sed 's/, *uuid=[^,]*//'
-    echo "name=lares-data, type=L"
-  } >$at/table
-  sfdisk --quiet --no-reread --force --wipe never --wipe-partitions never "$1" <$at/table >$at/sfdisk.log 2>&1
-}
-
-# Where the first loader knows the table of the old kind only, as on a Raspberry Pi 3, sfdisk would wipe that one: it writes
-# to a stand-in of the same length, from which the new tables are taken, the one at the end first.
-write_table_beside_old() {
   sectors=$(cat "/sys/block/${disk#/dev/}/size")
   rm -f $at/stand-in
   truncate -s $((sectors * 512)) $at/stand-in
   dd if="$disk" of=$at/stand-in bs=512 count=34 conv=notrunc 2>/dev/null
-  # Protective, in its usual place: the second entry instead of the first.
-  dd if="$disk" of=$at/stand-in bs=1 skip=462 seek=446 count=16 conv=notrunc 2>/dev/null
-  dd if=/dev/zero of=$at/stand-in bs=1 seek=462 count=16 conv=notrunc 2>/dev/null
-  write_table $at/stand-in || return 1
+  if [ "$(dd if="$disk" bs=1 skip=450 count=1 2>/dev/null | od -An -tx1 | tr -d ' ')" = 0c ]; then
+    # For the first loader of a Raspberry Pi 3 the first entry is of the old kind: the protective one goes to its usual place.
+    dd if="$disk" of=$at/stand-in bs=1 skip=462 seek=446 count=16 conv=notrunc 2>/dev/null
+    dd if=/dev/zero of=$at/stand-in bs=1 seek=462 count=16 conv=notrunc 2>/dev/null
+  fi
+  {
+    printf 'label: gpt\nfirst-lba: 34\n'
+    sfdisk --dump $at/stand-in 2>/dev/null | grep '^/[^ ]* :' | sed 's/, *uuid=[^,]*//'
+    echo "name=lares-data, type=L"
+  } >$at/table
+  sfdisk --quiet --no-reread --force --wipe never --wipe-partitions never $at/stand-in <$at/table >$at/sfdisk.log 2>&1 || return 1
   for part in $((sectors - 33)):33 2:32 1:1; do
     dd if=$at/stand-in of="$disk" bs=512 skip="${part%:*}" seek="${part%:*}" count="${part#*:}" conv=notrunc,fsync 2>/dev/null || return 1
   done
@@ -48,11 +46,7 @@ write_table_beside_old() {
 }
 
 make_partition() {
-  if [ "$(dd if="$disk" bs=1 skip=450 count=1 2>/dev/null | od -An -tx1 | tr -d ' ')" = 0c ]; then
-    write_table_beside_old || return 1
-  else
-    write_table "$disk" || return 1
-  fi
+  write_table || return 1
   partx --add --nr 7 "$disk" 2>/dev/null || partx --update "$disk"
   i=0
   until [ -b "$data" ]; do

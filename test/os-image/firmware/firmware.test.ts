@@ -134,6 +134,12 @@ test("a partition table has both its copies, and their sums are right", (t) => {
     t.is(crc32(header), sum);
     t.is(header.readUInt32LE(88), crc32(head.subarray(2 * SECTOR)));
   }
+  const protective = Buffer.from(head.subarray(446, 462));
+  t.deepEqual(
+    [protective[0], protective[4], protective.readUInt32LE(8), protective.readUInt32LE(12)],
+    [0x80, 0xee, 1, 0xffffffff],
+    "active, and good for a disk of any length",
+  );
   t.is(primary.readBigUInt64LE(32), BigInt(sectors - 1));
   t.is(backup.readBigUInt64LE(72), BigInt(sectors - 33));
   const ends = partitions.map((each) => each.last);
