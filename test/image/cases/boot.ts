@@ -6,6 +6,7 @@ import { seededMachine } from "../shared-machine.ts";
 export const bootCases: readonly Case[] = [
   { name: "boot by BIOS, with a seed from Windows that has a mistake", run: seeded },
   { name: "boot by UEFI, without a network", run: offline },
+  { name: "boot with a join token that is no good", run: badToken },
 ];
 
 async function seeded(stage: Stage): Promise<void> {
@@ -69,6 +70,26 @@ async function offline(stage: Stage): Promise<void> {
   try {
     await machine.whenShown(/Lares [\d.]+ on lares-777f, slot A/);
     shows(machine.transcript(), /no address yet/, "the console");
+  } finally {
+    await machine.cut();
+  }
+}
+
+/** It goes on trying, and does not make itself a cluster instead. */
+async function badToken({ bench, say }: Stage): Promise<void> {
+  const pin = "x".repeat(43);
+  const seed = `join {\r\n  address = "10.0.2.2:9"\r\n  token = "lares1.id.secret.${pin}"\r\n}\r\n`;
+  const machine = await seededMachine(bench, "token", { seed });
+  await machine.start();
+  try {
+    await machine.whenSsh();
+    const tries = "systemctl show -P NRestarts lares-first.service";
+    await machine.until("it begins anew", async () => Number(await machine.must(tries)) > 0);
+    say("it tries again");
+    shows(await machine.must("systemctl list-jobs --no-legend"), /lares\.service +start +waiting/, "the list of jobs");
+    assert.equal((await machine.run("ls -A /var/lib/lares/state")).stdout, "", "it made itself no cluster");
+    shows(await machine.osStatus(), /10\.0\.2\.2:9/, "the status");
+    assert.equal(await machine.must("sort /run/lares-os/troubles | uniq -d"), "", "each trouble is told once");
   } finally {
     await machine.cut();
   }
