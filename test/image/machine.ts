@@ -24,6 +24,8 @@ export interface MachineOptions {
   readonly format?: "raw" | "qcow2";
   /** Default "unsafe": quick, and whatever the machine wants to be sure of is ignored. */
   readonly cache?: "unsafe" | "writeback";
+  /** As a card that is worn out. */
+  readonly readOnly?: boolean;
   readonly firmware?: "bios" | "uefi";
   /** Default: a PC. */
   readonly board?: "pc" | "arm64" | "pi3";
@@ -264,6 +266,7 @@ export class Machine {
       disk,
       format = "qcow2",
       cache = "unsafe",
+      readOnly = false,
       firmware = "bios",
       memoryMib = 1024,
       serial,
@@ -284,7 +287,7 @@ export class Machine {
       "-serial",
       `file:${this.console}`,
       "-drive",
-      `file=${disk},format=${format},if=virtio,cache=${cache},discard=unmap`,
+      `file=${disk},format=${format},if=virtio,cache=${cache},discard=unmap${readOnly ? ",readonly=on" : ""}`,
       ...more,
     ];
   }

@@ -5,6 +5,7 @@ import { agentCases } from "./cases/agent.ts";
 import { boardCases } from "./cases/boards.ts";
 import { bootCases } from "./cases/boot.ts";
 import { clusterCases } from "./cases/cluster.ts";
+import { dataCases } from "./cases/data.ts";
 import { idleCases } from "./cases/idle.ts";
 import { powerCutCases } from "./cases/power-cut.ts";
 import { provisionerCases } from "./cases/provisioners.ts";
@@ -31,6 +32,7 @@ const CASES: readonly Case[] = [
   ...agentCases,
   ...updateCases,
   ...stickCases,
+  ...dataCases,
   ...clusterCases,
   ...idleCases,
   ...provisionerCases,

@@ -60,10 +60,13 @@ make_filesystem() {
   /usr/sbin/mke2fs -q -F -t ext4 -m 1 -E lazy_itable_init=1,lazy_journal_init=1,nodiscard -L lares-data "$data" || return 1
 }
 
-# What is no ext4 (the magic of its superblock, 56 bytes into it) is not tried: the kernel would complain.
+# By magic and state, 56 bytes into the superblock: what is no ext4 is not tried, the kernel would complain; nor is one with
+# errors (2), which is repaired first. One that was not closed (no 1) is put right by its journal.
 mount_data() {
-  [ "$(dd if="$data" bs=1 skip=1080 count=2 2>/dev/null | od -An -tx1 | tr -d ' ')" = 53ef ] &&
-    mount -t ext4 -o noatime,nodev,nosuid,commit=30 "$data" /var 2>/dev/null
+  case $(dd if="$data" bs=1 skip=1080 count=4 2>/dev/null | od -An -tx1 | tr -d ' ') in
+  53ef0[0145]00) mount -t ext4 -o noatime,nodev,nosuid,commit=30,errors=remount-ro "$data" /var 2>/dev/null ;;
+  *) return 1 ;;
+  esac
 }
 
 # The mark is made last: a file system without it was never finished.

@@ -11,7 +11,7 @@ export interface Wear {
   readonly dataBytes: number | undefined;
   /** eMMC's own estimate, in per cent of its life at most (JESD84-B51, DEVICE_LIFE_TIME_EST); undefined: it tells none. */
   readonly lifeUsedPercent: number | undefined;
-  /** The kernel made it read-only, or the disk did: it is worn out. */
+  /** The kernel made it read-only (newer ones call that `emergency_ro`), or the disk did: it is worn out. */
   readonly readOnly: boolean;
 }
 
@@ -41,7 +41,7 @@ export async function readWear(disk: string, root: string): Promise<Wear> {
     writtenBytes: Number(stat[6] ?? 0) * SECTOR,
     dataBytes: kept === undefined ? undefined : Number(kept) * 1024,
     lifeUsedPercent: Number.isFinite(worst) ? Math.min(worst, 10) * 10 : undefined,
-    readOnly: (await text(`sys/class/block/${disk}/ro`)) === "1" || / \/var ext4 ro[, ]/.test(mounts),
+    readOnly: (await text(`sys/class/block/${disk}/ro`)) === "1" || / \/var ext4 (?:ro[, ]|\S*\bemergency_ro\b)/.test(mounts),
   };
 }
 

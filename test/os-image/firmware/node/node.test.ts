@@ -326,6 +326,11 @@ test("what was written to the disk is told, and when it is worn out", async (t) 
       "data partition: 2.0 MiB since it was made",
       "life used:      up to 30 %, by the disk's own word",
     ]);
+    put("sys/class/block/sda/ro", "0\n");
+    put("proc/mounts", "/dev/sda7 /var ext4 rw,noatime,emergency_ro 0 0\n");
+    t.true((await readWear("sda", root)).readOnly);
+    put("proc/mounts", "/dev/sda7 /var ext4 rw,noatime,errors=remount-ro 0 0\n");
+    t.false((await readWear("sda", root)).readOnly);
     t.like(await readWear("sda", root), { writtenBytes: 0, dataBytes: undefined, lifeUsedPercent: undefined });
   } finally {
     rmSync(root, { recursive: true });
