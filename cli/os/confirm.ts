@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
-import { condemned, confirmed } from "#os-image/firmware/node/boot-env.ts";
+import { condemned, confirmed, type SlotName } from "#os-image/firmware/node/boot-env.ts";
 import {
   CLAIM_PATH,
   PLACES,
@@ -19,12 +19,14 @@ import { judgeStart, type UpdateRecord } from "#os-image/firmware/node/update-re
 import type { Output, RunCommand } from "../command/command.ts";
 import { failedChecks } from "./check.ts";
 import { onEveryConsole } from "./consoles.ts";
-import { agentAnswers, failedUnits, hasDefaultRoute } from "./health.ts";
+import { agentAnswers, clusterAnswers, failedUnits, hasDefaultRoute } from "./health.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { osState } from "./status.ts";
 
 /** The unit has waited before for as long as a slow machine needs. */
 const AGENT_MS = 20_000;
+/** For a server to be heard by the others, and one of them to lead. */
+const CLUSTER_MS = 120_000;
 
 /** Exit code 0: confirmed, or as well as before; 1: back to the other slot, for which the machine is restarted. */
 export const confirm: RunCommand = async (invocation) => {
@@ -34,7 +36,7 @@ export const confirm: RunCommand = async (invocation) => {
     const slot = await runningSlot(PLACES);
     if (slot === undefined) return 0;
     const record = await readUpdateRecord(PLACES);
-    const problems = await problemsOf(env, record);
+    const problems = await problemsOf(env, slot, record);
     const starts = await startsOf(PLACES, record?.slot ?? slot);
     const left = (await readIfThere(join(PLACES.state, "left")))?.trim();
     const verdict = judgeStart({ slot, record, problems, starts, left });
@@ -59,9 +61,16 @@ export const confirm: RunCommand = async (invocation) => {
   }
 };
 
-async function problemsOf(env: SystemEnv, record: UpdateRecord | undefined): Promise<readonly string[]> {
+async function problemsOf(
+  env: SystemEnv,
+  slot: SlotName,
+  record: UpdateRecord | undefined,
+): Promise<readonly string[]> {
   const found: string[] = [];
+  const isNew = record?.state === "installed" && record.slot === slot;
   if (!(await agentAnswers(env, AGENT_MS))) found.push("the agent does not answer");
+  else if (isNew && record.hadCluster && !(await clusterAnswers(env, CLUSTER_MS)))
+    found.push("the agent does not reach its cluster, as it did before");
   if (record?.hadNetwork === true && !hasDefaultRoute()) found.push("there is no network, as there was before");
   found.push(...(await failedChecks(env)));
   const units = await failedUnits(env);

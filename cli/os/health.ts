@@ -1,20 +1,38 @@
 import { readFileSync } from "node:fs";
+import * as v from "valibot";
 import { sleep } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 
 const PAUSE_MS = 500;
+const API = "http://127.0.0.1:4646/v1";
+const MAX_ANSWER_BYTES = 1024;
 
 /** Waits until the agent of this machine answers. */
 export async function agentAnswers(env: Env, timeoutMs: number): Promise<boolean> {
   const deadline = env.clock.monotonicMs() + timeoutMs;
   for (;;) {
-    const url = "http://127.0.0.1:4646/v1/agent/health";
-    const answer = await env.http.request({ url, timeoutMs: 2000 }).catch(() => undefined);
+    const answer = await env.http.request({ url: `${API}/agent/health`, timeoutMs: 2000 }).catch(() => undefined);
     answer?.abandon();
     if (answer?.status === 200) return true;
     if (env.clock.monotonicMs() > deadline) return false;
     await sleep(env.clock, PAUSE_MS);
   }
+}
+
+/** Waits until the agent, a server or not, is in touch with a cluster that has a leader. */
+export async function clusterAnswers(env: Env, timeoutMs: number): Promise<boolean> {
+  const deadline = env.clock.monotonicMs() + timeoutMs;
+  for (;;) {
+    if (await knowsLeader(env).catch(() => false)) return true;
+    if (env.clock.monotonicMs() > deadline) return false;
+    await sleep(env.clock, PAUSE_MS);
+  }
+}
+
+async function knowsLeader({ http }: Env): Promise<boolean> {
+  const answer = await http.request({ url: `${API}/status/leader`, timeoutMs: 5000 });
+  const text = await answer.text(MAX_ANSWER_BYTES);
+  return answer.status === 200 && v.parse(v.string(), JSON.parse(text)) !== "";
 }
 
 export async function failedUnits(env: Env): Promise<readonly string[]> {

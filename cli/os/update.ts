@@ -11,7 +11,7 @@ import {
 } from "#os-image/firmware/node/machine.ts";
 import type { UpdateRecord } from "#os-image/firmware/node/update-record.ts";
 import { UsageError, type Invocation, type RunCommand } from "../command/command.ts";
-import { hasDefaultRoute } from "./health.ts";
+import { clusterAnswers, hasDefaultRoute } from "./health.ts";
 import { lastLine, offerOf, requireUsable } from "./offer.ts";
 import { osState, type OsState } from "./status.ts";
 
@@ -57,6 +57,7 @@ export async function takeUpdate(
     from: state.version,
     at: new Date(env.clock.nowMs()).toISOString(),
     hadNetwork: hasDefaultRoute(),
+    hadCluster: await clusterAnswers(env, 0),
   };
   await keep(PLACES, { name: "starts", text: "" });
   await keep(PLACES, { name: "left", text: "" });

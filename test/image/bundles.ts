@@ -7,6 +7,8 @@ export const RELEASE =
 const NO_AGENT = `${RELEASE}; rm usr/bin/lares; printf '#!/bin/sh\\nexit 1\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
 /** It says that it is one, and never answers. */
 const DUMB_AGENT = `${RELEASE}; mv usr/bin/lares usr/bin/lares.real; printf '#!/bin/sh\\n[ "$1" = agent ] && exec sleep 100000\\nexec /usr/bin/lares.real "$@"\\n' > usr/bin/lares; chmod 755 usr/bin/lares; sed -i 's/-gt 300/-gt 5/' usr/lib/systemd/system/lares-confirm.service`;
+/** It answers, and never finds its cluster. */
+const LONELY_AGENT = `${RELEASE}; mv usr/bin/lares usr/bin/lares.real; printf '#!/bin/sh\\n[ "$1" = agent ] || exec /usr/bin/lares.real "$@"\\nmkdir -p /run/www/v1/agent /run/www/v1/status; echo {} > /run/www/v1/agent/health; echo \\047""\\047 > /run/www/v1/status/leader\\nexec busybox httpd -f -p 4646 -h /run/www\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
 /** It starts when it is asked who it is, and else does nothing. */
 const SILENT_AGENT = `${RELEASE}; rm usr/bin/lares; printf '#!/bin/sh\\n[ "$1" = agent ] && exec sleep 100001\\necho Lares v9.9.9\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
 const version = "9.9.9";
@@ -17,6 +19,8 @@ const made = {
     bench.bundle("no-agent", { root: await bench.slot("no-agent", NO_AGENT), version }),
   dumbAgent: async (bench: Workbench) =>
     bench.bundle("dumb-agent", { root: await bench.slot("dumb-agent", DUMB_AGENT), version }),
+  lonelyAgent: async (bench: Workbench) =>
+    bench.bundle("lonely-agent", { root: await bench.slot("lonely-agent", LONELY_AGENT), version }),
   silentAgent: async (bench: Workbench) =>
     bench.bundle("silent-agent", { root: await bench.slot("silent-agent", SILENT_AGENT), version }),
   noKernel: async (bench: Workbench) => {

@@ -15,6 +15,8 @@ export const UpdateRecordSchema = v.object({
   at: v.string(),
   /** Had an address and a way out before; so it has to have them after. */
   hadNetwork: v.boolean(),
+  /** Was in touch with a cluster that has a leader; so it has to be after. */
+  hadCluster: v.optional(v.boolean(), false),
   reason: v.optional(v.string()),
 });
 export type UpdateRecord = v.InferOutput<typeof UpdateRecordSchema>;

@@ -11,6 +11,7 @@ export const updateCases: readonly Case[] = [
   { name: "update, data kept, and rollback", run: goodUpdate },
   bad("update without an agent", "noAgent", /the agent's program does not run/),
   bad("update whose agent hangs", "dumbAgent", /the agent does not answer/),
+  bad("update whose agent is lonely", "lonelyAgent", /does not reach its cluster, as it did before/),
   bad("update whose kernel is none", "noKernel", /its kernel or its system does not start/),
   bad("update whose kernel dies", "panic", /its kernel or its system does not start/),
   { name: "reset of data, reset of everything", run: resets },

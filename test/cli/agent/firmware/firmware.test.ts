@@ -23,6 +23,7 @@ const RECORD = {
   from: "1.0.0",
   at: "2026-01-01T00:00:00.000Z",
   hadNetwork: true,
+  hadCluster: true,
 };
 
 /** A machine's folders, and a program in the place of `lares` that runs this script. */

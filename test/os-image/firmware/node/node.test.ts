@@ -78,6 +78,7 @@ const record: UpdateRecord = {
   from: "1.0.0",
   at: "2026-01-01T00:00:00Z",
   hadNetwork: true,
+  hadCluster: true,
 };
 
 test("what follows a start", (t) => {
@@ -267,6 +268,9 @@ test("the machine's own files", async (t) => {
     t.is(await startsOf(places, "B"), 2);
     await writeUpdateRecord(places, record);
     t.deepEqual(await readUpdateRecord(places), record);
+    const { hadCluster, ...older } = record;
+    writeFileSync(join(places.state, "update.json"), JSON.stringify(older));
+    t.deepEqual(await readUpdateRecord(places), { ...record, hadCluster: !hadCluster }, "as versions before wrote it");
     writeFileSync(join(places.state, "update.json"), "{");
     t.is(await readUpdateRecord(places), undefined, "damaged: as if there was none");
     t.true((await writeBootEnv(places, confirmed(DEFAULT_ENV, "B"), system.exec)).ok);
@@ -361,6 +365,7 @@ test("of a stick's updates the newest is taken, and never one that failed here",
     from: "1.0.0",
     at: "2026-01-01T00:00:00Z",
     hadNetwork: true,
+    hadCluster: true,
     reason: "the agent does not answer",
   });
   const all = [update("1.9.0"), update("1.10.0"), update("what")];
