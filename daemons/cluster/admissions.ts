@@ -52,7 +52,7 @@ export class Admissions {
       .toSorted((a, b) => a.CreatedMs - b.CreatedMs);
   }
 
-  /** Asking anew begins anew, with another code. Fails with `node_known` or `too_many`. */
+  /** Asking anew begins anew, with another code. Fails with `node_known`, `name_taken` or `too_many`. */
   async ask(request: AdmissionRequest, address: string): Promise<Result<AdmissionOffer>> {
     const { env, authorities, members, cluster } = this.#deps;
     const { active } = authorities;
@@ -63,6 +63,9 @@ export class Admissions {
         `node ${request.nodeId} is a member already`,
         "`lares member forget` takes it out, if it is to join anew",
       );
+    // Else a person would let it in, and it could not come.
+    const taken = members.nameTaken(request.nodeName);
+    if (taken !== undefined) return taken;
     const rows = this.#rows();
     const nowMs = env.clock.nowMs();
     const isOver = ({ EndsMs, NodeID }: Admission): boolean => EndsMs <= nowMs || members.get(NodeID) !== undefined;

@@ -106,6 +106,17 @@ export class Members {
     return succeed(undefined);
   }
 
+  /** Why a node that comes cannot be called so; undefined: it can. */
+  nameTaken(nodeName: string): Result<never> | undefined {
+    const namesake = this.list().find(({ Name }) => Name === nodeName);
+    if (namesake === undefined) return undefined;
+    return fail(
+      "name_taken",
+      `another node of the cluster is called ${nodeName} (${namesake.Address}, node id ${namesake.NodeID})`,
+      `give this one another (-name; \`hostname\` in the firmware's seed file), or \`lares member forget ${namesake.NodeID}\` if that one is gone for good`,
+    );
+  }
+
   #collision({ nodeId, nodeName }: JoinRequest): Result<never> | undefined {
     const known = this.get(nodeId);
     if (known !== undefined)
@@ -114,13 +125,7 @@ export class Members {
         `the node id ${nodeId} belongs to ${known.Name} (${known.Address}) already: is this a copy of its disk?`,
         `on a copied machine remove the folder \`client\` in its data folder and join again; if ${known.Name} itself was set up anew, \`lares member forget ${nodeId}\` on a server first`,
       );
-    const namesake = this.list().find(({ Name }) => Name === nodeName);
-    if (namesake === undefined) return undefined;
-    return fail(
-      "name_taken",
-      `another node of the cluster is called ${nodeName} (${namesake.Address}, node id ${namesake.NodeID})`,
-      `give this one another with -name, or \`lares member forget ${namesake.NodeID}\` if that one is gone for good`,
-    );
+    return this.nameTaken(nodeName);
   }
 
   #sign(peer: Peer, request: RenewRequest): Result<{ readonly member: ClusterMember; readonly grant: Grant }> {

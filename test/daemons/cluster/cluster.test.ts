@@ -207,6 +207,7 @@ test("a node that comes is a server while fewer than three are there, and takes 
     const joining = await request({ nodeName });
     t.true((await cluster.members.admit({ nodeId: joining.nodeId, role: "server" }, joining)).ok);
   }
+  t.like(await cluster.admissions.ask(wish("a").asked, "10.0.0.7"), { error: { code: "name_taken" } });
   t.is(await roleOf("fourth"), "client");
   gone.add("b");
   t.is(await roleOf("in its place"), "server");
