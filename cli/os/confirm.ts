@@ -46,8 +46,9 @@ export const confirm: RunCommand = async (invocation) => {
     if (verdict.kind === "go-back") {
       output.error(`lares: this version does not work here: ${problems.join("; ")}; going back to the other slot`);
       const written = await writeBootEnv(PLACES, condemned(before, slot), env.exec);
-      if (!written.ok) output.error(written.error.message);
-      await env.exec.run(["systemctl", "--no-block", "reboot"]);
+      if (written.ok) await env.exec.run(["systemctl", "--no-block", "reboot"]);
+      // The same slot would start, and judge itself again, for ever.
+      else await tell(env, output, [...problems, written.error.message]);
       return 1;
     }
     if (verdict.kind === "confirm") {

@@ -12,7 +12,8 @@ reason="the agent's program does not run"
 echo "$reason" >/var/lib/lares-os/left.new && mv /var/lib/lares-os/left.new /var/lib/lares-os/left
 sync
 mount -o remount,rw /boot
-grub-editenv /boot/grub/grubenv set "ORDER=$other $slot" "${slot}_OK=0" "${other}_OK=1" "${other}_TRY=0"
+# Where that cannot be written the same slot would start again, for ever.
+grub-editenv /boot/grub/grubenv set "ORDER=$other $slot" "${slot}_OK=0" "${other}_OK=1" "${other}_TRY=0" || exit 1
 sync
 mount -o remount,ro /boot
 echo "lares: $reason; going back to slot $other" >/dev/console

@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { chmod, mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -40,14 +41,15 @@ export async function readBootEnv({ boot }: Places): Promise<BootEnv> {
   return (bytes && parseBootEnv(bytes)) ?? DEFAULT_ENV;
 }
 
-/** In place, and never longer than one sector: a power cut leaves the old or the new. */
+/** In place, and never longer than one sector: a power cut leaves the old or the new. One that is damaged or gone is made anew. */
 export async function writeBootEnv(places: Places, env: BootEnv, exec: Exec): Promise<Result<void>> {
   const bytes = formatBootEnv(env);
   if (bytes === undefined) return fail("os_boot_env", "the boot environment does not fit into one sector");
   return withWritableBoot(places, exec, async () => {
-    const file = await open(join(places.boot, "grub/grubenv"), "r+");
+    const file = await open(join(places.boot, "grub/grubenv"), constants.O_RDWR | constants.O_CREAT, 0o644);
     try {
       await file.write(bytes, 0, bytes.length, 0);
+      if ((await file.stat()).size !== bytes.length) await file.truncate(bytes.length);
       await file.sync();
     } finally {
       await file.close();

@@ -276,6 +276,14 @@ test("the machine's own files", async (t) => {
     t.true((await writeBootEnv(places, confirmed(DEFAULT_ENV, "B"), system.exec)).ok);
     t.is(nextSlot(await readBootEnv(places)), "B");
     t.is(readFileSync(join(places.boot, "grub/grubenv")).length, 1024);
+    const damaged = [undefined, "", "x".repeat(1024), `${grubEnvironment({ A_OK: "1" })}#`];
+    for (const text of damaged) {
+      rmSync(join(places.boot, "grub/grubenv"));
+      if (text !== undefined) writeFileSync(join(places.boot, "grub/grubenv"), text);
+      t.deepEqual(await readBootEnv(places), DEFAULT_ENV);
+      t.true((await writeBootEnv(places, confirmed(DEFAULT_ENV, "B"), system.exec)).ok);
+      t.is(nextSlot(await readBootEnv(places)), "B");
+    }
     t.is(versionIn("NAME=Lares\nVERSION_ID=1.2.3\n"), "1.2.3");
   } finally {
     system.close();
