@@ -47,11 +47,7 @@ export function writeGpt(partitions: readonly Partition[], sectors: number, { se
     Buffer.from(partition.name, "utf16le").copy(entry, 56, 0, 70);
   }
   const place = { sectors, tableCrc: crc32(table), disk: guidBytes(guidOf(`${seed}/disk`)) };
-  const head = Buffer.concat([
-    protectiveMbr(fat),
-    header({ ...place, own: 1, other: sectors - 1, table: 2 }),
-    table,
-  ]);
+  const head = Buffer.concat([protectiveMbr(fat), header({ ...place, own: 1, other: sectors - 1, table: 2 }), table]);
   const tail = Buffer.concat([
     table,
     header({ ...place, own: sectors - 1, other: 1, table: sectors - 1 - TABLE_SECTORS }),

@@ -41,7 +41,8 @@ export async function readWear(disk: string, root: string): Promise<Wear> {
     writtenBytes: Number(stat[6] ?? 0) * SECTOR,
     dataBytes: kept === undefined ? undefined : Number(kept) * 1024,
     lifeUsedPercent: Number.isFinite(worst) ? Math.min(worst, 10) * 10 : undefined,
-    readOnly: (await text(`sys/class/block/${disk}/ro`)) === "1" || / \/var ext4 (?:ro[, ]|\S*\bemergency_ro\b)/.test(mounts),
+    readOnly:
+      (await text(`sys/class/block/${disk}/ro`)) === "1" || / \/var ext4 (?:ro[, ]|\S*\bemergency_ro\b)/.test(mounts),
   };
 }
 
