@@ -289,6 +289,7 @@ test.serial(
     t.regex(refusal, /^507 etcd takes no more writes.*raise that \(state { etcd { quota } }/);
     t.is((await fetch(`${one.consul}/v1/kv/same?raw`)).status, 200, "reads go on");
     t.is((await fetch(`${one.consul}/v1/kv/same?raw&consistent`)).status, 200);
+    await eventually("deletes go on", async () => (await fetch(`${one.consul}/v1/kv/same`, { method: "DELETE" })).ok);
     for (const agent of cluster.agents) {
       const file = join(agent.dir, "agent.hcl");
       writeFileSync(file, readFileSync(file, "utf8").replace(`${QUOTA_MIB}MiB`, "200MiB"));
