@@ -11,6 +11,7 @@ const run = promisify(execFile);
 const IMAGE = "lares-bench:1";
 const SETTLE_MS = 45_000;
 const IDLE_MS = 30_000;
+const IDLE_SAMPLES = 5;
 const POLITE = ["-c", "trap 'exit 0' TERM; sleep 100000 & wait $!"];
 const MetricsSchema = v.object({ Gauges: v.array(v.looseObject({ Name: v.string(), Value: v.number() })) });
 
@@ -54,11 +55,16 @@ function many(id: string, count: number, task: object) {
 
 async function cost(context: BenchContext, agent: TestAgent): Promise<Measure[]> {
   await wait(SETTLE_MS);
-  const before = readUsage(agent.pid());
-  await wait(IDLE_MS);
-  const after = readUsage(agent.pid());
+  // The engine goes on giving memory back for a minute or two after a thousand starts.
+  const cpu: number[] = [];
+  let after = readUsage(agent.pid());
+  for (let sample = 0; sample < IDLE_SAMPLES; sample++) {
+    const before = after;
+    await wait(IDLE_MS);
+    after = readUsage(agent.pid());
+    cpu.push(((after.cpuMs - before.cpuMs) / IDLE_MS) * 100);
+  }
   context.say(`memory ${(after.anonymousBytes / 1e6).toFixed(1)} MB`);
-  const cpu = ((after.cpuMs - before.cpuMs) / IDLE_MS) * 100;
   const memory = { text: "≤ 100 MB", atMost: 100 };
   const base = { better: "less" } as const;
   return [
@@ -66,7 +72,7 @@ async function cost(context: BenchContext, agent: TestAgent): Promise<Measure[]>
       { ...base, unit: "MB", name: "agent with 1,000 tasks: anonymous memory", target: memory },
       after.anonymousBytes / 1e6,
     ),
-    measureOf({ ...base, unit: "%", name: "… idle CPU, of one core", target: { text: "≤ 3 %", atMost: 3 } }, cpu),
+    measureOf({ ...base, unit: "%", name: "… idle CPU, of one core", target: { text: "≤ 3 %", atMost: 3 } }, ...cpu),
   ];
 }
 
