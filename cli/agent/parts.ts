@@ -10,6 +10,7 @@ import type { Composition } from "./composition.ts";
 import { createDeviceSources, createDrivers } from "./drivers.ts";
 import { internalAddress } from "./addresses.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { REVISION } from "../version.ts";
 import { TaskApi } from "./task-api.ts";
 import { AgentTemplates } from "./template-access.ts";
 
@@ -95,6 +96,7 @@ export function createClient({
     onStop: tasksAtStop,
     askKernel: { landlock: landlockAttributes },
     attributes: {
+      ...(REVISION === "" ? {} : { "nomad.revision": REVISION }),
       "consul.version": API_VERSION,
       "consul.datacenter": config.datacenter,
       "consul.server": String(config.server.enabled),

@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { Plugin } from "esbuild";
 import { laresVersion, root } from "./place.ts";
+import { sourceRevision } from "./revision.ts";
 
-/** Of package.json only the version travels. */
+/** Of package.json only the version travels, and with it the commit that was built. */
 export const bundledVersion: Plugin = {
   name: "version",
   setup(build) {
     build.onLoad({ filter: /\/package\.json$/ }, ({ path }) =>
       path === `${root}/package.json`
-        ? { contents: JSON.stringify({ version: laresVersion }), loader: "json" }
+        ? { contents: JSON.stringify({ version: laresVersion, revision: sourceRevision(root) }), loader: "json" }
         : { contents: readFileSync(path), loader: "json" },
     );
   },

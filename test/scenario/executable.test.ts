@@ -10,13 +10,15 @@ import { buildExecutable } from "#scripts/build/executable.ts";
 import { emulate } from "#scripts/build/node-binary.ts";
 import { writeOutput } from "#scripts/build/output.ts";
 import { type Architecture, architectures, laresVersion, root } from "#scripts/build/place.ts";
+import { sourceRevision } from "#scripts/build/revision.ts";
 import { plugIn } from "../drivers/devices/pty.ts";
 import { testAgent, until } from "./agent.ts";
 
 /** What an executable may weigh. */
 const MAX_BYTES = 130e6;
 
-const AllocsSchema = v.array(v.object({ ID: v.string(), ClientStatus: v.string() }));
+const AllocsSchema = v.array(v.object({ ID: v.string(), NodeID: v.string(), ClientStatus: v.string() }));
+const NodeSchema = v.object({ Attributes: v.record(v.string(), v.string()) });
 const SelfSchema = v.looseObject({ config: v.looseObject({}) });
 
 /** What `npm run build` writes, made only when an input changed. */
@@ -104,11 +106,15 @@ for (const [name, command] of programs) {
     const { code, stderr } = await agent.lares("job", "run", "-detach", file);
     t.is(code, 0, stderr);
     let alloc = "";
+    let node = "";
     await until("the job runs", async () => {
       const [first] = v.parse(AllocsSchema, await agent.get("/v1/job/echo/allocations"));
       alloc = first?.ID ?? "";
+      node = first?.NodeID ?? "";
       return first?.ClientStatus === "running";
     });
+    const { Attributes } = v.parse(NodeSchema, await agent.get(`/v1/node/${node}`));
+    t.is(Attributes["nomad.revision"] ?? "", sourceRevision(root));
     const output = `${agent.dir}/data/alloc/${alloc}/alloc/logs/t.stdout.0`;
     await until("its output is there", () => existsSync(output) && readFileSync(output, "utf8") === `from ${name}\n`);
     t.is((await agent.lares("job", "stop", "-purge", "echo")).code, 0);

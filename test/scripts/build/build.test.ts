@@ -14,6 +14,7 @@ import { emulate, findNode } from "#scripts/build/node-binary.ts";
 import { thirdPartyNotices } from "#scripts/build/notices.ts";
 import { hashInputs, makeOnce, writeOutput } from "#scripts/build/output.ts";
 import { architectures, root } from "#scripts/build/place.ts";
+import { sourceRevision } from "#scripts/build/revision.ts";
 import { stripExecutable } from "#scripts/build/strip.ts";
 
 const run = promisify(execFile);
@@ -62,6 +63,32 @@ test("lares.mjs has the same bytes each time, and nothing of this machine in it"
   writeOutput(`${temp}/lares.mjs.map`, one.map);
   const { stdout } = await run(process.execPath, [`${temp}/lares.mjs`, "version"]);
   t.true(stdout.includes(packageJson.version), stdout);
+  const said = await run(process.execPath, [`${temp}/lares.mjs`, "version", "-json"]);
+  t.is(JSON.parse(said.stdout).revision, sourceRevision(root));
+});
+
+test("a revision is the commit of the very folder, and says that files differ from it", (t) => {
+  const folder = `${temp}/repository`;
+  mkdirSync(`${folder}/within`, { recursive: true });
+  const git = (...words: readonly string[]) =>
+    execFileSync("git", ["-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.org", ...words], {
+      encoding: "utf8",
+    }).trim();
+  t.is(sourceRevision(folder), "", "no repository");
+  git("init", "-q");
+  t.is(sourceRevision(folder), "", "no commit yet");
+  writeFileSync(`${folder}/file`, "one");
+  git("add", "file");
+  git("commit", "-q", "-m", "one");
+  git("tag", "-a", "-m", "v1", "v1");
+  const commit = git("rev-parse", "HEAD");
+  t.regex(commit, /^[0-9a-f]{40}$/);
+  t.is(sourceRevision(folder), commit);
+  t.is(sourceRevision(`${folder}/within`), "", "a repository further up is another's");
+  writeFileSync(`${folder}/new`, "not tracked");
+  t.is(sourceRevision(folder), commit);
+  writeFileSync(`${folder}/file`, "two");
+  t.is(sourceRevision(folder), `${commit}-dirty`);
 });
 
 test("lares.mjs says what it needs when an older Node runs it", async (t) => {
