@@ -48,7 +48,10 @@ async function probe(env: Env, folder: string, architecture: Architecture): Prom
 /** How QEMU ended that ran this program and nothing else. */
 export async function runRom(env: Env, argv: readonly string[], rom: string): Promise<number> {
   const bare = "-nodefaults -no-user-config -display none -m 16M".split(" ");
-  const ran = await env.exec.run([...argv, ...bare, "-bios", rom], { timeoutMs: PROBE_TIMEOUT_MS });
+  // Where the processor runs nothing it never ends by itself, and whoever asks may be gone before its time is up.
+  const keeper = await env.exec.find("setpriv");
+  const bound = keeper === undefined ? [] : [keeper, "--pdeathsig", "KILL"];
+  const ran = await env.exec.run([...bound, ...argv, ...bare, "-bios", rom], { timeoutMs: PROBE_TIMEOUT_MS });
   return ran.timedOut || ran.signal !== 0 ? -1 : ran.code;
 }
 

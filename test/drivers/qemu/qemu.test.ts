@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -187,6 +187,27 @@ test("qemu: the probe's programs end the machine they run on", async (t) => {
   if (arm === undefined) return;
   writeFileSync(`${root}/arm.rom`, armRom());
   t.is(await runRom(env, [arm, "-accel", "tcg", "-machine", "virt", "-cpu", "cortex-a72"], `${root}/arm.rom`), 0);
+});
+
+test("qemu: a probe that would never end goes with whoever asked", async (t) => {
+  const never = `${root}/never.rom`;
+  writeFileSync(never, new Uint8Array(65_536).fill(0xf4));
+  const pidFile = `${root}/probe.pid`;
+  const argv = ["qemu-system-x86_64", "-accel", "tcg", "-machine", "pc", "-pidfile", pidFile];
+  const script = `
+    import { createEnv } from "#base/platform/create-env.ts";
+    import { runRom } from "#drivers/qemu/accelerator.ts";
+    await runRom(createEnv(), ${JSON.stringify(argv)}, ${JSON.stringify(never)});`;
+  const asker = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+  while (!existsSync(pidFile) || readFileSync(pidFile, "utf8").trim() === "") {
+    t.is(asker.exitCode, null);
+    await setTimeout(20);
+  }
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  t.teardown(() => spawnSync("kill", ["-9", String(pid)]));
+  asker.kill("SIGKILL");
+  while (existsSync(`/proc/${pid}`)) await setTimeout(20);
+  t.pass();
 });
 
 /** The guest's first disk is its image, the last its seed, whose user-data it runs as a script. */
