@@ -97,7 +97,7 @@ function controlFile(architecture: Architecture, contents: DebContents): string 
     "Priority: optional",
     "Depends: libatomic1, libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 5), init-system-helpers (>= 1.52)",
     "Recommends: bubblewrap, ca-certificates, curl, docker.io, git, haproxy, libarchive-tools, runc",
-    "Suggests: bash-completion, dnsutils",
+    "Suggests: bash-completion, bind9-dnsutils",
     "Description: small cluster in one executable",
     " Job scheduler, service discovery, DNS and ingress for a handful of machines,",
     " speaking the HTTP and DNS protocols of Nomad and Consul.",
