@@ -1,5 +1,6 @@
 import type { Failure } from "#base/env/errors.ts";
 import { checkConfig, readConfig, type ConfigShape } from "../config-shape.ts";
+import { checkDeniedIds, DENIED_SHAPE, readDeniedIds, type DeniedIds } from "../process/denied-ids.ts";
 
 /** https://developer.hashicorp.com/nomad/docs/deploy/task-driver/exec#plugin-options */
 export interface ExecOptions {
@@ -11,6 +12,7 @@ export interface ExecOptions {
   readonly allowCaps: readonly string[];
   /** Processes of one task. */
   readonly pidsLimit: number;
+  readonly denied: DeniedIds;
   /** Of the machine, path → path in the task's root; empty: {@link DEFAULT_ROOT}. */
   readonly root: Readonly<Record<string, string>>;
 }
@@ -30,10 +32,11 @@ const SHAPE: ConfigShape = {
   default_ipc_mode: { kind: "text" },
   allow_caps: { kind: "texts" },
   pids_limit: { kind: "number" },
+  ...DENIED_SHAPE,
 };
 
 export function checkExecOptions(name: string): (config: Readonly<Record<string, unknown>>) => readonly Failure[] {
-  return (config) => checkConfig(`${name} plugin`, SHAPE, config);
+  return (config) => [...checkConfig(`${name} plugin`, SHAPE, config), ...checkDeniedIds(name, config)];
 }
 
 export function readExecOptions(
@@ -48,6 +51,7 @@ export function readExecOptions(
     defaultIpcMode: read.text("default_ipc_mode") || "private",
     allowCaps: caps.length === 0 ? DEFAULT_CAPS : caps,
     pidsLimit: read.number("pids_limit") ?? PIDS_LIMIT,
+    denied: readDeniedIds(config),
     root,
   };
 }

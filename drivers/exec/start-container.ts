@@ -53,7 +53,7 @@ export async function startContainer(
   const places = path.split(":").map((folder) => onHost(folder, root, task.paths.taskDir));
   const problem = await commandProblem(env, inRoot, { cwd: task.paths.taskDir, path: places.join(":") });
   if (problem !== undefined) return { ok: false, error: problem };
-  const user = await containerUser(env, task.user);
+  const user = await containerUser(env, { name: task.user, denied: options.denied });
   if (!user.ok) return user;
   const { uid, gid } = user.value;
   const exitPath = exitPathOf(task);

@@ -8,6 +8,7 @@ import type { Driver, StartFailure, TaskHandle, TaskStart } from "../driver.ts";
 import { taskUser } from "../process/task-user.ts";
 import { allocsRootOf, cgroupBase, cgroupOf, removeOwnerCgroup, strayCgroups } from "../process/cgroup.ts";
 import { commandProblem } from "../process/command.ts";
+import { checkDeniedIds, deniedProblem, DENIED_SHAPE, readDeniedIds, type DeniedIds } from "../process/denied-ids.ts";
 import { openExec } from "../process/exec-session.ts";
 import { createProcesses, processStateOf } from "../process/processes.ts";
 import type { Processes } from "../process/processes.ts";
@@ -28,23 +29,25 @@ const VERSION = 1;
 export interface RawExecOptions {
   /** Default true. Off: the driver is absent from the node. */
   readonly enabled?: boolean;
+  /** Default: nobody. */
+  readonly denied?: DeniedIds;
 }
 
 /** `plugin "raw_exec" { config { … } }` (https://developer.hashicorp.com/nomad/docs/deploy/task-driver/raw_exec#plugin-options). */
-const PLUGIN_SHAPE: ConfigShape = { enabled: { kind: "flag" } };
+const PLUGIN_SHAPE: ConfigShape = { enabled: { kind: "flag" }, ...DENIED_SHAPE };
 
 export function checkRawExecOptions(config: Readonly<Record<string, unknown>>): readonly Failure[] {
-  return checkConfig("raw_exec plugin", PLUGIN_SHAPE, config);
+  return [...checkConfig("raw_exec plugin", PLUGIN_SHAPE, config), ...checkDeniedIds("raw_exec", config)];
 }
 
 /** Off unless it is switched on. */
 export function readRawExecOptions(config: Readonly<Record<string, unknown>>): RawExecOptions {
-  return { enabled: readConfig(config).flag("enabled", false) };
+  return { enabled: readConfig(config).flag("enabled", false), denied: readDeniedIds(config) };
 }
 
 /** Runs a program as it is, with the rights of the agent unless the task names a user. */
 export function createRawExecDriver(env: Env, options: RawExecOptions = {}): Driver {
-  const enabled = options.enabled ?? true;
+  const { enabled = true, denied = readDeniedIds({}) } = options;
   const processes = createProcesses(env);
   let root = "";
   return {
@@ -65,7 +68,10 @@ export function createRawExecDriver(env: Env, options: RawExecOptions = {}): Dri
         UpdateTime: "",
       }),
     validate: (config) => checkConfig("raw_exec", SHAPE, config),
-    start: (task) => startRawExec(env, processes, task),
+    async start(task) {
+      const problem = await deniedProblem(env, task.user, denied);
+      return problem === undefined ? startRawExec(env, processes, task) : { ok: false, error: problem };
+    },
     exec: (handle, request) => Promise.resolve(openExec(env, processStateOf(handle), request)),
     ...processLife(processes),
     async sweep({ allocsRoot, keep }) {

@@ -2,11 +2,14 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import test from "ava";
+import fc from "fast-check";
 import { createEnv } from "#base/platform/create-env.ts";
 import type { TaskStart } from "#drivers/driver.ts";
 import { createExecDriver } from "#drivers/exec/exec-driver.ts";
-import { readExecOptions } from "#drivers/exec/plugin-options.ts";
+import { checkExecOptions, readExecOptions } from "#drivers/exec/plugin-options.ts";
 import { createJavaDriver } from "#drivers/java/java-driver.ts";
+import { readDeniedIds } from "#drivers/process/denied-ids.ts";
+import { checkRawExecOptions, createRawExecDriver, readRawExecOptions } from "#drivers/raw-exec/raw-exec-driver.ts";
 import { ASK_FULL, FULL, ranIn as ran, taskIn } from "../task.ts";
 
 const env = createEnv({ logLevel: "error" });
@@ -56,6 +59,43 @@ test("exec: a root, processes, capabilities, a user and limits of its own", asyn
     all.ok ? "" : `${all.error.message}; ${all.error.hint ?? ""}`,
     /does not allow the capabilities sys_admin; the exec plugin's allow_caps/,
   );
+});
+
+test("exec, java, raw_exec: who a task may not run as is the node's to say, by number and by group", async (t) => {
+  const [uid, gid] = ["-u", "-g"].map((of) => execFileSync("id", [of, "nobody"], { encoding: "utf8" }).trim());
+  const drivers = (plugin: Readonly<Record<string, unknown>>) => [
+    [exec(plugin), { command: "/bin/true" }] as const,
+    [createJavaDriver(env, readExecOptions(plugin)), { class: "X" }] as const,
+    [createRawExecDriver(env, readRawExecOptions({ enabled: true, ...plugin })), { command: "/bin/true" }] as const,
+  ];
+  const said = async ([driver, config]: ReturnType<typeof drivers>[number], user: string) => {
+    const started = await driver.start(taskOf(config, { user }));
+    if (!started.ok) return started.error.message;
+    await driver.wait(started.value, nothing);
+    await driver.destroy(started.value);
+    return "ran";
+  };
+  for (const each of drivers({ denied_host_uids: `3-5, ${uid}` })) {
+    t.regex(await said(each, "nobody"), /as the user "nobody": its number \d+ is among denied_host_uids/, each[0].name);
+  }
+  for (const each of drivers({ denied_host_gids: gid })) {
+    t.regex(await said(each, "nobody"), /as the user "nobody": its group \d+ is among denied_host_gids/, each[0].name);
+  }
+  const [isolated, , raw] = drivers({ denied_host_uids: "0-99" });
+  if (isolated === undefined || raw === undefined) return t.fail();
+  // Without a user the one runs as nobody, the other as the agent.
+  t.is(await said(isolated, ""), "ran");
+  t.regex(await said(isolated, "root"), /its number 0 is among/);
+  t.regex(await said(raw, ""), /as the agent's own user: its number 0 is among/);
+  t.is(await said(raw, "nobody"), "ran");
+  for (const check of [checkExecOptions("exec"), checkRawExecOptions])
+    t.regex(
+      check({ denied_host_uids: "1-", denied_host_gids: "9-3" })
+        .map(({ message }) => message)
+        .join("; "),
+      /denied_host_uids must be .*got "1-"; .*denied_host_gids must be .*got "9-3"/,
+    );
+  fc.assert(fc.property(fc.string(), (text) => readDeniedIds({ denied_host_uids: text }).gids.length === 0));
 });
 
 test("exec: memory and processes have ends, and a task that met one is told so", async (t) => {
