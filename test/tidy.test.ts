@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import test from "ava";
+import { checkLinks } from "./tidy/links.ts";
 import { checkTree } from "./tidy/tidy.ts";
 import { formatViolation } from "./tidy/violation.ts";
 
@@ -12,6 +13,29 @@ test("the tree keeps the rules", (t) => {
   t.true(paths.length > 5, "git listed the sources");
   const violations = checkTree(new Map(paths.flatMap((path) => readIfThere(path))));
   t.deepEqual(violations.map(formatViolation), []);
+});
+
+test("links in the manuals lead somewhere", (t) => {
+  const listed = execFileSync("git", ["-C", root, "ls-files", "-co", "--exclude-standard"], { encoding: "utf8" });
+  const manuals = new Map(
+    listed
+      .split("\n")
+      .filter((path) => path.endsWith(".md"))
+      .flatMap((path) => readIfThere(path)),
+  );
+  t.true(manuals.has("docs/jobs.md"), "git listed the manuals");
+  t.deepEqual(checkLinks(manuals, (path) => existsSync(`${root}/${path}`)).map(formatViolation), []);
+  const planted = new Map([
+    [
+      "docs/a.md",
+      "# One `two`\n\n```sh\n[x](no.md)\n```\n[1](#one-two) [2](b.md#b-c) [3](../LICENSE) [4](https://x.org/#y)\n",
+    ],
+    ["docs/b.md", "## B: c\n\n[5](a.md#three)\n[6](no.md)\n"],
+  ]);
+  t.deepEqual(checkLinks(planted, (path) => path === "LICENSE").map(formatViolation), [
+    "docs/b.md:3: there is no a.md#three [links]",
+    "docs/b.md:4: there is no no.md [links]",
+  ]);
 });
 
 /** git still lists a file that was deleted and not yet committed. */
