@@ -12,9 +12,32 @@ import { jobToWire } from "#base/protocol/job-wire.ts";
 import { knownKeys, usedKeys } from "./covered.ts";
 import { canonicalize } from "#base/language/jobspec/canonicalize.ts";
 import type { VariableInput } from "#base/language/hcl/evaluate/variables.ts";
+import { readExamples } from "./manual-examples.ts";
 import { BIG, complaints, job, read, REDIS } from "./jobs.ts";
 
 const SECOND = 1e9;
+
+test("every example in the manuals is read as it stands", (t) => {
+  let examples = 0;
+  // What services and checks are in files of discovery's own is another language.
+  for (const file of globSync("docs/*.md", { exclude: ["docs/discovery.md"] }))
+    for (const { line, problems } of readExamples(file, readFileSync(file, "utf8"))) {
+      examples += 1;
+      t.deepEqual(problems, [], `${file}:${line}`);
+    }
+  t.true(examples > 20, "the manuals have examples");
+  const planted = readExamples(
+    "a.md",
+    "```hcl\ntask {\n}\n```\n\n```hcl\nclient { enbled = true }\n```\n```hcl\njob …\n```\n",
+  );
+  t.deepEqual(
+    planted.map(({ line, problems }) => [line, problems.length > 0]),
+    [
+      [2, true],
+      [7, true],
+    ],
+  );
+});
 
 test("the redis job reads exactly", (t) => {
   const found = job(REDIS);
