@@ -121,6 +121,9 @@ async function startRawExec(
     cgroup: cgroupOf(await cgroupBase(env), allocsRootOf(task.paths.allocDir), task.id),
   });
   if (!started.ok) return started;
+  // What it writes to the destination would be anywhere but on the volume.
+  for (const { hostPath, taskPath } of task.mounts)
+    task.onEvent(`raw_exec sees the node's own files: the volume is at ${hostPath}, not at ${taskPath}`, {});
   return succeed({ driver: "raw_exec", version: VERSION, taskId: task.id, state: { ...started.value } });
 }
 

@@ -202,6 +202,11 @@ test("raw_exec: a task runs as its user, in its folder", async (t) => {
     { user: "nobody" },
   );
   t.is(await ran(t, createRawExecDriver(env), task), `nobody\n${task.paths.taskDir}\nhello\nmine\n`);
+  const events: string[] = [];
+  const mounts = [{ hostPath: "/srv/pg", taskPath: "/var/lib/pg", readOnly: false }];
+  const onEvent = (message: string) => void events.push(message);
+  await ran(t, createRawExecDriver(env), taskOf({ command: "/bin/true" }, { mounts, onEvent }));
+  t.deepEqual(events, ["raw_exec sees the node's own files: the volume is at /srv/pg, not at /var/lib/pg"]);
 });
 
 test("lares: a role runs without the agent's rights, with the cluster's API and its token, found again after a restart", async (t) => {
