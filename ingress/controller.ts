@@ -29,7 +29,7 @@ export interface Ingress {
 
 /** A lone change is served this soon; a burst becomes one change. */
 const QUIET = { minMs: 20, maxMs: 250 };
-const MAX_CONNECTIONS = 4000;
+export const MAX_CONNECTIONS = 4000;
 const RETRY_MS = 5000;
 /** What HAProxy could not do may be possible later: a port may be free again. */
 const FORGIVE_MS = 30_000;

@@ -12,7 +12,7 @@ import { challengeStore, type ChallengeStore } from "#ingress/acme/challenge-sto
 import type { ChallengeKind } from "#ingress/acme/order.ts";
 import { CertificateKeeper } from "#ingress/certificates/certificate-keeper.ts";
 import { openOwnAuthority } from "#ingress/certificates/own-authority.ts";
-import { CHALLENGES, PROOFS, STAPLES, startIngress, STORE } from "#ingress/controller.ts";
+import { CHALLENGES, MAX_CONNECTIONS, PROOFS, STAPLES, startIngress, STORE } from "#ingress/controller.ts";
 import type { IngressOptions } from "#ingress/ingress-options.ts";
 import { Owners } from "#ingress/control/owners.ts";
 import { quicOf } from "#ingress/haproxy/build-features.ts";
@@ -21,6 +21,7 @@ import { instanceOf } from "./ingress-instance.ts";
 import type { Role } from "./role.ts";
 import { taskApi } from "./task-api.ts";
 import { portOf } from "./task-port.ts";
+import { TaskSettings } from "./task-settings.ts";
 
 type Task = Readonly<Record<string, string>>;
 
@@ -43,6 +44,9 @@ export async function ingressRole(env: Env, task: Task): Promise<Result<Role>> {
   const haproxyProgram = await env.exec.find("haproxy");
   if (haproxyProgram === undefined)
     return fail("ingress_no_haproxy", "haproxy is not in PATH", "apt-get install haproxy");
+  const settings = settingsOf(task);
+  if (!settings.ok) return settings;
+  const { challenges, http3, ...known } = settings.value;
   const virtual = readVirtual(task["LARES_INGRESS_ADDRESSES"] ?? "");
   if (!virtual.ok) return virtual;
   const template = await readTemplate(env, task);
@@ -65,12 +69,13 @@ export async function ingressRole(env: Env, task: Task): Promise<Result<Role>> {
     host: http.host,
     virtual: virtual.value,
     port: http.port,
-    http3: task["LARES_INGRESS_HTTP3"] === "false" ? undefined : await quicOf(env, haproxyProgram),
-    ...settingsOf(task),
+    http3: http3 ? await quicOf(env, haproxyProgram) : undefined,
+    provesByTls: challenges.includes("tls-alpn-01"),
+    ...known,
     ...own.value,
     node,
     name,
-    keeper: keeperOf({ env, consul, task, node, own: http }),
+    keeper: keeperOf({ env, consul, task, node, own: http, challenges }),
     tell: (problems) => owners.tell(problems),
     putStaple: async (name, text) => {
       const written = await consul.kv.put(STAPLES + name, text);
@@ -93,15 +98,17 @@ export async function ingressRole(env: Env, task: Task): Promise<Result<Role>> {
 
 /** What the task's own variables and ports say. */
 function settingsOf(task: Task) {
-  const most = Math.trunc(Number(task["LARES_INGRESS_MAX_CONNECTIONS"]));
-  return {
+  const read = new TaskSettings(task);
+  return read.checked({
     httpsPort: portOf(task, "https")?.port,
     adminPort: portOf(task, "admin")?.port,
-    acceptProxy: task["LARES_INGRESS_ACCEPT_PROXY"] === "true",
-    snippets: task["LARES_INGRESS_SNIPPETS"] === "true",
-    provesByTls: kindsOf(task).includes("tls-alpn-01"),
-    ...(most > 0 ? { maxConnections: most } : {}),
-  };
+    acceptProxy: read.switch("LARES_INGRESS_ACCEPT_PROXY", false),
+    snippets: read.switch("LARES_INGRESS_SNIPPETS", false),
+    http3: read.switch("LARES_INGRESS_HTTP3", true),
+    maxConnections: read.number("LARES_INGRESS_MAX_CONNECTIONS", { otherwise: MAX_CONNECTIONS, most: 1_000_000 }),
+    /** How names are proven, the best first. */
+    challenges: read.words("LARES_INGRESS_ACME_CHALLENGE", { words: CHALLENGE_KINDS, otherwise: "http-01" }),
+  });
 }
 
 interface KeeperDeps {
@@ -111,6 +118,7 @@ interface KeeperDeps {
   readonly node: string;
   /** Where this ingress serves HTTP. */
   readonly own: Address;
+  readonly challenges: readonly ChallengeKind[];
 }
 
 function originOf({ host, port }: Address): string {
@@ -136,7 +144,7 @@ function keeperOf(deps: KeeperDeps): (onProblems: () => void) => CertificateKeep
       directory: task["LARES_INGRESS_ACME"] ?? "",
       email: task["LARES_INGRESS_ACME_EMAIL"] ?? "",
       ...(ca === "" ? {} : { tls: { ca } }),
-      kinds: kindsOf(task),
+      kinds: deps.challenges,
       challenges: challengesOf(deps),
       makeKey: makeEcKey,
     });
@@ -166,14 +174,7 @@ function challengesOf({ env, consul, own }: KeeperDeps): ChallengeStore {
   });
 }
 
-const KINDS: readonly ChallengeKind[] = ["http-01", "tls-alpn-01", "dns-01"];
-
-/** `LARES_INGRESS_ACME_CHALLENGE`: how names are proven, the best first. */
-function kindsOf(task: Task): readonly ChallengeKind[] {
-  const words = (task["LARES_INGRESS_ACME_CHALLENGE"] ?? "").split(",").map((word) => word.trim());
-  const found = words.flatMap((word) => KINDS.filter((kind) => kind === word));
-  return found.length === 0 ? ["http-01"] : found;
-}
+const CHALLENGE_KINDS = ["http-01", "tls-alpn-01", "dns-01"] as const satisfies readonly ChallengeKind[];
 
 /** Addresses of the role vip beside it; HAProxy listens on them before this node holds them. */
 function readVirtual(text: string): Result<readonly string[]> {

@@ -10,6 +10,7 @@ import { instanceOf } from "./ingress-instance.ts";
 import type { Role } from "./role.ts";
 import { taskApi } from "./task-api.ts";
 import { portOf } from "./task-port.ts";
+import { TaskSettings } from "./task-settings.ts";
 
 type Task = Readonly<Record<string, string>>;
 
@@ -29,7 +30,13 @@ export async function vipRole(env: Env, task: Task): Promise<Result<Role>> {
       "the role vip found no port labelled admin among its task's ports",
       "put it into the group of the ingress",
     );
-  const mode = task["LARES_VIP_MODE"] === "lock" ? "lock" : "vrrp";
+  const read = new TaskSettings(task);
+  const settings = read.checked({
+    mode: read.word("LARES_VIP_MODE", { words: ["vrrp", "lock"], otherwise: "vrrp" }),
+    advertMs: read.number("LARES_VIP_ADVERT_MS", { otherwise: ADVERT_MS, most: 40_000 }),
+  });
+  if (!settings.ok) return settings;
+  const { mode, advertMs } = settings.value;
   const program = await env.exec.find("keepalived");
   if (mode === "vrrp" && program === undefined)
     return fail("vip_no_keepalived", "keepalived is not in PATH", "apt-get install keepalived, or LARES_VIP_MODE=lock");
@@ -37,13 +44,12 @@ export async function vipRole(env: Env, task: Task): Promise<Result<Role>> {
   if (self.length === 0)
     return fail(
       "vip_source",
-      `no interface has this node's address ${admin.host}`,
+      `no interface has this node's address ${task["LARES_VIP_SOURCE"] ?? admin.host}`,
       "name one that the other nodes reach in LARES_VIP_SOURCE",
     );
   const { get, consul } = taskApi(env, task);
   const { node, key: instance } = instanceOf(task, env.net.hostname());
   const key = VIP_STATUS_PREFIX + instance;
-  const advertMs = Number(task["LARES_VIP_ADVERT_MS"]) || ADVERT_MS;
   const vip = await startVirtualAddresses({
     env,
     get,

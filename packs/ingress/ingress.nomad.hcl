@@ -26,6 +26,11 @@ variable "acme_email" {
 variable "acme_challenge" {
   type    = string
   default = "http-01"
+
+  validation {
+    condition     = alltrue([for kind in split(",", var.acme_challenge) : contains(["http-01", "tls-alpn-01", "dns-01"], trimspace(kind))])
+    error_message = "Names are proven by http-01, tls-alpn-01 or dns-01."
+  }
 }
 
 # Metrics (/metrics), statistics (/stats) and health (/health); 0: a free port.
@@ -44,6 +49,11 @@ variable "addresses" {
 variable "addresses_mode" {
   type    = string
   default = "vrrp"
+
+  validation {
+    condition     = contains(["vrrp", "lock"], var.addresses_mode)
+    error_message = "It is vrrp or lock."
+  }
 }
 
 job "ingress" {

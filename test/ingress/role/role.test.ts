@@ -167,6 +167,23 @@ async function told(agent: TestAgent, service: string, ingress = "ingress") {
 
 const EventsSchema = v.array(v.object({ Name: v.string(), Payload: v.nullable(v.string()) }));
 
+test("a setting that means nothing ends the role with its name, and what it may be", async (t) => {
+  const wrong = [
+    [
+      { LARES_INGRESS_ACME_CHALLENGE: "http-01, dns01" },
+      /LARES_INGRESS_ACME_CHALLENGE must be one of http-01, .*"http-01, dns01"/,
+    ],
+    [{ LARES_INGRESS_MAX_CONNECTIONS: "many" }, /LARES_INGRESS_MAX_CONNECTIONS must be a number from 1 to .*"many"/],
+    [{ LARES_INGRESS_ACCEPT_PROXY: "yes" }, /LARES_INGRESS_ACCEPT_PROXY must be one of true, false, got "yes"/],
+  ] as const;
+  for (const [env, said] of wrong) {
+    const running = await role(t, { node: "wrong", env });
+    await until("it has ended", () => running.child.exitCode !== null);
+    t.is(running.child.exitCode, 1);
+    t.regex(running.said(), said);
+  }
+});
+
 test("what is refused reaches the owner of the service: a check, an event, and an end of both when it is mended", async (t) => {
   // Of its own: the other tests' ingresses would tell that node's agent what they think of these services.
   const own = await testAgent();
