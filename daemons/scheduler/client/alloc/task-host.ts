@@ -7,7 +7,7 @@ import type { ClientAlloc } from "../../link.ts";
 import { completePolicy } from "../task/restart-policy.ts";
 import type { TaskRecord } from "../task/task-record.ts";
 import type { TaskContext } from "../task/task-machine.ts";
-import { downloadingArtifacts, type Happening } from "../task/task-event.ts";
+import { downloadingArtifacts, waitingForShutdown, type Happening } from "../task/task-event.ts";
 import type { StartWatch, TaskRunner, TaskSurroundings } from "../task/task-runner.ts";
 import { HostedTemplates } from "../templates/hosted-templates.ts";
 import { allocDirOf, taskFolders } from "./alloc-dir.ts";
@@ -94,13 +94,16 @@ class HostedTask implements TaskSurroundings {
     if (network?.ok === false) return network;
     const scope = startScope(this.#host, this.#task());
     if (scope !== undefined) {
-      const onFetch = (): void =>
-        this.#host.runner(this.#initial.Name)?.send({ kind: "note", happening: downloadingArtifacts });
+      const onFetch = (): void => this.#note(downloadingArtifacts);
       const artifacts = { limits: this.#host.deps.artifacts, signal, onFetch };
       return prepareStart(this.env, attempt, { ...scope, artifacts, render: (what) => this.#render(what, signal) });
     }
     const message = `the job has no group ${JSON.stringify(this.#host.current().alloc.TaskGroup)}`;
     return { ok: false, error: { code: "SETUP", message, recoverable: false } };
+  }
+
+  #note(happening: Happening): void {
+    this.#host.runner(this.#initial.Name)?.send({ kind: "note", happening });
   }
 
   #renewal(): Renewal {
@@ -128,7 +131,9 @@ class HostedTask implements TaskSurroundings {
     await this.#host.deregister(this.#initial.Name);
     const { NoShutdownDelay } = this.#host.current().alloc.DesiredTransition;
     const delayMs = NoShutdownDelay ? 0 : this.#task().ShutdownDelay / 1e6;
-    if (delayMs > 0) await sleep(this.env.clock, delayMs);
+    if (delayMs <= 0) return;
+    this.#note(waitingForShutdown(delayMs));
+    await sleep(this.env.clock, delayMs);
   }
 
   async explain(): Promise<readonly Happening[]> {

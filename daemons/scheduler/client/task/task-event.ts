@@ -58,6 +58,12 @@ export function killing(killTimeoutMs: number): Happening {
   };
 }
 
+/** Its services are out of the catalog already. */
+export function waitingForShutdown(delayMs: number): Happening {
+  const message = `Waiting for shutdown_delay of ${formatDuration(delayMs * 1e6)} before killing the task.`;
+  return { Type: "Waiting for shutdown delay", DisplayMessage: message, Message: message };
+}
+
 export function terminated(exit: Exclude<TaskExit, { kind: "aborted" }>): Happening {
   if (exit.kind === "lost") {
     return {

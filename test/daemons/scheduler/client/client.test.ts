@@ -378,6 +378,24 @@ test("services: registered when the task runs, healthy when checks pass, gone be
   t.deepEqual(registry.log, ["+redis", "-redis"]);
 });
 
+test("shutdown_delay: the services are gone while the task still runs, for as long as it says", async (t) => {
+  const { servers, start, registry } = place(t);
+  await start();
+  const id = randomUUID();
+  const job = jobOf([sh("web", "exec sleep 300", { ShutdownDelay: 300e6, Services: [{ Name: "web" }] })]);
+  servers.set(job, { ID: id });
+  await servers.until(id, () => registry.services.size === 1);
+  servers.set(job, { ID: id, DesiredStatus: "stop" });
+  const waiting = await servers.until(id, (each) => typesOf(each, "web").at(-1) === "Waiting for shutdown delay");
+  t.is(waiting.TaskStates["web"]?.State, "running");
+  t.deepEqual(registry.log, ["+web", "-web"]);
+  const done = await servers.until(id, (each) => each.ClientStatus === "complete");
+  const [killing, delay, terminated] = done.TaskStates["web"]?.Events.slice(-4) ?? [];
+  t.deepEqual([killing?.Type, delay?.Type, terminated?.Type], ["Killing", "Waiting for shutdown delay", "Terminated"]);
+  t.is(delay?.DisplayMessage, "Waiting for shutdown_delay of 300ms before killing the task.");
+  t.true((terminated?.Time ?? 0) - (delay?.Time ?? 0) >= 290e6);
+});
+
 for (const bond of ["PreviousAllocation", "PreemptedAllocations"] as const)
   test(`what comes after an allocation (${bond}) on its node starts when that has ended: they may share a port`, async (t) => {
     const { servers, start } = place(t);
