@@ -29,8 +29,9 @@ function reference(commands: readonly Command[]): string {
 
 function entry({ name, operands, summary, flags }: Command): string {
   const families = FAMILIES.filter((family) => Object.keys(family.flags).every((flag) => Object.hasOwn(flags, flag)));
-  const shared = new Set(families.flatMap((family) => Object.keys(family.flags)));
-  const own = Object.entries(flags).filter(([flag]) => !shared.has(flag));
+  // A command may mean something else by the name of a family's flag.
+  const shared = new Map<string, Flag>(families.flatMap((family) => Object.entries(family.flags)));
+  const own = Object.entries(flags).filter(([name, { kind }]) => shared.get(name)?.kind !== kind);
   const takes = families.map((family) => `[${family.name}](#${family.name.replace(" ", "-")})`).join(", ");
   return [
     `\`lares ${`${name} ${operands}`.trim()}\`\\\n${summary}.${takes === "" ? "" : ` Takes the ${takes}.`}\n`,
