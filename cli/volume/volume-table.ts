@@ -53,7 +53,11 @@ name = "data"
 
 # "mkdir" makes a folder. "nfs" and "smb" mount a share:
 #   plugin_id = "nfs"
-#   parameters { server = "nas.home" path = "/export/data" options = "vers=4.2" }
+#   parameters {
+#     server  = "nas.home"
+#     path    = "/export/data"
+#     options = "vers=4.2"
+#   }
 plugin_id = "mkdir"
 
 # What a job's volume block may ask for. Others: single-node-single-writer, single-node-reader-only.
@@ -69,7 +73,9 @@ capability {
 #   value     = "linux"
 # }
 
+# Who may write there. Tasks with driver = "exec" run as nobody (65534) where they name no user.
 parameters {
   mode = "0755"
+  # uid = "65534"
 }
 `;
