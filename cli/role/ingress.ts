@@ -77,14 +77,8 @@ export async function ingressRole(env: Env, task: Task): Promise<Result<Role>> {
     name,
     keeper: keeperOf({ env, consul, task, node, own: http, challenges }),
     tell: (problems) => owners.tell(problems),
-    putStaple: async (name, text) => {
-      const written = await consul.kv.put(STAPLES + name, text);
-      if (!written.ok) throw new Error(written.error.message);
-    },
-    publish: async (status: IngressStatus) => {
-      const written = await consul.kv.put(key, JSON.stringify(status));
-      if (!written.ok) throw new Error(written.error.message);
-    },
+    putStaple: (name, text) => write(consul, STAPLES + name, text),
+    publish: (status: IngressStatus) => write(consul, key, JSON.stringify(status)),
   });
   return succeed({
     stop: async () => {
@@ -94,6 +88,11 @@ export async function ingressRole(env: Env, task: Task): Promise<Result<Role>> {
       await consul.kv.delete(key);
     },
   });
+}
+
+async function write(consul: ConsulClient, key: string, text: string): Promise<void> {
+  const written = await consul.kv.put(key, text);
+  if (!written.ok) throw new Error(written.error.message);
 }
 
 /** What the task's own variables and ports say. */

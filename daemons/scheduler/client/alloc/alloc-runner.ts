@@ -188,10 +188,16 @@ export class AllocRunner {
     return this.#records().every((record) => record.phase.kind === "dead");
   }
 
-  /** Empty name: every running task. */
-  restart(name: string, reason: string): Result<void> {
+  /** Empty name: every running task. What a person asks for does not wait for what the task's policy would. */
+  restart(name: string, reason: string, asker: "person" | "agent" = "agent"): Result<void> {
     if (name !== "" && !this.tasks.has(name)) return unknownTask(this.tasks, name);
-    for (const [each, runner] of this.tasks) if (name === "" || name === each) runner.send({ kind: "restart", reason });
+    const chosen = [...this.tasks].flatMap(([each, runner]) => (name === "" || name === each ? [runner] : []));
+    if (chosen.every((runner) => runner.record().phase.kind === "dead"))
+      return fail(
+        "NOT_RUNNING",
+        `${name === "" ? "Allocation" : `Task ${JSON.stringify(name)}`} is not running: it has ended`,
+      );
+    for (const runner of chosen) runner.send({ kind: "restart", reason, now: asker === "person" });
     return succeed(undefined);
   }
 

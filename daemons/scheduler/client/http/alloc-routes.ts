@@ -40,7 +40,7 @@ export function clientAllocRoutes(deps: ClientHttpDeps): Route[] {
         const runner = runnerOf(deps, params.alloc);
         const done = body.AllTasks
           ? runner.restartAll("User requested all tasks to restart")
-          : runner.restart(body.TaskName, "User requested task to restart");
+          : runner.restart(body.TaskName, "User requested task to restart", "person");
         if (!done.ok) throw refuse(done.error);
         return { kind: "json", value: {} };
       },

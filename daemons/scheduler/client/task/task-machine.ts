@@ -15,7 +15,8 @@ export type TaskInput =
   | { readonly kind: "pause-over"; readonly attempt: string }
   /** For good; `why` is told to the user first, unless it is plain. */
   | { readonly kind: "stop"; readonly why: Happening | undefined }
-  | { readonly kind: "restart"; readonly reason: string }
+  /** With `now` also one that waits for its next attempt. */
+  | { readonly kind: "restart"; readonly reason: string; readonly now?: boolean }
   /** Back to before its first start, together with the rest of its allocation; what has ended, too. */
   | { readonly kind: "again"; readonly reason: string }
   | { readonly kind: "note"; readonly happening: Happening };
@@ -80,7 +81,7 @@ export function stepTask(record: TaskRecord, input: TaskInput, context: TaskCont
     case "stop":
       return stop(record, input.why, context);
     case "restart":
-      return restart(record, input.reason, context);
+      return restart(record, input, context);
     case "again":
       return again(record, input.reason, context);
     case "note":
@@ -193,8 +194,17 @@ function stop(record: TaskRecord, why: Happening | undefined, context: TaskConte
   }
 }
 
-function restart(record: TaskRecord, reason: string, context: TaskContext): TaskStep {
+function restart(
+  record: TaskRecord,
+  { reason, now }: Extract<TaskInput, { kind: "restart" }>,
+  context: TaskContext,
+): TaskStep {
   const { phase } = record;
+  if (phase.kind === "pausing" && now)
+    return {
+      record: told(record, [events.restartSignaled(reason)], context),
+      effects: [{ kind: "cancel-pause" }, { kind: "pause", delayMs: 0 }],
+    };
   if (phase.kind !== "running") return unchanged(record);
   const next = told(record, [events.restartSignaled(reason), events.killing(context.killTimeoutMs)], context);
   return {

@@ -2,8 +2,6 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { randomUUID } from "node:crypto";
 import test from "ava";
-import fc from "fast-check";
-import * as v from "valibot";
 import type { ExecutionContext } from "ava";
 import { removeFolder } from "#test/remove-folder.ts";
 import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
@@ -17,11 +15,6 @@ import { addressesIn, isWithin } from "#daemons/scheduler/client/fingerprint/hos
 import { nodeNetworks } from "#daemons/scheduler/client/fingerprint/network.ts";
 import { readLog } from "#daemons/scheduler/client/logs/log-reader.ts";
 import { rotateLog } from "#daemons/scheduler/client/logs/rotate-log.ts";
-import { decideRestart, freshWindow } from "#daemons/scheduler/client/task/restart-policy.ts";
-import type { RestartWindow } from "#daemons/scheduler/client/task/restart-policy.ts";
-import { newTaskRecord, stepTask } from "#daemons/scheduler/client/task/task-machine.ts";
-import type { TaskContext, TaskInput } from "#daemons/scheduler/client/task/task-machine.ts";
-import { TaskRecordSchema } from "#daemons/scheduler/client/task/task-record.ts";
 import type { AllocReport } from "#base/protocol/alloc.ts";
 import type { Driver } from "#drivers/driver.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
@@ -196,6 +189,27 @@ test("all tasks begin again in their order, those that ended too; an allocation 
   t.like(client.runner(id)!.restartAll("asked"), { ok: false, error: { code: "NOT_RUNNING" } });
 });
 
+test("a restart that a person asks for begins at once what waits for its policy; one of what has ended is refused", async (t) => {
+  const { servers, start } = place(t);
+  const client = await start();
+  const id = randomUUID();
+  const policy = { Attempts: 1, Interval: 3600e9, Delay: 3600e9, Mode: "fail" };
+  servers.set(jobOf([mock("web", { run_for: "1ms", exit_code: 1 }, { RestartPolicy: policy })]), { ID: id });
+  await servers.until(id, (each) => typesOf(each, "web").at(-1) === "Restarting");
+  t.true(client.runner(id)!.restart("web", "a template changed").ok);
+  t.true(client.runner(id)!.restart("", "asked", "person").ok);
+  const done = await servers.until(id, (each) => each.ClientStatus === "failed");
+  t.deepEqual(typesOf(done, "web").slice(-5), [
+    "Restarting",
+    "Restart Signaled",
+    "Started",
+    "Terminated",
+    "Not Restarting",
+  ]);
+  for (const name of ["", "web"])
+    t.like(client.runner(id)!.restart(name, "asked", "person"), { ok: false, error: { code: "NOT_RUNNING" } });
+});
+
 test("a restarted agent finds its tasks: the same process, never two, and none that it does not know", async (t) => {
   const { servers, start, dir } = place(t);
   const first = await start("leave");
@@ -262,69 +276,6 @@ test("what is known from the servers is kept: a node without them takes up its t
   const second = await start();
   t.is(second.runner(id)?.tasks.get("a")?.record().phase.kind, "running");
   servers.away = false;
-});
-
-test("restart policy: attempts in an interval, then fail or wait for the next one", (t) => {
-  const random = { float: () => 0 } as Parameters<typeof decideRestart>[2]["random"];
-  const policy = { attempts: 2, intervalNs: 100e9, delayNs: 1e9, mode: "fail" } as const;
-  const at = (seconds: number, window: RestartWindow, mode: "fail" | "delay" = "fail") =>
-    decideRestart({ ...policy, mode }, window, { nowNs: seconds * 1e9, random });
-  const first = at(10, freshWindow);
-  t.like(first, { kind: "restart", delayMs: 1000, window: { count: 1, sinceNs: 10e9 } });
-  t.like(at(50, { count: 2, sinceNs: 10e9 }), { kind: "give-up" });
-  t.like(at(50, { count: 2, sinceNs: 10e9 }, "delay"), { kind: "restart", delayMs: 61_000, window: freshWindow });
-  t.like(at(111, { count: 2, sinceNs: 10e9 }), { kind: "restart", window: { count: 1, sinceNs: 111e9 } });
-});
-
-test("a task's machine survives any order of inputs: dead stays dead, at most ten events, no start while one runs", (t) => {
-  const handle = { driver: "d", version: 1, taskId: "x", state: {} };
-  const input: fc.Arbitrary<TaskInput> = fc.constantFrom<TaskInput[]>(
-    { kind: "begin", attempt: "x" },
-    { kind: "started", handle },
-    { kind: "start-failed", error: { code: "X", message: "x", recoverable: true } },
-    { kind: "start-failed", error: { code: "X", message: "x", recoverable: false } },
-    { kind: "exited", exit: { kind: "exited", code: 1, signal: 0, oomKilled: false, message: "" } },
-    { kind: "exited", exit: { kind: "lost", message: "gone" } },
-    { kind: "pause-over", attempt: "y" },
-    { kind: "stop", why: undefined },
-    { kind: "restart", reason: "asked" },
-    { kind: "again", reason: "asked" },
-  );
-  const context = {
-    nowNs: 1,
-    random: { float: () => 0.5 } as TaskContext["random"],
-    policy: { attempts: 2, intervalNs: 1e9, delayNs: 1e9, mode: "fail" } as const,
-    restartOnSuccess: true,
-    killTimeoutMs: 5000,
-  };
-  fc.assert(
-    fc.property(fc.array(input, { maxLength: 40 }), (inputs) => {
-      let record = newTaskRecord(0);
-      let held = 0;
-      for (const each of inputs) {
-        const wasDead = record.phase.kind === "dead";
-        const step = stepTask(record, each, context);
-        if (wasDead && step.record !== record && each.kind !== "again") return false;
-        record = step.record;
-        for (const effect of step.effects) {
-          if (effect.kind === "start" && (held += 1) > 1) return false;
-          if (effect.kind === "clean") held -= 1;
-        }
-        if (
-          each.kind === "start-failed" &&
-          record.phase.kind !== "starting" &&
-          held === 1 &&
-          step.effects.every((effect) => effect.kind !== "clean") &&
-          (record.phase.kind === "pausing" || record.phase.kind === "dead")
-        )
-          held = 0;
-        if (record.state.Events.length > 10) return false;
-        if ((record.phase.kind === "dead") !== (record.state.State === "dead")) return false;
-      }
-      return v.safeParse(TaskRecordSchema, JSON.parse(JSON.stringify(record))).success;
-    }),
-  );
-  t.pass();
 });
 
 test("broken configuration, an unknown driver and blocks nobody serves fail with words", async (t) => {
