@@ -3,7 +3,7 @@ import { globSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { dockerForTests } from "./test/docker.ts";
-import { brokenNow, filesToRepeat, unstable } from "./test/repeat.ts";
+import { brokenNow, filesToRepeat, titlesOf, unstable } from "./test/repeat.ts";
 import { readTap, type Tally, type TestResults } from "./test/tap.ts";
 
 const { values, positionals: files } = parseArgs({
@@ -75,11 +75,16 @@ async function repeatFailed(first: Run, env: Record<string, string>): Promise<Ta
   const repeated =
     isWhole && tally.failed > 0 ? filesToRepeat(results, globSync("test/**/*.test.ts", { cwd: root })) : [];
   if (repeated.length === 0) return tally;
-  console.log(`running once more, alone: ${repeated.join(", ")}`);
-  const second = await runTests(repeated, env);
-  if (!second.isWhole) return tally;
-  const passedNow = unstable(results, second.results);
-  const failedNow = brokenNow(results, second.results);
+  const second = new Map<string, boolean>();
+  for (const file of repeated) {
+    console.log(`running once more, alone: ${file}`);
+    const again = await runTests([file], env);
+    if (!again.isWhole) return tally;
+    // Of a single file ava names the titles only.
+    for (const [title, passed] of again.results) second.set(`${titlesOf(file)}${title}`, passed);
+  }
+  const passedNow = unstable(results, second);
+  const failedNow = brokenNow(results, second);
   for (const name of passedNow) console.log(`UNSTABLE ${name}: failed, and passed when its file ran alone`);
   const moved = passedNow.length - failedNow.length;
   return { passed: tally.passed + moved, failed: tally.failed - moved };

@@ -5,7 +5,7 @@ export const MAX_REPEATED_FILES = 3;
 
 /**
  * The files in which the failed tests stand, to be run once more alone; none where a failure is no test's (a crash, a runner that died), or where
- * there are too many. Tests are named as ava does: the folders below `test/`, the file, the title.
+ * there are too many.
  */
 export function filesToRepeat(results: TestResults, files: readonly string[]): readonly string[] {
   const wanted = new Set<string>();
@@ -13,7 +13,7 @@ export function filesToRepeat(results: TestResults, files: readonly string[]): r
     if (passed) continue;
     // The deepest of them: a title may begin as a folder is called.
     const [file] = files
-      .filter((each) => name.startsWith(titleOf(each)))
+      .filter((each) => name.startsWith(titlesOf(each)))
       .toSorted((one, other) => other.length - one.length);
     if (file === undefined) return [];
     wanted.add(file);
@@ -21,7 +21,8 @@ export function filesToRepeat(results: TestResults, files: readonly string[]): r
   return wanted.size > MAX_REPEATED_FILES ? [] : [...wanted];
 }
 
-function titleOf(file: string): string {
+/** How the names of a file's tests begin in a run of all. */
+export function titlesOf(file: string): string {
   return `${file
     .replace(/^test\//, "")
     .replace(/\.test\.ts$/, "")
