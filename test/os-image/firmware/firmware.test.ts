@@ -8,6 +8,7 @@ import test from "ava";
 import fc from "fast-check";
 import { createEnv } from "#base/platform/create-env.ts";
 import { imagerEntry } from "#os-image/firmware/build/imager-entry.ts";
+import { lockPath } from "#os-image/firmware/build/build.ts";
 import { builtAt } from "#os-image/firmware/build/built-at.ts";
 import { makeBmap } from "#os-image/firmware/build/bmap.ts";
 import { packCpio } from "#os-image/firmware/build/cpio.ts";
@@ -45,13 +46,21 @@ function build(flavour = "minimal", changes: Parameters<typeof read>[0] = {}, ta
   return found.value;
 }
 
-test("every target and flavour of the recipe is read, and lint finds nothing", (t) => {
+test("every target and flavour of the recipe is read, lint finds nothing, and a lock names its packages", (t) => {
   const { targets, flavours } = build().system;
   for (const target of targets)
     for (const flavour of flavours) {
       const found = readBuild(recipe, read(), { target: target.name, flavour: flavour.name });
       t.true(found.ok, JSON.stringify(found));
-      if (found.ok) t.deepEqual(lintBuild(found.value), []);
+      if (!found.ok) continue;
+      t.deepEqual(lintBuild(found.value), []);
+      const lock = readFileSync(lockPath(found.value), "utf8");
+      for (const name of mergedLayer(found.value).packages)
+        t.regex(
+          lock,
+          new RegExp(`^[0-9a-f]{64}  ${RegExp.escape(name.replace(/\/.*/, ""))}_`, "m"),
+          `${target.name} ${flavour.name}`,
+        );
     }
 });
 
