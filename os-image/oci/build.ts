@@ -1,8 +1,9 @@
-import { lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { lstat, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Exec } from "#base/env/exec.ts";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { writeArchive } from "./archive.ts";
+import { aloneInCache } from "./cache-lock.ts";
 import { buildLayer, type BuiltLayer } from "./layer.ts";
 import type { Image } from "./recipe.ts";
 import { inside } from "./tree.ts";
@@ -26,8 +27,12 @@ export interface BuiltImage {
   readonly layers: readonly { readonly name: string; readonly diffId: string; readonly fromCache: boolean }[];
 }
 
-/** Builds an image and writes it as an OCI layout that `docker load` takes too. */
-export async function buildImage(image: Image, options: BuildOptions): Promise<Result<BuiltImage>> {
+/** Builds an image and writes it as an OCI layout that `docker load` takes too. In one cache one after the other is built. */
+export function buildImage(image: Image, options: BuildOptions): Promise<Result<BuiltImage>> {
+  return aloneInCache(options, () => buildAlone(image, options));
+}
+
+async function buildAlone(image: Image, options: BuildOptions): Promise<Result<BuiltImage>> {
   const needsRoot = image.layers.find((layer) => layer.run.length + layer.provisioners.length > 0);
   if (needsRoot !== undefined && !options.privileged)
     return fail(
@@ -55,7 +60,6 @@ export async function buildImage(image: Image, options: BuildOptions): Promise<R
       "correct entrypoint or cmd",
     );
   const layers = below.toReversed();
-  await mkdir(options.cacheDir, { recursive: true });
   const work = await mkdtemp(join(options.cacheDir, "archive-"));
   try {
     const written = await writeArchive(

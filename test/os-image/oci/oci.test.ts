@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
+import { succeed } from "#base/env/errors.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { buildImage } from "#os-image/oci/build.ts";
+import { aloneInCache } from "#os-image/oci/cache-lock.ts";
 import { lintImage } from "#os-image/oci/lint.ts";
 import { lockChanges } from "#os-image/oci/locked-packages.ts";
 import { readImage } from "#os-image/oci/read-recipe.ts";
@@ -184,6 +186,36 @@ test("what cannot be built says why and leaves no archive", async (t) => {
     t.false(readFileSync(join(dir, "mounts"), "utf8").includes(dir), "nothing stays mounted");
     const built = await buildImage(base, options);
     t.true(built.ok, JSON.stringify(built));
+  } finally {
+    env.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test("of two programs that build the same into one cache at once, one builds and the other takes what it made", async (t) => {
+  t.timeout(180_000);
+  const env = createEnv({ logToStderr: false });
+  const dir = mkdtempSync(join(tmpdir(), "lares-image-"));
+  const build = (name: string) =>
+    buildImage(tiny(), {
+      exec: env.exec,
+      cacheDir: join(dir, "cache"),
+      target: join(dir, name),
+      compress: false,
+      privileged: true,
+      onProgress: () => undefined,
+    });
+  try {
+    const [one, two] = await Promise.all([build("one.tar"), build("two.tar")]);
+    if (!one.ok || !two.ok) return t.fail(JSON.stringify([one, two]));
+    const taken = [one, two].filter(({ value }) => value.layers.every(({ fromCache }) => fromCache));
+    t.is(taken.length, 1);
+    t.deepEqual(readFileSync(join(dir, "one.tar")), readFileSync(join(dir, "two.tar")));
+    const spawn = () => Promise.reject(new Error("no flock"));
+    const failed = await aloneInCache({ exec: { ...env.exec, spawn }, cacheDir: join(dir, "cache") }, () =>
+      Promise.resolve(succeed("done")),
+    );
+    t.regex(failed.ok ? "" : failed.error.message, /cannot lock the cache .*no flock/);
   } finally {
     env.close();
     rmSync(dir, { recursive: true, force: true });
