@@ -129,10 +129,8 @@ async function untilReady(child: ChildProcess, socket: string, dataFolder: strin
 }
 
 async function makeNetwork(bridge: string): Promise<string> {
-  const { stdout } = await run("ip", ["-4", "-o", "route", "show", "table", "all"]);
-  const { address, subnet } = freeSubnet(stdout);
   await run("ip", ["link", "add", bridge, "type", "bridge"]);
-  await run("ip", ["address", "add", address, "dev", bridge]);
+  const subnet = await takeSubnet(bridge);
   await run("ip", ["link", "set", bridge, "up"]);
   const rules = `table ip ${bridge} {
     chain out { type nat hook postrouting priority srcnat; ip saddr ${subnet} oifname != "${bridge}" masquerade; }
@@ -141,6 +139,21 @@ async function makeNetwork(bridge: string): Promise<string> {
   loading.child.stdin?.end(rules);
   await loading;
   return subnet;
+}
+
+/** Daemons that start at once find the same network free: whoever sees that another has it too gives it back and looks again. */
+async function takeSubnet(bridge: string): Promise<string> {
+  for (;;) {
+    const { stdout: routes } = await run("ip", ["-4", "-o", "route", "show", "table", "all"]);
+    // Those of a bridge that is not up yet are no routes.
+    const { stdout: addresses } = await run("ip", ["-4", "-o", "address", "show"]);
+    const { address, subnet } = freeSubnet(routes + addresses);
+    await run("ip", ["address", "add", address, "dev", bridge]);
+    const { stdout: holders } = await run("ip", ["-4", "-o", "address", "show", "to", subnet]);
+    if (holders.trim().split("\n").length === 1) return subnet;
+    await run("ip", ["address", "delete", address, "dev", bridge]);
+    await wait(Math.random() * 200);
+  }
 }
 
 /** Restart equals reconcile: stopping, a failed start and a run that was killed all end here. */

@@ -44,6 +44,15 @@ test("a network for containers touches no route of the machine", (t) => {
   );
 });
 
+test("daemons that start at once have networks of their own", async (t) => {
+  const daemons = await Promise.all([1, 2, 3].map((at) => startPrivateDockerd(`${temp}/at-once-${at}`)));
+  t.teardown(() => Promise.all(daemons.map((each) => each.stop())));
+  const gateways = daemons.map(({ host }) =>
+    text("docker", "-H", host, "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Subnet}}").trim(),
+  );
+  t.is(new Set(gateways).size, 3, gateways.join(" "));
+});
+
 /** What of a daemon anyone could still see. */
 function tracesOf(folder: string, runFolder: string): string[] {
   const mounts = readFileSync("/proc/self/mounts", "utf8")
