@@ -4,7 +4,8 @@ import { get as httpGet } from "node:http";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
-import { at, freePort, until, type Live } from "#test/ingress/live.ts";
+import { freePort } from "#test/free-ports.ts";
+import { at, until, type Live } from "#test/ingress/live.ts";
 import type { BenchContext, Contestant } from "../harness.ts";
 
 const SECONDS = 3;

@@ -2,7 +2,8 @@ import { createSocket, type Socket } from "node:dgram";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
-import { freePorts, type TestAgent } from "#test/scenario/agent.ts";
+import { freePorts } from "#test/free-ports.ts";
+import type { TestAgent } from "#test/scenario/agent.ts";
 import { measureOf, type BenchContext, type Measure } from "../harness.ts";
 import { jobOf, purge, untilRunning } from "./jobs.ts";
 

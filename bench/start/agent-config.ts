@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePorts } from "#test/scenario/agent.ts";
+import { freePorts } from "#test/free-ports.ts";
 
 export interface AgentConfig {
   readonly path: string;

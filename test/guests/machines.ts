@@ -2,13 +2,14 @@ import { equal, match } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
+import { freePorts } from "#test/free-ports.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import type { TaskHandle, TaskStart } from "#drivers/driver.ts";
 import { createQemuDriver } from "#drivers/qemu/qemu-driver.ts";
 import { readQemuOptions } from "#drivers/qemu/plugin-options.ts";
 import { append, testGuest } from "../drivers/qemu/test-guest.ts";
 import { taskIn } from "../drivers/task.ts";
-import { freePorts, until } from "../scenario/agent.ts";
+import { until } from "../scenario/agent.ts";
 import { armGuest } from "./arm-guest.ts";
 
 /** Machines of other kinds by the driver itself: another processor's, one that starts by UEFI, one with a screen. */

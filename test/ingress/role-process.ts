@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
+import { freePorts } from "#test/free-ports.ts";
 import { STATUS_PREFIX } from "#ingress/control/status.ts";
-import { freePorts, type TestAgent } from "../scenario/agent.ts";
+import type { TestAgent } from "../scenario/agent.ts";
 
 const main = new URL("../../cli/main.ts", import.meta.url).pathname;
 

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { freePorts } from "#test/free-ports.ts";
 import { removeFolder } from "#test/remove-folder.ts";
 
 const main = new URL("../../cli/main.ts", import.meta.url).pathname;
@@ -177,22 +177,6 @@ function statusOf(url: string): Promise<number | undefined> {
   });
 }
 
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return address !== null && typeof address === "object" ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
 export async function until(what: string, holds: () => Promise<boolean> | boolean, timeoutMs = 60_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
@@ -209,7 +193,7 @@ export function docker(...args: string[]): string {
 
 /** What `dig` prints for a question, one line each. */
 export function dig(port: number, name: string, type: string): string[] {
-  const run = spawnSync("dig", ["@127.0.0.1", "-p", String(port), "+short", "+time=2", "+tries=1", name, type], {
+  const run = spawnSync("dig", ["@127.0.0.1", "-p", String(port), "+short", "+time=5", "+tries=3", name, type], {
     encoding: "utf8",
   });
   return run.stdout.split("\n").filter((line) => line !== "");

@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
+import { freePorts } from "#test/free-ports.ts";
 import { removeFolder } from "#test/remove-folder.ts";
-import { freePorts, until } from "./agent.ts";
+import { until } from "./agent.ts";
 
 const main = new URL("../../cli/main.ts", import.meta.url).pathname;
 const FLAGS = ["--disable-warning=ExperimentalWarning", main];

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import * as v from "valibot";
-import { dig, docker, freePorts, testAgent, until, type TestAgent } from "./agent.ts";
+import { freePorts } from "#test/free-ports.ts";
+import { dig, docker, testAgent, until, type TestAgent } from "./agent.ts";
 import { environmentOf } from "./faults/tasks-of.ts";
 
 /** One agent and one Docker engine for the whole file; each test brings and removes its own jobs. */

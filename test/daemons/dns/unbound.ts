@@ -1,11 +1,11 @@
 import { execFile, spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { ExecutionContext } from "ava";
+import { freePort } from "#test/free-ports.ts";
 
 const run = promisify(execFile);
 
@@ -59,13 +59,4 @@ export async function startUnbound(
     if (answered) return { port };
     await wait(100);
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  return port;
 }

@@ -12,6 +12,7 @@ import { listenHttp } from "#base/platform/http-listener.ts";
 import { readMessage, type Message } from "#base/protocol/dns/message.ts";
 import type { ResourceRecord } from "#base/protocol/dns/record.ts";
 import { MessageWriter } from "#base/protocol/dns/writer.ts";
+import { freePort } from "#test/free-ports.ts";
 import { createDns } from "#daemons/dns/create-dns.ts";
 import { buildLists } from "#daemons/dns/filter/build-lists.ts";
 import type { HouseSources } from "#daemons/dns/local/house-names.ts";
@@ -54,7 +55,7 @@ export async function startUpstream(
     if (said === undefined) return [];
     return typeof said === "function" ? said(packet.slice()) : [replyTo(packet, said)];
   };
-  const tcp = await env.net.listen({ host: "127.0.0.1", port: 0 }, (stream) => {
+  const tcp = await env.net.listen({ host: "127.0.0.1", port: await freePort() }, (stream) => {
     stream.onData(async (data) => {
       for (const reply of repliesTo(data.subarray(2), "tcp"))
         await stream.write(Buffer.concat([Uint8Array.of(reply.length >> 8, reply.length & 255), reply]));
@@ -122,7 +123,7 @@ export async function startWorld(t: ExecutionContext, options: WorldOptions = {}
   const folder = await mkdtemp(join(tmpdir(), "lares-dns-"));
   const system = createEnv({ logToStderr: false });
   const env: Env = { ...system, log: silentLog, ...options.env };
-  const listen = { addresses: ["127.0.0.1:0"] };
+  const listen = { addresses: [`127.0.0.1:${await freePort()}`] };
   const parsed = parseSettings({ listen, ...options.settings }, "test");
   if (!parsed.ok) throw new Error(parsed.error.message);
   const opened = await openFileSettings(env, { configPath: undefined, changesPath: undefined });

@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { freePorts } from "#test/free-ports.ts";
 import { makeCertificate } from "#base/language/x509/certificate.ts";
 import { makeEcKey } from "#base/platform/ec-key.ts";
-import { freePorts, until } from "../../scenario/agent.ts";
+import { until } from "../../scenario/agent.ts";
 
 const run = promisify(execFile);
 const VERSION = "v2.4.0";

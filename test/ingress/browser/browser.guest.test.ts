@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
 import * as v from "valibot";
+import { freePort } from "#test/free-ports.ts";
 import { makeEcKey } from "#base/platform/ec-key.ts";
 import { openOwnAuthority, readOwnAuthority } from "#ingress/certificates/own-authority.ts";
 import { createConsulClient } from "#base/client/consul-client.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { startNode } from "../../daemons/discovery/node.ts";
-import { at, freePort, live, shown, until } from "../live.ts";
+import { at, live, shown, until } from "../live.ts";
 
 const run = promisify(execFile);
 

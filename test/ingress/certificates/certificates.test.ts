@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { connect } from "node:tls";
 import test from "ava";
 import fc from "fast-check";
+import { freePort, freePorts } from "#test/free-ports.ts";
 import { createConsulClient } from "#base/client/consul-client.ts";
 import { fail, succeed } from "#base/env/errors.ts";
 import { makeCertificate } from "#base/language/x509/certificate.ts";
@@ -13,11 +14,11 @@ import { ocspQuestion, readOcsp } from "#ingress/certificates/ocsp.ts";
 import { certificateKeyOf } from "#ingress/certificates/wanted.ts";
 import { certificateCommands } from "#ingress/control/certificate-changes.ts";
 import { startNode } from "../../daemons/discovery/node.ts";
-import { freePorts, testAgent, until, type TestAgent } from "../../scenario/agent.ts";
+import { testAgent, until, type TestAgent } from "../../scenario/agent.ts";
 import { removeAgent } from "../../scenario/faults/tasks-of.ts";
 import { startPebble } from "../acme/pebble.ts";
 import { startResponder } from "./responder.ts";
-import { at, freePort, live, shown, site, type Live } from "../live.ts";
+import { at, live, shown, site, type Live } from "../live.ts";
 import { register, startRole } from "../role-process.ts";
 
 test("names are due when their certificate is missing, no certificate, or in the last third of its life", (t) => {
@@ -242,7 +243,7 @@ function pemOf({ names, key, fromDays = -1, toDays = 30, serial = 1 }: Made): st
 }
 
 test("a thousand certificates are put in and swapped in the running HAProxy; bad ones are left out, each with its reason", async (t) => {
-  t.timeout(120_000);
+  t.timeout(180_000);
   const httpsPort = await freePort();
   const running = await live({ httpsPort });
   const key = await makeEcKey();
@@ -308,7 +309,7 @@ function stapled(port: number, servername: string): Promise<Buffer | undefined> 
 }
 
 test("what an OCSP responder says is asked once, checked, stapled, and replaced, without a reload", async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   const [httpsPort, responderPort] = [await freePort(), await freePort()];
   const responder = await startResponder(responderPort);
   t.teardown(() => responder.stop());

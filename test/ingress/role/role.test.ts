@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import test, { type ExecutionContext } from "ava";
+import { freePorts } from "#test/free-ports.ts";
 import { createConsulClient } from "#base/client/consul-client.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { Owners } from "#ingress/control/owners.ts";
-import { freePorts, testAgent, until, type TestAgent } from "../../scenario/agent.ts";
+import { testAgent, until, type TestAgent } from "../../scenario/agent.ts";
 import { ask, site } from "../live.ts";
 import { putKey, register, startRole, type RoleOptions, type RoleProcess } from "../role-process.ts";
 

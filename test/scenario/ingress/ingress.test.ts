@@ -5,7 +5,8 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import * as v from "valibot";
-import { freePorts, testAgent, until, type TestAgent } from "../agent.ts";
+import { freePorts } from "#test/free-ports.ts";
+import { testAgent, until, type TestAgent } from "../agent.ts";
 import { LabCluster, lares } from "../lab-cluster.ts";
 
 let agent: TestAgent;

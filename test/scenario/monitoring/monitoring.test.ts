@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import * as v from "valibot";
-import { freePorts, testAgent, until, type TestAgent } from "../agent.ts";
+import { freePorts } from "#test/free-ports.ts";
+import { testAgent, until, type TestAgent } from "../agent.ts";
 
 /** The packs of a network operations centre, as they are: images from Debian packages, volumes, the ingress before them. */
 const packs = new URL("../../../packs/", import.meta.url).pathname;

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import * as v from "valibot";
-import { freePorts, testAgent, until, type TestAgent } from "../agent.ts";
+import { freePorts } from "#test/free-ports.ts";
+import { testAgent, until, type TestAgent } from "../agent.ts";
 import { removeAgent } from "../faults/tasks-of.ts";
 
 /** The pack as it is: WordPress and MariaDB from Debian's packages, hundreds of megabytes, so not among the usual tests. */

@@ -5,11 +5,11 @@ import { createServer } from "node:http";
 import { connect } from "node:net";
 import test from "ava";
 import fc from "fast-check";
+import { freePort } from "#test/free-ports.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { quietMs } from "#daemons/discovery/alerts/alert-rule.ts";
 import { mailMessage } from "#daemons/discovery/alerts/mail-message.ts";
 import { call, startNode, tempFolder, until } from "../node.ts";
-import { freePort } from "../serf/real-serf.ts";
 
 test("each transition is told once, whoever watches, with reminders until somebody acknowledges", async (t) => {
   const told: { alert: { Status: string; CheckID: string }; kind: string }[] = [];

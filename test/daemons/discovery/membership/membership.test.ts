@@ -1,5 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
+import { freePort } from "#test/free-ports.ts";
 import { utf8 } from "#base/env/bytes.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { catalogChecks, catalogNodes } from "#base/state/tables.ts";
@@ -9,7 +10,7 @@ import { planMembers, type CataloguedNode } from "#daemons/discovery/membership/
 import type { SerfMember } from "#daemons/discovery/serf/core/member.ts";
 import { call, startNode } from "../node.ts";
 import { startSerf } from "../serf/live.ts";
-import { freePort, startRealSerf, until } from "../serf/real-serf.ts";
+import { startRealSerf, until } from "../serf/real-serf.ts";
 
 const name = fc.constantFrom("own", "a", "b", "c", "d");
 const member: fc.Arbitrary<SerfMember> = fc.record({

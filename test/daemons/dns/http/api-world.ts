@@ -5,6 +5,7 @@ import type { ExecutionContext } from "ava";
 import { createEnv } from "#base/platform/create-env.ts";
 import { dnsRole } from "#cli/role/dns.ts";
 import { a, ask, startUpstream } from "../world.ts";
+import { freePort } from "#test/free-ports.ts";
 
 export interface Answer {
   readonly status: number;
@@ -40,7 +41,7 @@ export async function startApi(
   const folder = await mkdtemp(join(tmpdir(), "lares-dns-api-"));
   const config = join(folder, "dns.json");
   const whole = {
-    listen: { addresses: ["127.0.0.1:0"] },
+    listen: { addresses: [`127.0.0.1:${await freePort()}`] },
     upstream: { servers: [upstream.address] },
     lists: [{ id: 1, url: "sample:ads" }],
     api: { addresses: ["127.0.0.1:0"] },

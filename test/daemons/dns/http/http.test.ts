@@ -7,6 +7,7 @@ import test from "ava";
 import { createConsulClient } from "#base/client/consul-client.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { totpCode } from "#daemons/dns/http/totp.ts";
+import { freePort } from "#test/free-ports.ts";
 import { openKv } from "#test/daemons/dhcp/server/kv-socket.ts";
 import { until } from "#test/daemons/dhcp/server/lab.ts";
 import { certificate } from "../certificate.ts";
@@ -259,7 +260,7 @@ test("leases of the house's DHCP servers are told and taken back, and their name
 test("over HTTPS with the server's certificate; without one, the rest goes on", async (t) => {
   const { certFile, keyFile } = await certificate(t);
   const api = { addresses: ["127.0.0.1:0"], https: ["127.0.0.1:0"] };
-  const world = await startApi(t, { listen: { addresses: ["127.0.0.1:0"], certFile, keyFile }, api });
+  const world = await startApi(t, { listen: { addresses: [`127.0.0.1:${await freePort()}`], certFile, keyFile }, api });
   const ca = await readFile(certFile);
   const at = { host: "127.0.0.1", port: world.apiPorts[1] ?? 0, path: "/api/info/version", ca };
   const [answer] = await once(request(at).end(), "response");

@@ -5,6 +5,7 @@ import test from "ava";
 import dns2 from "dns2";
 import fc from "fast-check";
 import { createEnv } from "#base/platform/create-env.ts";
+import { freePort } from "#test/free-ports.ts";
 import { QUERY_STATUS } from "#daemons/dns/query-record.ts";
 import { Deadline, Deadlines } from "#daemons/dns/upstream/deadlines.ts";
 import { readServerAddress } from "#daemons/dns/upstream/server-address.ts";
@@ -156,7 +157,13 @@ test("long answers come over TCP, from servers and to clients", async (t) => {
 test("TLS and HTTPS, as a server and as a client of one", async (t) => {
   const { certFile, keyFile } = await certificate(t);
   const plain = await startUpstream(t, (name) => ({ answers: [a(name, "203.0.113.6")] }));
-  const listen = { addresses: ["127.0.0.1:0"], tls: ["127.0.0.1:0"], https: ["127.0.0.1:0"], certFile, keyFile };
+  const listen = {
+    addresses: [`127.0.0.1:${await freePort()}`],
+    tls: ["127.0.0.1:0"],
+    https: ["127.0.0.1:0"],
+    certFile,
+    keyFile,
+  };
   const server = await startWorld(t, { settings: { listen, upstream: { servers: [plain.address] } } });
   const [dot, doh] = [server.dns.addresses("dot")[0]?.port ?? 0, server.dns.addresses("doh")[0]?.port ?? 0];
   const world = await startWorld(t);
@@ -190,7 +197,7 @@ test("in 1970 no certificate is valid yet: the bootstrap servers answer, until t
   const bootstrap = await startUpstream(t, (name) => ({ answers: [a(name, "203.0.113.70")] }));
   const { certFile, keyFile } = await certificate(t);
   const plain = await startUpstream(t, (name) => ({ answers: [a(name, "203.0.113.26")] }));
-  const listen = { addresses: ["127.0.0.1:0"], tls: ["127.0.0.1:0"], certFile, keyFile };
+  const listen = { addresses: [`127.0.0.1:${await freePort()}`], tls: ["127.0.0.1:0"], certFile, keyFile };
   const server = await startWorld(t, { settings: { listen, upstream: { servers: [plain.address] } } });
   const servers = [`tls://dns.test@127.0.0.1:${server.dns.addresses("dot")[0]?.port ?? 0}`];
   const system = createEnv({ logToStderr: false });

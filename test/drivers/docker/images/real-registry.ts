@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { hashSync } from "bcryptjs";
+import { freePort } from "#test/free-ports.ts";
 
 export interface RealRegistry {
   /** `127.0.0.1:PORT`: engines take loopback without TLS. */
@@ -10,6 +11,8 @@ export interface RealRegistry {
   /** Its blobs are below. */
   readonly folder: string;
   kill(signal: NodeJS.Signals): void;
+  /** Kills it, and resolves when nobody listens any more. */
+  end(): Promise<void>;
   /** Again, on the same port. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -21,7 +24,8 @@ export const LOGIN = { username: "builder", password: "s3cret:with-colon" };
 export async function startRealRegistry({ isClosed = false } = {}): Promise<RealRegistry> {
   const folder = mkdtempSync(`${tmpdir()}/lares-registry-`);
   writeFileSync(`${folder}/htpasswd`, `${LOGIN.username}:${hashSync(LOGIN.password, 4)}\n`);
-  let [child, port] = await launch(folder, { isClosed, port: 0 });
+  const port = await freePort();
+  let child = await launch(folder, { isClosed, port });
   const end = async (): Promise<void> => {
     const exited = child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined;
     child.kill("SIGKILL");
@@ -31,9 +35,10 @@ export async function startRealRegistry({ isClosed = false } = {}): Promise<Real
     address: `127.0.0.1:${port}`,
     folder: `${folder}/data`,
     kill: (signal) => void child.kill(signal),
+    end,
     async restart() {
       await end();
-      [child, port] = await launch(folder, { isClosed, port });
+      child = await launch(folder, { isClosed, port });
     },
     async close() {
       await end();
@@ -45,7 +50,7 @@ export async function startRealRegistry({ isClosed = false } = {}): Promise<Real
 async function launch(
   folder: string,
   { isClosed, port }: { readonly isClosed: boolean; readonly port: number },
-): Promise<[ChildProcess, number]> {
+): Promise<ChildProcess> {
   const config = {
     version: "0.1",
     log: { level: "info" },
@@ -57,14 +62,14 @@ async function launch(
   writeFileSync(`${folder}/config.yml`, JSON.stringify(config));
   const child = spawn("docker-registry", ["serve", `${folder}/config.yml`], { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
-  const listening = new Promise<number>((resolve, reject) => {
+  const listening = new Promise<void>((resolve, reject) => {
     child.stderr.on("data", (data: Buffer) => {
       said = (said + data.toString()).slice(-4000);
-      const found = /listening on 127\.0\.0\.1:(\d+)/.exec(said)?.[1];
-      if (found !== undefined) resolve(Number(found));
+      if (said.includes(`listening on 127.0.0.1:${port}`)) resolve();
     });
     child.on("error", reject);
     child.on("exit", () => reject(new Error(`docker-registry did not start: ${said}`)));
   });
-  return [child, await listening];
+  await listening;
+  return child;
 }

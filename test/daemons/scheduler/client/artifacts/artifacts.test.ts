@@ -19,6 +19,7 @@ import anyTest from "ava";
 import type { ExecutionContext, TestFn } from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
+import { freePort } from "#test/free-ports.ts";
 import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { ArtifactSchema } from "#base/protocol/task.ts";
@@ -85,14 +86,6 @@ test.afterEach.always(async (t) => {
   await rm(t.context.folder, { recursive: true, force: true });
 });
 test.after.always(() => env.close());
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 type Given = Omit<Partial<v.InferInput<typeof ArtifactSchema>>, "GetterSource">;
 
