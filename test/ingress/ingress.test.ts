@@ -7,6 +7,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
+import { freePort, freePorts } from "#test/free-ports.ts";
 import type { Instance } from "#base/client/templates/dependency.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { makeEcKey } from "#base/platform/ec-key.ts";
@@ -17,10 +18,10 @@ import { placeAddress, readAddresses } from "#ingress/vip/address.ts";
 import { announcementOf } from "#ingress/vip/announcement.ts";
 import { keepalivedTemplate } from "#ingress/vip/keepalived-config.ts";
 import { priorityOf, shareAddresses } from "#ingress/vip/share.ts";
-import { freePorts, testAgent, until } from "../scenario/agent.ts";
+import { testAgent, until } from "../scenario/agent.ts";
 import { startPebble } from "./acme/pebble.ts";
 import { dataOf, instance } from "./catalog.ts";
-import { ask, Catalog, freePort, shown, site } from "./live.ts";
+import { ask, Catalog, shown, site } from "./live.ts";
 import { statusOf } from "./role-process.ts";
 import { Nodes } from "./vip/nodes.ts";
 
@@ -77,7 +78,8 @@ test("a real HAProxy follows the catalog: routes come and go, reloads lose no re
     catalog.set([served(2, ["urlprefix-/", "urlprefix-/broken\npath"])]);
     await until("a broken tag harms nothing else", async () => (await ask(port, "/")) === "200 three");
 
-    for (const pid of masters()) process.kill(Number(pid), "SIGKILL");
+    // Workers of former configurations end by themselves meanwhile.
+    for (const pid of masters()) spawnSync("kill", ["-9", pid]);
     await until("HAProxy comes back", async () => (await ask(port, "/")) === "200 three");
   } finally {
     await ingress.stop();
@@ -296,7 +298,7 @@ test.serial(
       for (const pid of pids.filter((each) =>
         /keepalived/.test(spawnSync("cat", [`/proc/${each}/cmdline`], { encoding: "utf8" }).stdout),
       ))
-        process.kill(Number(pid), "SIGKILL");
+        spawnSync("kill", ["-9", pid]);
       await until(
         "keepalived is started again, and one node holds it",
         () => holder(VIP) === first && nodes.said.includes("keepalived ended"),

@@ -4,6 +4,7 @@ import { connect } from "node:tls";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "#test/free-ports.ts";
 import type { Instance } from "#base/client/templates/dependency.ts";
 import type { BlockingGet } from "#base/client/templates/watch.ts";
 import { createEnv } from "#base/platform/create-env.ts";
@@ -75,12 +76,6 @@ export async function site(text: string): Promise<{ readonly port: number; reado
   return { port: address.port, server };
 }
 
-export async function freePort(): Promise<number> {
-  const { port, server } = await site("");
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 export const ask = async (port: number, path: string): Promise<string> => {
   try {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close" } });
@@ -90,7 +85,7 @@ export const ask = async (port: number, path: string): Promise<string> => {
   }
 };
 
-export async function until(what: string, holds: () => Promise<boolean>, withinMs = 15_000): Promise<void> {
+export async function until(what: string, holds: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`never happened: ${what}`);
@@ -106,7 +101,7 @@ export function shown(port: number, servername: string): Promise<X509Certificate
       socket.destroy();
     });
     socket.on("error", () => resolve(undefined));
-    socket.setTimeout(2000, () => socket.destroy(new Error("late")));
+    socket.setTimeout(20_000, () => socket.destroy(new Error("late")));
   });
 }
 

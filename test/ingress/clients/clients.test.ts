@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import test from "ava";
-import { at, freePort, live, site, until } from "../live.ts";
+import { freePort } from "#test/free-ports.ts";
+import { at, live, site, until } from "../live.ts";
 import { signed } from "./signed.ts";
 
 const run = promisify(execFile);
@@ -24,7 +25,7 @@ const ALL = {
 };
 
 test("gRPC by Google's library: all kinds of calls, metadata, trailers and errors, in the clear and over TLS", async (t) => {
-  t.timeout(90_000);
+  t.timeout(180_000);
   const dir = mkdtempSync(join(tmpdir(), "lares-grpc-"));
   const server = spawn(PYTHON, [greeter, "serve"], { stdio: ["pipe", "pipe", "inherit"] });
   const httpsPort = await freePort();
@@ -48,11 +49,13 @@ test("gRPC by Google's library: all kinds of calls, metadata, trailers and error
   };
   await until("it serves", async () => (await ask(running.port)) !== null, 60_000);
   t.deepEqual(await ask(running.port), ALL);
-  t.deepEqual(await ask(httpsPort, join(dir, "ca.pem")), ALL);
+  const authority = join(dir, "ca.pem");
+  await until("it serves by TLS, too", async () => (await ask(httpsPort, authority)) !== null);
+  t.deepEqual(await ask(httpsPort, authority), ALL);
 });
 
 test("slow start: a server that comes gets its part little by little", async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   const [one, two] = [await site("one"), await site("two")];
   const running = await live();
   t.teardown(async () => {

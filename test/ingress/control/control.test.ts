@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import test from "ava";
 import { WebSocket, WebSocketServer } from "ws";
+import { freePort } from "#test/free-ports.ts";
 import type { Instance } from "#base/client/templates/dependency.ts";
 import { blamedBackends } from "#ingress/control/blame.ts";
-import { ask, at, freePort, live, site, until, type Live } from "../live.ts";
+import { ask, at, live, site, until, type Live } from "../live.ts";
 
 function get(
   port: number,
@@ -35,7 +36,7 @@ const pidOf = async (running: Live): Promise<string> =>
   /\nPid: (\d+)/.exec(await running.socket("show info"))?.[1] ?? "";
 
 test("instances come and go in the running process, under load, without a lost request; the file says what runs", async (t) => {
-  t.timeout(120_000);
+  t.timeout(180_000);
   const running = await live();
   const sites = await Promise.all(Array.from({ length: 4 }, (_, number) => site(`site ${number}`)));
   const web = (...which: readonly number[]): readonly Instance[] =>
@@ -69,7 +70,7 @@ test("instances come and go in the running process, under load, without a lost r
       "a reload brought the new route",
       async () => (await get(running.port, { host: "other.test" })).text === "200 site 0",
     );
-    t.not(await pidOf(running), worker);
+    await until("the new worker alone is asked", async () => !["", worker].includes(await pidOf(running)));
     stop = true;
     await Promise.all(loops);
     t.deepEqual(
@@ -99,6 +100,8 @@ test("instances come and go in the running process, under load, without a lost r
     t.true(
       readFileSync(join(running.dir, "access.log"), "utf8")
         .split("\n")
+        // The last one may not be whole yet.
+        .slice(0, -1)
         .filter((line) => line.startsWith("{"))
         .every((line) => typeof JSON.parse(line) === "object"),
     );
@@ -172,7 +175,7 @@ function certificate(name: string): string {
 }
 
 test("HTTPS with certificates by name, HTTP/2, WebSocket, TLS by SNI, sticky sessions, redirections", async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   const httpsPort = await freePort();
   const running = await live({ httpsPort });
   const shop = createServer((asked, response) => response.end(`${asked.headers["x-forwarded-proto"]} ${asked.url}`));
@@ -214,13 +217,10 @@ test("HTTPS with certificates by name, HTTP/2, WebSocket, TLS by SNI, sticky ses
       "certificates by name",
       async () => (await named("shop.test")) === "shop.test" && (await named("other.test")) === "other.test",
     );
-    t.is(await named("db.test"), "db.test", "passed through, by its name");
-    t.regex(
-      running.ingress
-        .status()
-        .problems.map(({ message }) => message)
-        .join(),
-      /certificate "broken" cannot be read/,
+    // Certificates may be there a moment before the routes are.
+    await until("passed through, by its name", async () => (await named("db.test")) === "db.test");
+    await until("the broken one is told", async () =>
+      running.ingress.status().problems.some(({ message }) => /certificate "broken" cannot be read/.test(message)),
     );
 
     const session = connectHttp2("https://127.0.0.1", {

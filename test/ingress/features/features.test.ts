@@ -7,9 +7,10 @@ import { connect as connectTcp, createServer as createTcpServer, type Server } f
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
+import { freePort } from "#test/free-ports.ts";
 import { makeCertificate } from "#base/language/x509/certificate.ts";
 import { makeEcKey } from "#base/platform/ec-key.ts";
-import { at, freePort, live, site, until } from "../live.ts";
+import { at, live, site, until } from "../live.ts";
 
 const run = promisify(execFile);
 
@@ -63,7 +64,7 @@ async function authority(name: string): Promise<Maker> {
 }
 
 test("who may, how often, from where: passwords, addresses, rates, other sites' scripts, shares", async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   const running = await live();
   t.teardown(() => running.remove());
   const [old, fresh] = [await site("old"), await site("new")];
@@ -111,7 +112,7 @@ test("who may, how often, from where: passwords, addresses, rates, other sites' 
 });
 
 test("certificates of clients and of servers, by the authorities in the store; gRPC's trailers over HTTP/2", async (t) => {
-  t.timeout(60_000);
+  t.timeout(180_000);
   const httpsPort = await freePort();
   const running = await live({ httpsPort });
   t.teardown(() => running.remove());
@@ -170,7 +171,7 @@ test("certificates of clients and of servers, by the authorities in the store; g
 });
 
 test("PROXY protocol both ways; load of wrk, hey and h2load without a failure", async (t) => {
-  t.timeout(90_000);
+  t.timeout(180_000);
   const running = await live({ acceptProxy: true, adminPort: await freePort() });
   t.teardown(() => running.remove());
   const shown = createServer((asked, answer) => answer.end(String(asked.headers["x-forwarded-for"])));

@@ -20,15 +20,11 @@ export class Nodes {
 
   static async start(t: Pick<ExecutionContext, "teardown">, names: readonly string[]): Promise<Nodes> {
     const nodes = new Nodes(new Lab(t), await testAgent());
-    try {
-      nodes.lab.ip("switch", "link add br0 type bridge");
-      nodes.lab.ip("switch", "link set br0 up");
-      for (const [at, name] of ["client", ...names].entries()) nodes.#plug(name, `10.77.0.${10 + at}`);
-      return nodes;
-    } catch (error) {
-      await nodes.stop();
-      throw error;
-    }
+    t.teardown(() => nodes.stop());
+    nodes.lab.ip("switch", "link add br0 type bridge");
+    nodes.lab.ip("switch", "link set br0 up");
+    for (const [at, name] of ["client", ...names].entries()) nodes.#plug(name, `10.77.0.${10 + at}`);
+    return nodes;
   }
 
   private constructor(lab: Lab, agent: TestAgent) {
