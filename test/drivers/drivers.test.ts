@@ -22,6 +22,8 @@ import type { Driver, TaskStart } from "#drivers/driver.ts";
 import { createMockDriver } from "#drivers/mock/mock-driver.ts";
 import { parseProcStat } from "#drivers/process/proc.ts";
 import { createRawExecDriver } from "#drivers/raw-exec/raw-exec-driver.ts";
+import { freePort } from "#test/free-ports.ts";
+import { until } from "#test/scenario/agent.ts";
 import { makeTestImage } from "./test-image.ts";
 import { ASK_FULL, FULL, ranIn, taskIn } from "./task.ts";
 
@@ -191,8 +193,11 @@ test("raw_exec: what a task leaves behind dies with it, and arguments arrive unt
   const pid = Number(readFileSync(`${task.paths.localDir}/pid`, "utf8"));
   if (existsSync("/sys/fs/cgroup/cgroup.controllers") || existsSync("/sys/fs/cgroup/freezer")) {
     // Whoever inherited it may not have reaped it yet.
-    const stat = parseProcStat(readSoft(`/proc/${pid}/stat`));
-    t.true(stat === undefined || stat.state === "Z", JSON.stringify(stat));
+    const isOver = (): boolean => {
+      const stat = parseProcStat(readSoft(`/proc/${pid}/stat`));
+      return stat === undefined || stat.state === "Z";
+    };
+    await until("what was left behind has ended", isOver);
   } else process.kill(pid, "SIGKILL");
 });
 
@@ -525,6 +530,6 @@ function readSoft(path: string): string {
 }
 
 async function taken(): Promise<{ port: number; close: () => void }> {
-  const listener = await env.net.listen({ host: "127.0.0.1", port: 0 }, (stream) => stream.destroy());
+  const listener = await env.net.listen({ host: "127.0.0.1", port: await freePort() }, (stream) => stream.destroy());
   return { port: listener.address.port, close: () => void listener.close() };
 }

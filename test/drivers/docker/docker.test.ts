@@ -201,7 +201,8 @@ test("docker: where the disk of the logs is full the task goes on, and all it pr
 test("docker: addresses, labels, health checks and runtimes are as task and node say", async (t) => {
   const given = { ...process.env, DOCKER_HOST: dockerHost };
   const network = `lares-test-${process.pid}`;
-  const subnet = `198.18.${process.pid % 256}`;
+  // Of the range that providers share among themselves (RFC 6598): other tests have other ranges.
+  const subnet = `100.${64 + ((process.pid >> 8) % 32)}.${process.pid % 256}`;
   execFileSync("docker", ["network", "create", "--subnet", `${subnet}.0/24`, network], { env: given });
   t.teardown(() => execFileSync("docker", ["network", "rm", network], { env: given }));
   const driver = docker({ extra_labels: ["node_*"], oom_score_adj: 7 });
@@ -317,7 +318,13 @@ test("docker: addresses of IPv6, which services may be told by", async (t) => {
   const given = { ...process.env, DOCKER_HOST: dockerHost };
   const network = `lares-test-six-${process.pid}`;
   const six = `fd00:1a:${(process.pid % 0xffff).toString(16)}`;
-  const subnets = ["--subnet", `198.19.${process.pid % 256}.0/24`, "--ipv6", "--subnet", `${six}::/64`];
+  const subnets = [
+    "--subnet",
+    `100.${96 + ((process.pid >> 8) % 32)}.${process.pid % 256}.0/24`,
+    "--ipv6",
+    "--subnet",
+    `${six}::/64`,
+  ];
   execFileSync("docker", ["network", "create", ...subnets, network], { env: given });
   t.teardown(() => execFileSync("docker", ["network", "rm", network], { env: given }));
   const driver = docker();

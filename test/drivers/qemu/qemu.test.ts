@@ -9,12 +9,12 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import test from "ava";
 import fc from "fast-check";
+import { freePort } from "#test/free-ports.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { conformance } from "#drivers/conformance.ts";
 import type { DriverSubject } from "#drivers/conformance.ts";
@@ -47,6 +47,8 @@ const MEMORY = {
 test.after.always(() => {
   env.close();
   clearInterval(alive);
+  // Guests of a test that failed: they run from this folder, which is nobody else's.
+  spawnSync("pkill", ["-9", "-f", `${root}/`]);
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -445,7 +447,7 @@ test("qemu: in the group's network the guest has its address", (t) =>
     t.true(said.includes(`bound ${subnet}.7/24 ${subnet}.1 192.0.2.53`), said);
     t.true(said.includes(`ip=${subnet}.7::${subnet}.1:255.255.255.0:j-g-0::off`), said);
     t.true(said.includes(`"addresses":["${subnet}.7/24"]`) && said.includes('"addresses":["192.0.2.53"]'), said);
-    t.is(execFileSync("ip", ["netns", "pids", space], { encoding: "utf8" }), "");
+    while (execFileSync("ip", ["netns", "pids", space], { encoding: "utf8" }) !== "") await setTimeout(50);
     await driver.close?.();
   }));
 
@@ -495,14 +497,6 @@ test("qemu: on a bridge of the node it is one more host of that network, and its
     await driver.destroy(handle);
     await driver.close?.();
   }));
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => void server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 test("qemu: a guest's QEMU is held to what its job asked for, and nothing of that stays behind", (t) =>
   inTurn(async () => {
