@@ -161,6 +161,7 @@ function recover(name: string, ...flags: string[]): { code: number; text: string
 test.serial(
   "two of three servers are lost for good: the third says what it knows, goes on alone, and others join it",
   async (t) => {
+    t.timeout(600_000);
     const nodes = await lost.up("-servers", "3", "-clients", "0");
     const [first, second, third] = nodes;
     if (first === undefined || second === undefined || third === undefined) throw new Error("no three servers");

@@ -136,6 +136,7 @@ test.serial(
 );
 
 test.serial("three servers: the leader dies under writes, another leads, and nothing is lost", async (t) => {
+  t.timeout(600_000);
   const nodes = await large.up("-servers", "3", "-clients", "1", "-docker=shared");
   const servers = nodes.filter(({ role }) => role === "server");
   const writer = new SteadyWriter(servers.map(({ http }) => http.consul));
@@ -181,6 +182,7 @@ test.serial("three servers: the leader dies under writes, another leads, and not
 });
 
 test.serial("slow lines, wrong clocks, full disks: each is there, and is over when it is healed", async (t) => {
+  t.timeout(600_000);
   t.is(process.getuid?.(), 0, "only root can make these faults");
   const [server] = await broken.up("-clients", "0", "-disk=256MB");
   if (server === undefined) throw new Error("no server");

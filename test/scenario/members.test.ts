@@ -50,6 +50,7 @@ async function join(cluster: MemberCluster, node: TestNode, ...more: string[]): 
 }
 
 test.serial("what may not join is told why, and is no half member", async (t) => {
+  t.timeout(600_000);
   const { cluster } = t.context;
   const [command = "", address = "", token = ""] = cluster.line;
   const node = await cluster.node("refused");
@@ -102,6 +103,7 @@ test.serial("what may not join is told why, and is no half member", async (t) =>
 });
 
 test.serial("clients join, run tasks, and answer for the whole cluster", async (t) => {
+  t.timeout(600_000);
   const { cluster } = t.context;
   const [one, two] = [await cluster.node("one"), await cluster.node("two")];
   await join(cluster, one);
@@ -172,6 +174,7 @@ const keeper = `job "keeper" {
 `;
 
 test.serial("a disk moves with its allocation, from any node to any other", async (t) => {
+  t.timeout(600_000);
   const { cluster } = t.context;
   writeFileSync(`${cluster.dir}/keeper.hcl`, keeper);
   const registered = await cluster.lares(["job", "run", "-detach", `${cluster.dir}/keeper.hcl`]);
@@ -207,6 +210,7 @@ test.serial("a disk moves with its allocation, from any node to any other", asyn
 });
 
 test.serial("tasks outlive servers and agents, and are known again afterwards", async (t) => {
+  t.timeout(600_000);
   const { cluster } = t.context;
   const before = await runningOn(cluster, 3);
   const two = nodeNamed(cluster, "two");
@@ -225,6 +229,7 @@ test.serial("tasks outlive servers and agents, and are known again afterwards", 
 });
 
 test.serial("the authority is replaced while everything runs", async (t) => {
+  t.timeout(600_000);
   const { cluster } = t.context;
   const [old] = v.parse(Authorities, await cluster.get("/v1/cluster/authorities"));
   t.is((await cluster.lares(["authority", "rotate"])).code, 0);
@@ -288,6 +293,7 @@ const serverBlock = `server {
 test.serial(
   "a cluster that is lost comes back from its backup on another machine, secrets and certificates too",
   async (t) => {
+    t.timeout(600_000);
     const lost = await withBackups("/tmp/not/there", "1h");
     t.teardown(() => lost.remove());
     const folder = `${lost.dir}/nas`;

@@ -86,6 +86,7 @@ async function storedRows(endpoint: string): Promise<string[]> {
 }
 
 test("two versions are servers side by side, the newer one goes on alone, and going back loses nothing", async (t) => {
+  t.timeout(600_000);
   const etcd = await startEtcd(1);
   const next = nextBuild();
   const builds = mkdtempSync(join(tmpdir(), "lares-builds-"));

@@ -130,8 +130,9 @@ export async function fuzzHttp(bases: readonly string[], { requests, seed }: Fuz
   const one = async (): Promise<void> => {
     while (left-- > 0) {
       const url = new URL(pick(bases));
-      const text = next(20) === 0 ? pick(GARBAGE) : requestText({ url, pick, next });
-      const answer = await exchange(Number(url.port), text);
+      const { text, isWhole } =
+        next(20) === 0 ? { text: pick(GARBAGE), isWhole: false } : requestText({ url, pick, next });
+      const answer = await exchange(Number(url.port), text, isWhole ? PATIENCE_MS : IMPATIENCE_MS);
       const status = Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0);
       if (status > 0) answered += 1;
       if (status >= 500 && status !== 501 && status !== 503)
@@ -148,7 +149,7 @@ interface Dice {
   readonly next: (below: number) => number;
 }
 
-function requestText({ url, pick, next }: Dice): string {
+function requestText({ url, pick, next }: Dice): { readonly text: string; readonly isWhole: boolean } {
   const method = pick(METHODS);
   const path =
     next(4) === 0 ? `${pick(PATHS)}/${pick(["%2e%2e", "x", "%00", "%ff", "a%2fb", "x".repeat(300)])}` : pick(PATHS);
@@ -164,15 +165,20 @@ function requestText({ url, pick, next }: Dice): string {
   ];
   if (next(10) === 0) head.push(`x-nomad-token: ${"t".repeat(next(3000))}`);
   if (next(20) === 0) head.push("accept-encoding: gzip");
-  return `${[...head, `content-length: ${length}`].join("\r\n")}\r\n\r\n${body.toString("latin1")}`;
+  const text = `${[...head, `content-length: ${length}`].join("\r\n")}\r\n\r\n${body.toString("latin1")}`;
+  return { text, isWhole: length === body.length };
 }
 
-/** Waits for the answer at most a second: a request that promises more than it sends is left there. */
-function exchange(port: number, text: string): Promise<string> {
+/** What a busy agent may take for an answer. */
+const PATIENCE_MS = 10_000;
+/** A request that promises more than it sends, and what is none, is left there soon. */
+const IMPATIENCE_MS = 300;
+
+function exchange(port: number, text: string, patienceMs: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(text, "latin1")));
     let answer = "";
-    socket.setTimeout(300, () => socket.destroy());
+    socket.setTimeout(patienceMs, () => socket.destroy());
     socket.on("data", (data) => (answer += data.toString("latin1")));
     socket.on("error", () => undefined);
     socket.on("close", () => resolve(answer));

@@ -66,8 +66,14 @@ test.before(async (t) => {
   await until("both run", async () => (await running(server, JOB_PATH)).length === 2);
   alloc = (await running(server, JOB_PATH))[0]?.ID ?? "";
   await until("both wrote all that they write at first", async () => {
-    const kept = (await running(server, JOB_PATH)).map(({ ID }) => get(`fs/cat/${ID}?path=alloc/data/kept`));
-    return (await Promise.all(kept)).every((text) => text === "kept\n");
+    const wrote = (await running(server, JOB_PATH)).map(({ ID }) =>
+      Promise.all([
+        get(`fs/cat/${ID}?path=alloc/data/kept`),
+        get(`fs/logs/${ID}?task=main&type=stdout&plain=true`),
+        get(`fs/logs/${ID}?task=main&type=stderr&plain=true`),
+      ]),
+    );
+    return (await Promise.all(wrote)).every((texts) => texts.join("") === "kept\nout 1\nerr 1\n");
   });
 });
 

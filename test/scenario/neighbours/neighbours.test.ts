@@ -106,6 +106,7 @@ const isRoot = process.getuid?.() === 0;
 (isRoot ? test.serial : test.serial.skip)(
   "two machines that start at once make one cluster: one founds it, the other is let in by its code",
   async (t) => {
+    t.timeout(600_000);
     const both = [await machine("lares-a"), await machine("lares-b")];
     const ends = both.map((each) => each.look());
     await until("one founds", () => both.some(({ said }) => said.includes("first server of cluster")));

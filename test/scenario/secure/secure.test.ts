@@ -104,6 +104,7 @@ const job = `job "far" {
 test.serial(
   "three servers and a client whose APIs speak TLS answer, forward, run jobs and lose their leader",
   async (t) => {
+    t.timeout(600_000);
     const all = [...servers, client];
     const [one] = servers;
     if (one === undefined) return t.fail();
@@ -154,6 +155,7 @@ test.serial(
 test.serial(
   "a server whose clock goes wrong while it runs is named by all, with what to do, until it is right",
   async (t) => {
+    t.timeout(600_000);
     let one: TestAgent | undefined;
     await until("all agree who leads", async () => {
       one = await leader(servers[0] ?? client);

@@ -99,6 +99,7 @@ const at = (agents: readonly TestAgent[], i: number): TestAgent => {
 };
 
 test.serial("every server answers, takes writes and knows who leads", async (t) => {
+  t.timeout(600_000);
   const leader = await three.agreed();
   const [follower, another] = [at(others(leader), 0), at(others(leader), 1)];
   const put = await fetch(`${follower.consul}/v1/kv/a`, { method: "PUT", body: "1" });
@@ -125,6 +126,7 @@ test.serial("every server answers, takes writes and knows who leads", async (t) 
 test.serial(
   "a session made at one server is renewed and ended through others, and its lock is the leader's",
   async (t) => {
+    t.timeout(600_000);
     const leader = await three.agreed();
     const [one, two] = [at(others(leader), 0), at(others(leader), 1)];
     const made = await fetch(`${one.consul}/v1/session/create`, {
@@ -143,6 +145,7 @@ test.serial(
 );
 
 test.serial("the leadership is handed over, and no request fails meanwhile", async (t) => {
+  t.timeout(600_000);
   const before = await three.agreed();
   const target = at(others(before), 0);
   const asked = at(others(before), 1);
@@ -177,6 +180,7 @@ test.serial("the leadership is handed over, and no request fails meanwhile", asy
 });
 
 test.serial("the leader is killed: another leads, places jobs, and what runs keeps running", async (t) => {
+  t.timeout(600_000);
   const dead = await three.agreed();
   const alive = others(dead);
   const before = await running(at(alive, 0), "spread");
@@ -191,6 +195,7 @@ test.serial("the leader is killed: another leads, places jobs, and what runs kee
 });
 
 test.serial("the leader is paused: another takes over, and the woken one commits nothing", async (t) => {
+  t.timeout(600_000);
   const paused = await three.agreed();
   const alive = others(paused);
   process.kill(paused.pid(), "SIGSTOP");
@@ -203,12 +208,14 @@ test.serial("the leader is paused: another takes over, and the woken one commits
   }
   await three.agreed();
   await until("the woken one has noticed", () => paused.log().includes("this server follows"));
+  await until("and knows what was placed meanwhile", async () => (await running(paused, "during")).length >= 1);
   t.is((await running(paused, "during")).length, 1);
 });
 
 test.serial(
   "an etcd of somebody else's that is not believed, or does not believe us, is named with what is wrong",
   async (t) => {
+    t.timeout(600_000);
     const [wrongAuthority = "", wrongCertificate = ""] = await refusals;
     t.regex(wrongAuthority, /no etcd member answered: https:.*signed by none of the authorities in ca_file/);
     t.regex(wrongCertificate, /no etcd member answered: https:.*refuses the certificate in cert_file/);
@@ -216,6 +223,7 @@ test.serial(
 );
 
 test.serial("an etcd member is killed: writes go on", async (t) => {
+  t.timeout(600_000);
   const [member] = etcd.members;
   member?.kill("SIGKILL");
   for (const [i, agent] of three.agents.entries()) {
@@ -228,6 +236,7 @@ test.serial("an etcd member is killed: writes go on", async (t) => {
 test.serial(
   "what callers of all servers see has one order, while servers and members are killed and paused",
   async (t) => {
+    t.timeout(600_000);
     const callers = new RecordedCallers(
       three.agents.map(({ consul }) => consul),
       "history",
@@ -265,6 +274,7 @@ const PER_TXN = 64;
 const LANES = 4;
 
 test.serial("a server that restores a snapshot is killed in the middle: all of it is there, or nothing", async (t) => {
+  t.timeout(600_000);
   const [one, two, other] = [at(three.agents, 0), at(three.agents, 1), at(three.agents, 2)];
   await three.agreed();
   const lanes = Array.from({ length: LANES }, async (_, lane) => {
@@ -310,6 +320,7 @@ test.serial("a server that restores a snapshot is killed in the middle: all of i
 });
 
 test.serial("from one server to three and back: no write is lost, and indexes never fall", async (t) => {
+  t.timeout(600_000);
   const cluster = new GrowingCluster();
   let writer: SteadyWriter | undefined;
   try {

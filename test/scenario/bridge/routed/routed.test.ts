@@ -99,6 +99,7 @@ test("allocations of two nodes reach each other by the addresses of their bridge
     const look = `fetch("${url}",{signal:AbortSignal.timeout(3000)}).then(r=>r.text()).then(x=>console.log(x),e=>console.log(JSON.stringify({from:String(e.cause??e)})))`;
     const at = `-address=${client.http.nomad}`;
     const ran = await lares("alloc", "exec", at, "-task", "web", from.ID, process.execPath, "-e", look);
+    if (ran.code !== 0) return { from: `not even run: ${ran.stderr}` };
     return v.parse(v.object({ from: v.string() }), JSON.parse(ran.stdout));
   };
   const six = (alloc: Alloc): string => `http://[${alloc.NetworkStatus.AddressIPv6}]:8000/`;
@@ -128,10 +129,13 @@ test("allocations of two nodes reach each other by the addresses of their bridge
   const isAddress = (seen: string): boolean => isIP(seen) !== 0;
   t.true(isAddress(await seenAs(one, port(one), isAddress)), "itself, by the port of its node");
   t.true(isAddress(await seenAs(one, port(other), isAddress)), "the other, by the port of its node");
-  const services = v.parse(
-    v.array(v.object({ Address: v.string() })),
-    await (await fetch(`${client.http.nomad}/v1/service/web-v6`)).json(),
-  );
+  const servicesNow = async () =>
+    v.parse(
+      v.array(v.object({ Address: v.string() })),
+      await (await fetch(`${client.http.nomad}/v1/service/web-v6`)).json(),
+    );
+  await until("both are registered", async () => (await servicesNow()).length === 2);
+  const services = await servicesNow();
   t.deepEqual(
     services.map(({ Address }) => Address).toSorted(),
     allocs.map(({ NetworkStatus }) => NetworkStatus.AddressIPv6).toSorted(),
