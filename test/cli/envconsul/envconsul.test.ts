@@ -102,7 +102,7 @@ test("a change starts the program anew; other signals reach it, the kill signal 
   const program = join(folder, "program.sh");
   await writeFile(
     program,
-    `echo start $COLOR >> ${folder}/log\ntrap 'echo usr1 >> ${folder}/log' USR1\ntrap 'echo end >> ${folder}/log; exit 0' TERM\nwhile :; do sleep 0.05; done\n`,
+    `trap 'echo usr1 >> ${folder}/log' USR1\ntrap 'echo end >> ${folder}/log; exit 0' TERM\necho start $COLOR >> ${folder}/log\nwhile :; do sleep 0.05; done\n`,
   );
   const { child, ended, said } = tool(t, environment, ["-prefix", "app", "-upcase", "sh", program]);
   await until(async () => (await log()) === "start red\n", `the program starts: ${said.err}`);

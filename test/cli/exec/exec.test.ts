@@ -244,7 +244,8 @@ test.serial("in a terminal: a prompt, a size, and a way out", async (t) => {
     },
   );
   await until("the shell prompts", () => shown.includes("# "));
-  await terminal.write(utf8("stty size; tty; echo $TERM\r"));
+  // A size is told beside what is typed: it is there a moment later.
+  await terminal.write(utf8('until [ "$(stty size)" = "31 97" ]; do sleep 0.1; done; stty size; tty; echo $TERM\r'));
   await until("the size is known", () => shown.includes("xterm"));
   t.regex(shown, /31 97\r+\n\/dev\/pts\/\d+\r+\nxterm/);
   await terminal.write(utf8("sleep 1000\r"));

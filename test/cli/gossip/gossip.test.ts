@@ -63,17 +63,18 @@ test("exec runs a command on the nodes that fit and allow it, and leaves nothing
   const { url } = await startNode(t, { disableRemoteExec: false, dataDir: await tempFolder(t) });
   const none = await lares(url, "exec", "-node=other", "-wait=200ms", "true");
   t.is(none.code, 1, none.output);
-  const failed = await lares(url, "exec", "-wait=200ms", "echo $((40 + 2)); printf no-end; echo wrong >&2; exit 3");
+  // Long enough for a node on a busy machine to say that it heard.
+  const failed = await lares(url, "exec", "-wait=3s", "echo $((40 + 2)); printf no-end; echo wrong >&2; exit 3");
   t.is(failed.code, 2, failed.output);
   t.regex(failed.output, /^ {4}node-a: 42$/m);
   t.regex(failed.output, /no-end/);
   t.regex(failed.output, /wrong/);
   t.regex(failed.output, /==> node-a: finished with exit code 3\n1 \/ 1 node/);
-  const many = await lares(url, "exec", "-wait=200ms", "-shell=false", "seq", "-w", "1", "30000");
+  const many = await lares(url, "exec", "-wait=3s", "-shell=false", "seq", "-w", "1", "30000");
   t.is(many.code, 0);
   const lines = many.output.split("\n").filter((line) => line.startsWith("    node-a: "));
   t.deepEqual([lines.length, lines.at(0), lines.at(-1)], [30_000, "    node-a: 00001", "    node-a: 30000"]);
-  t.regex((await lares(url, "exec", "-wait=200ms", "-shell=false", "no-such-program")).output, /no-such-program/);
+  t.regex((await lares(url, "exec", "-wait=3s", "-shell=false", "no-such-program")).output, /no-such-program/);
   t.is((await fetch(`${url}/v1/kv/_rexec/?keys`)).status, 404, "its keys are gone");
   t.deepEqual(await (await fetch(`${url}/v1/event/list`)).json(), [], "it is no event for others");
 });

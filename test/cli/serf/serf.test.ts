@@ -4,12 +4,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
+import { freePort } from "#test/free-ports.ts";
 import { readAgentOptions } from "#cli/serf/agent-options.ts";
 import { readEventHandler } from "#cli/serf/event-handlers.ts";
 import { wordsAs } from "#cli/command/link-name.ts";
 import type { FlagValues } from "#cli/command/command.ts";
 import { tempFolder } from "../../daemons/discovery/node.ts";
-import { freePort, until } from "../../daemons/discovery/serf/real-serf.ts";
+import { until } from "../../daemons/discovery/serf/real-serf.ts";
 
 const main = fileURLToPath(new URL("../../../cli/main.ts", import.meta.url));
 const OURS = [process.execPath, "--disable-warning=ExperimentalWarning", main, "serf"];
@@ -69,7 +70,7 @@ test("the command line of serf, against an agent of ours and one of HashiCorp's 
     t.is((await run(OURS, "members", rpc, "-tag=role=none")).code, 2);
     const json = JSON.parse((await run(OURS, "members", rpc, "-format=json", "-name=ours")).output);
     t.deepEqual(json, JSON.parse((await run(THEIRS, "members", rpc, "-format=json", "-name=ours")).output));
-    const asked = JSON.parse((await run(OURS, "query", rpc, "-format=json", "-timeout=2s", "load")).output);
+    const asked = JSON.parse((await run(OURS, "query", rpc, "-format=json", "-timeout=5s", "load")).output);
     t.deepEqual(asked.Responses, { ours: "0.5", theirs: "theirs" });
     t.deepEqual(asked.Acks.toSorted(), ["ours", "theirs"]);
     t.is((await run(OURS, "reachability", rpc)).code, 0);
@@ -81,7 +82,8 @@ test("the command line of serf, against an agent of ours and one of HashiCorp's 
   t.is((await run(OURS, "tags", theirs.rpc, "-set", "rack=7")).code, 0);
   t.is((await run(OURS, "leave", theirs.rpc)).code, 0);
   await theirs.ended;
-  await until(async () => /member-leave/.test(await readFile(log, "utf8")), "the leave was handled");
+  for (const event of ["user deploy", "member-update", "member-leave"])
+    await until(async () => (await readFile(log, "utf8")).includes(event), `${event} was handled`);
   const told = await readFile(log, "utf8");
   t.regex(told, /^member-join {2}theirs\t127\.0\.0\.1\t\t$/m);
   t.regex(told, /^user deploy v3$/m);

@@ -154,10 +154,10 @@ test("it follows changes, tells its program, passes signals on, and ends by its 
   const program = join(folder, "program.sh");
   await writeFile(
     program,
-    `echo start $(cat ${folder}/out) >> ${folder}/log
-trap 'echo reload $(cat ${folder}/out) >> ${folder}/log' HUP
+    `trap 'echo reload $(cat ${folder}/out) >> ${folder}/log' HUP
 trap 'echo usr1 >> ${folder}/log' USR1
 trap 'echo end >> ${folder}/log; exit 7' INT
+echo start $(cat ${folder}/out) >> ${folder}/log
 while :; do sleep 0.05; done`,
   );
   const config = join(folder, "c.hcl");

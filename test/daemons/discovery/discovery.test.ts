@@ -8,7 +8,7 @@ import { service, startNode, until } from "./node.ts";
 const run = promisify(execFile);
 
 async function dig(port: number, ...words: string[]): Promise<string> {
-  const { stdout } = await run("dig", ["@127.0.0.1", "-p", String(port), "+time=2", "+tries=1", ...words]);
+  const { stdout } = await run("dig", ["@127.0.0.1", "-p", String(port), "+time=10", "+tries=3", ...words]);
   return stdout.trim();
 }
 

@@ -96,11 +96,11 @@ export async function tempFolder(owner: Owner): Promise<string> {
   return folder;
 }
 
-/** Polls until it holds; fails the test by throwing after half a minute. */
+/** Polls until it holds; fails the test by throwing after a minute. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = Date.now() + 30_000;
+  const end = Date.now() + 60_000;
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`waited 30 s in vain: ${what}`);
+    if (Date.now() > end) throw new Error(`waited a minute in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

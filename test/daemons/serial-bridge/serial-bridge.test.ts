@@ -129,6 +129,8 @@ test("all hear the port: plain TCP, WebSockets, lines; all may write to it; its 
   await until(() => board.received() === "from tcp;");
   await stream.send("from page\n");
   await until(() => board.received() === "from tcp;from page\n");
+  // A byte counts as sent a moment after the other end has it.
+  await until(async () => (await stateOf(http)).bytes.sent === 19);
   const state = await stateOf(http);
   t.like(state, { path, open: true, problem: "", outputs: { dtr: true, rts: true, brk: false }, inputs: null });
   t.is(state.settings.text, "115200 8N1");

@@ -129,9 +129,9 @@ test.serial("etcd: certificates prove both sides, and what is wrong with one is 
   ours.sign("elsewhere", { names: "DNS:etcd.example" });
   const { ca, cert, key } = ours.tls();
   const etcd = await startEtcd(1, ours);
-  const answer = async (endpoint: string, tls: EtcdTls): Promise<string> => {
+  const answer = async (endpoint: string, tls: EtcdTls, giveUpMs = 1000): Promise<string> => {
     const api = createEtcdClient({ endpoints: [endpoint], tls });
-    const opened = openEtcdStore({ api, clock: systemClock, writer: "tls", session: "1", giveUpMs: 100 });
+    const opened = openEtcdStore({ api, clock: systemClock, writer: "tls", session: "1", giveUpMs });
     return opened.then(
       async (store) => {
         const { revision } = await store.txn({ then: [put("a", `${Math.random()}`)] });
@@ -143,7 +143,7 @@ test.serial("etcd: certificates prove both sides, and what is wrong with one is 
   };
   const [endpoint = ""] = etcd.endpoints;
   try {
-    t.is(await answer(endpoint, { ca, cert, key }), "revision 1");
+    t.is(await answer(endpoint, { ca, cert, key }, 30_000), "revision 1");
     t.regex(
       await answer(endpoint, { ca: foreign.tls().ca, cert, key }),
       /signed by none of the authorities in ca_file/,

@@ -132,18 +132,19 @@ test("a message above the limit, a handler that fails, and a listener that stops
   t.regex(await stopped, /^1001 the server stops|^1006/);
 });
 
+/** It hears of a new size a moment after that was told. */
+const PROGRAM = 'stty size; until [ "$(stty size)" = "33 99" ]; do sleep 0.1; done; read word; stty size; tty; exit 7';
+
 test("a program in a terminal of its own sees one, learns its size, and ends with it", async (t) => {
   let shown = "";
-  const terminal = await env.exec.spawnTerminal(["sh", "-c", "stty size; read word; stty size; tty; exit 7"], {
+  const terminal = await env.exec.spawnTerminal(["sh", "-c", PROGRAM], {
     env: { PATH: process.env["PATH"] ?? "", TERM: "xterm" },
     size: { height: 24, width: 80 },
     onOutput: (data) => void (shown += textOf(data)),
   });
   while (!shown.includes("24 80")) await new Promise((resolve) => setTimeout(resolve, 10));
   terminal.resize({ height: 33, width: 99 });
-  const pts = (): string => shown;
-  await new Promise((resolve) => setTimeout(resolve, 100));
   await terminal.write(utf8("go\n"));
   t.deepEqual(await terminal.exited, { code: 7, signal: 0 });
-  t.regex(pts(), /24 80\r\ngo\r\n33 99\r\n\/dev\/pts\/\d+\r\n$/);
+  t.regex(shown, /24 80\r\ngo\r\n33 99\r\n\/dev\/pts\/\d+\r\n$/);
 });

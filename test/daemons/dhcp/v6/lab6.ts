@@ -27,7 +27,7 @@ export async function dhclient6(wire: Lab, host: string, ...options: readonly st
   const leases = join(wire.dir, `${host}.leases6`);
   rmSync(leases, { force: true });
   const files = ["-sf", "/bin/true", "-lf", leases, "-pf", join(wire.dir, `${host}.pid6`)];
-  await wire.in(host, ["timeout", "30", "dhclient", "-6", "-1", "-D", "LL", "-N", ...options, ...files, "eth0"]);
+  await wire.in(host, ["timeout", "90", "dhclient", "-6", "-1", "-D", "LL", "-N", ...options, ...files, "eth0"]);
   const text = readFileSync(leases, "utf8");
   await wire.in(host, ["sh", "-c", `kill $(cat ${join(wire.dir, `${host}.pid6`)})`]).catch(() => {});
   return {
@@ -43,7 +43,7 @@ export async function dhcpcd6(wire: Lab, host: string): Promise<string> {
   const script = join(wire.dir, `${host}-dhcpcd.sh`);
   const out = join(wire.dir, `${host}-dhcpcd.out`);
   writeFileSync(script, `#!/bin/sh\nenv | grep -E "^(reason|new_dhcp6)" >> ${out}\n`, { mode: 0o755 });
-  const apart = 'mount -t tmpfs none /run && mount -t tmpfs none /var/lib/dhcpcd && exec timeout 30 dhcpcd "$@"';
+  const apart = 'mount -t tmpfs none /run && mount -t tmpfs none /var/lib/dhcpcd && exec timeout 90 dhcpcd "$@"';
   const options = ["-B", "-6", "--oneshot", "--noipv6rs", "--ia_na", "-c", script, "eth0"];
   await wire.in(host, ["unshare", "-m", "--propagation", "private", "sh", "-c", apart, "sh", ...options]);
   return readFileSync(out, "utf8");

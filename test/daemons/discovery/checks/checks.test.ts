@@ -172,7 +172,7 @@ test("a TTL check fails when nobody reports, and an alias follows at once", asyn
 });
 
 test("what does not change is not written, and output alone can wait", async (t) => {
-  const { discovery, store, url } = await startNode(t, { checkUpdateIntervalMs: 300 });
+  const { discovery, store, url } = await startNode(t, { checkUpdateIntervalMs: 5000 });
   const definition = service({ Name: "web", Check: { TTL: "60s", Status: "passing" } });
   await discovery.registry.register(definition);
   await call(`${url}/v1/agent/check/pass/service:web?note=first`, "PUT");

@@ -23,7 +23,7 @@ import { call, startNode, until } from "../node.ts";
 const run = promisify(execFile);
 
 async function dig(port: number, ...words: string[]): Promise<string> {
-  const { stdout } = await run("dig", ["@127.0.0.1", "-p", String(port), "+time=2", "+tries=1", ...words]);
+  const { stdout } = await run("dig", ["@127.0.0.1", "-p", String(port), "+time=10", "+tries=3", ...words]);
   return stdout.trim();
 }
 
@@ -293,7 +293,7 @@ test("foreign names go to the recursors, in order, and come back under their own
   });
   t.teardown(() => upstream.close());
   const recursors = [`127.0.0.1:9`, `127.0.0.1:${bound.udp.port}`];
-  const { dnsPort: port } = await startZone(t, { recursors, recursorTimeoutMs: 200 });
+  const { dnsPort: port } = await startZone(t, { recursors, recursorTimeoutMs: 5000 });
   t.is(await dig(port, "+short", "www.example.com"), "192.0.2.7");
   t.regex(await dig(port, "web.service.consul"), /flags: qr aa rd ra;/);
   const broken = await startZone(t, { recursors: ["127.0.0.1:9"], recursorTimeoutMs: 50 });

@@ -61,7 +61,9 @@ test("two nodes of memberlist and two of ours are one cluster: encrypted, labell
   t.deepEqual((await go2.tell("members")).members, { go1: "meta-go1", go2: "", we1: "meta-we1", we2: "meta-we2" });
   t.is(we2.gossip.member("go1")?.meta.toString(), utf8("meta-go1").toString());
   await until("state was exchanged", () => we1.events.includes("joined state of go1"));
-  t.true(go1.events.some((event) => event.kind === "state" && event.text === "state of we1"));
+  await until("Go had ours, too", () =>
+    go1.events.some((event) => event.kind === "state" && event.text === "state of we1"),
+  );
 
   await exchangeMessages(go1, we1);
   await update(go1, we2);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
+import { freePort } from "#test/free-ports.ts";
 import { textOf, utf8 } from "#base/env/bytes.ts";
 import { Prng } from "#sim/prng.ts";
 import { MemberCoalescer, UserEventCoalescer } from "#daemons/discovery/serf/core/coalesce.ts";
@@ -30,7 +31,7 @@ import type { WireValue } from "#daemons/discovery/serf/wire/value.ts";
 import { Keyring } from "#daemons/discovery/gossip/security/keyring.ts";
 import { COMMAND_NAMES } from "#daemons/discovery/serf/rpc/commands.ts";
 import { startSerf } from "./live.ts";
-import { freePort, serfCommand, startRealSerf, until } from "./real-serf.ts";
+import { serfCommand, startRealSerf, until } from "./real-serf.ts";
 import { SimCluster, type SimNode } from "./sim-cluster.ts";
 
 const plain: fc.Arbitrary<WireValue> = fc.letrec<{ value: WireValue }>((tie) => ({
@@ -460,7 +461,7 @@ test("a real serf agent: members, tags, events, queries, keys, failure, return, 
 
   b.serf.subscribe((event) => event.kind === "query" && event.name === "load" && event.respond(utf8("0.25")));
   for (const asked of [a.rpcPlace, theirs.rpcPlace]) {
-    const { code, output } = await serfCommand(asked, "query", "-timeout=2s", "-relay-factor=1", "load", "x");
+    const { code, output } = await serfCommand(asked, "query", "-timeout=5s", "-relay-factor=1", "load", "x");
     t.is(code, 0);
     t.regex(output, /Response from 'ours-b': 0\.25/);
     t.regex(output, /Response from 'theirs': 0\.5/);
