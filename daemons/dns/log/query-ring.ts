@@ -38,9 +38,10 @@ export class QueryRing {
     if (this.#size === room && room < this.limit) this.#grow();
     const columns = this.#columns;
     const length = columns.ids.length;
-    const at = (this.#first + this.#size) % length;
-    if (this.#size === length) this.#first = (this.#first + 1) % length;
-    else this.#size += 1;
+    const end = this.#first + this.#size;
+    const at = end < length ? end : end - length;
+    if (this.#size < length) this.#size += 1;
+    else this.#first = at + 1 < length ? at + 1 : 0;
     this.pushed += 1;
     columns.ids[at] = id;
     columns.times[at] = record.timeMs;

@@ -16,7 +16,7 @@ export class NameCounts {
   #sets = FIRST_SETS;
   #size = 0;
   #names: (string | undefined)[] = [];
-  #hashes = new Uint32Array(0);
+  #hashes = new Int32Array(0);
   #counts = new Float64Array(0);
 
   constructor(limit: number) {
@@ -53,7 +53,7 @@ export class NameCounts {
       this.#counts[known] = (this.#counts[known] ?? 0) + by;
       return;
     }
-    const first = (hash % this.#sets) * WAYS;
+    const first = this.#setOf(hash);
     let rarest = first;
     let least = Infinity;
     for (let at = first; at < first + WAYS; at++) {
@@ -77,9 +77,14 @@ export class NameCounts {
   }
 
   #find(name: string, hash: number): number {
-    const first = (hash % this.#sets) * WAYS;
+    const first = this.#setOf(hash);
     for (let at = first; at < first + WAYS; at++) if (this.#hashes[at] === hash && this.#names[at] === name) return at;
     return -1;
+  }
+
+  /** Where its set begins. */
+  #setOf(hash: number): number {
+    return ((hash >>> 0) % this.#sets) * WAYS;
   }
 
   #grow(): void {
@@ -93,7 +98,7 @@ export class NameCounts {
     const places = this.#sets * WAYS;
     this.#size = 0;
     this.#names = Array.from({ length: places }, () => undefined);
-    this.#hashes = new Uint32Array(places);
+    this.#hashes = new Int32Array(places);
     this.#counts = new Float64Array(places);
   }
 }
