@@ -27,9 +27,13 @@ export const reserve = withConsul(async ({ consul, output, flags, operands }) =>
   }
   const compiled = compileReservation(reservation);
   if (!compiled.ok) throw new CodedError(compiled.error.code, compiled.error.message, compiled.error.hint);
-  await checkAddress(consul, reservation);
+  const isChecked = await checkAddress(consul, reservation);
   valueOf(await consul.kv.put(key, JSON.stringify(reservation)));
   output.line(`Reserved for ${key.slice(RESERVATIONS.length)}.`);
+  if (!isChecked)
+    output.error(
+      `${reservation.address} was not compared with the networks: only the job's file names them, not ${CONFIG_KEY}`,
+    );
   return 0;
 });
 
@@ -62,13 +66,14 @@ function readReservation(text: string): ReservationInput | undefined {
   }
 }
 
-/** What the settings say, where they are the cluster's and not a job's alone. */
-async function checkAddress(consul: ConsulClient, { address }: ReservationInput): Promise<void> {
-  const pair = foundOf(await consul.kv.get(CONFIG_KEY))?.[0];
+/** Throws where no network has the address. False: the settings are a job's alone, and nobody here knows them. */
+async function checkAddress(consul: ConsulClient, { address }: ReservationInput): Promise<boolean> {
   const ip = address === undefined ? undefined : parseIpv4(address);
-  if (pair === undefined || ip === undefined) return;
+  if (ip === undefined) return true;
+  const pair = foundOf(await consul.kv.get(CONFIG_KEY))?.[0];
+  if (pair === undefined) return false;
   const settings = settingsFrom({ config: Buffer.from(pair.Value, "base64").toString("utf8"), reservations: [] });
-  if (!settings.ok || settings.value.subnets.some(({ network }) => isInside(ip, network))) return;
+  if (!settings.ok || settings.value.subnets.some(({ network }) => isInside(ip, network))) return true;
   const networks = settings.value.subnets.map(({ id }) => id).join(", ");
   throw new CodedError("dhcp_address", `${address} is in none of the networks served`, `these are: ${networks}`);
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
+import { shapeProblem } from "#base/language/shape-problem.ts";
 import { formatIpv4, type Ipv4 } from "../packet/ipv4.ts";
 import { compileSettings6 } from "../v6/compile.ts";
 import { compileBoot } from "./compile-boot.ts";
@@ -19,7 +20,8 @@ export function compileSettings(raw: unknown): Result<Settings> {
   const parsed = v.safeParse(SettingsSchema, raw);
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    return fail("bad_settings", `${v.getDotPath(issue) ?? "the whole"}: ${issue.message}`);
+    const { message, hint } = shapeProblem(SettingsSchema, issue);
+    return fail("bad_settings", message, hint);
   }
   const input = parsed.output;
   const times = [input.leaseTime, input.declineTime, input.takeoverAfter, input.bootpTime].map(readTime);

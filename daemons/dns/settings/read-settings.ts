@@ -5,7 +5,7 @@ import { locate, type Diagnostic } from "#base/language/hcl/diagnostic.ts";
 import { rootScope } from "#base/language/hcl/evaluate/root.ts";
 import { isList, isMap, type Value } from "#base/language/hcl/evaluate/value.ts";
 import { parseHcl } from "#base/language/hcl/parse.ts";
-import { didYouMean } from "#base/language/nearest.ts";
+import { shapeProblem } from "#base/language/shape-problem.ts";
 import { SettingsSchema, type Settings } from "./settings.ts";
 
 /** JSON when it starts with `{`, else HCL with the same keys, in `snake_case` or as they are. */
@@ -19,15 +19,8 @@ export function parseSettings(raw: unknown, name: string): Result<Settings> {
   const parsed = v.safeParse(SettingsSchema, raw);
   if (parsed.success) return succeed(parsed.output);
   const [issue] = parsed.issues;
-  const path = v.getDotPath(issue) ?? "";
-  const key = path.slice(path.lastIndexOf(".") + 1);
-  const isUnknown = issue.type === "strict_object" && issue.expected === "never";
-  const what = isUnknown ? `there is no setting "${path}"` : `${path}: ${issue.message}`;
-  return fail(
-    "dns_settings",
-    `${name}: ${what}`,
-    isUnknown ? didYouMean(key, Object.keys(SettingsSchema.entries)) : "",
-  );
+  const { message, hint } = shapeProblem(SettingsSchema, issue);
+  return fail("dns_settings", `${name}: ${message}`, hint);
 }
 
 function readJson({ name, text }: { readonly name: string; readonly text: string }): Result<unknown> {

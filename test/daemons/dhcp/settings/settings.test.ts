@@ -62,6 +62,15 @@ for (const [raw, expected] of WRONG)
     t.regex(made.ok ? "" : made.error.message, expected);
   });
 
+test("an unknown key is told with its place, and the nearest one there", (t) => {
+  const inSubnet = compileSettings({ subnets: [{ network: "192.168.1.0/24", interfaze: "eth0" }] });
+  const [message, hint] = inSubnet.ok ? [] : [inSubnet.error.message, inSubnet.error.hint];
+  t.is(message, 'there is no setting "subnets.0.interfaze"');
+  t.is(hint, 'did you mean "interface"?');
+  const inOption = compileSettings({ subnets: [NET], bootpp: "any" });
+  t.is(inOption.ok ? "" : inOption.error.hint, 'did you mean "bootp"?');
+});
+
 test("a misspelt option is guessed", (t) => {
   const made = compileSettings({ subnets: [NET], options: { "dns-server": "1.1.1.1" } });
   t.is(made.ok ? "" : made.error.hint, 'did you mean "dns-servers"?');

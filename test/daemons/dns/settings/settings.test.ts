@@ -120,6 +120,14 @@ test("instances of a cluster share their settings and the house's names", async 
   t.deepEqual(await leases, [lease]);
 });
 
+test("an unknown key is told with those that are known where it stands", (t) => {
+  const read = readSettings({ name: "dns.hcl", text: 'upstream { server = ["9.9.9.9"] }' });
+  t.is(read.ok ? "" : read.error.message, 'dns.hcl: there is no setting "upstream.server"');
+  t.is(read.ok ? "" : read.error.hint, 'did you mean "servers"?');
+  const list = readSettings({ name: "dns.hcl", text: 'lists = [{ id = 1, url = "sample:ads", of = 1 }]' });
+  t.regex(list.ok ? "" : (list.error.hint ?? ""), /known here: .*url/);
+});
+
 test("the documents' examples are settings", (t) => {
   for (const document of ["home-dns.md", "dns-api.md"]) {
     const examples = examplesIn(document, "hcl");
