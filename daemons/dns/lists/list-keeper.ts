@@ -10,6 +10,8 @@ import { ListStore, type ListMeta } from "./list-store.ts";
 const HOUR_MS = 3_600_000;
 /** A list that could not be had is looked for again after so long, and then ever less often, up to the usual time. */
 const FIRST_RETRY_MS = 60_000;
+/** So soon after it could not be had a list is looked for only when somebody says so, whatever else changes. */
+const RECENT_MS = 30_000;
 const LONGEST_TIMER_MS = 6 * HOUR_MS;
 
 /** A list on the disk, for another thread to read. */
@@ -102,10 +104,14 @@ export class ListKeeper {
       const lists = this.#settings.lists.filter(({ enabled }) => enabled);
       let changed = false;
       let failed = false;
+      let isLeft = false;
       for (const list of lists) {
         if (this.#isStopped) return;
         const known = await this.#store.meta(list);
-        if (!force && known !== undefined && known.problem === "" && !this.#isOld(known)) continue;
+        if (!force && known !== undefined && !this.#isDue(known)) {
+          isLeft ||= known.problem !== "";
+          continue;
+        }
         const { changed: isNew, meta } = await this.#store.refresh(list);
         if (this.#isStopped) return;
         this.#metas.set(list.id, meta);
@@ -115,16 +121,17 @@ export class ListKeeper {
         }
         changed ||= isNew;
       }
-      this.#failures = failed ? this.#failures + 1 : 0;
+      this.#failures = failed ? this.#failures + 1 : isLeft ? Math.max(1, this.#failures) : 0;
       if (changed) await this.#rebuild(true);
       await this.#store.prune(this.#settings.lists);
       this.#plan();
     });
   }
 
-  #isOld({ checkedMs }: ListMeta): boolean {
+  #isDue({ checkedMs, problem }: ListMeta): boolean {
     const { everyHours } = this.#settings.listUpdates;
     const age = this.#deps.env.clock.nowMs() - checkedMs;
+    if (problem !== "") return age < 0 || age >= RECENT_MS;
     // A clock that was behind when it wrote, or is behind now, says nothing about age.
     return everyHours > 0 && (age >= everyHours * HOUR_MS || age < -HOUR_MS);
   }

@@ -66,7 +66,9 @@ export class LocalNames {
     }
     readHosts(sources.hosts, (address, name) => this.#addHost(name, address, ""));
     for (const { name, address, domain } of sources.leases) this.#addHost(plainName(name), address, domain);
-    for (const [name, addresses] of sources.nodes) for (const address of addresses) this.#addHost(name, address, "");
+    // An agent that listens on loopback alone is nowhere for others: they would look for it at themselves.
+    for (const [name, addresses] of sources.nodes)
+      for (const address of addresses) if (!isLoopback(address)) this.#addHost(name, address, "");
     for (const { name, text } of sources.proofs ?? [])
       if (labelsOf(plainName(name)) !== undefined) this.#table.add(plainName(name), { kind: "TXT", texts: [text] }, 0);
     this.problems = problems;
@@ -197,6 +199,10 @@ function nothing(rcode: "NOERROR" | "NXDOMAIN", zone: string): LocalAnswer {
 
 function targetOf(data: RecordData): string {
   return data.kind === "CNAME" ? data.target.join(".").toLowerCase() : "";
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
 }
 
 function plainName(name: string): string {

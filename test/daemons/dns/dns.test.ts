@@ -229,8 +229,14 @@ test("names of leases and nodes come and go; services are asked of the cluster",
   t.deepEqual(addressesOf(await world.ask("phone.lan")), ["192.168.1.30"]);
   t.deepEqual(addressesOf(await world.ask("phone")), ["192.168.1.30"]);
   t.is((await dig(world.port, "+short", "-x", "192.168.1.30")).trim(), "phone.lan.");
-  nodes(new Map([["pi1", ["192.168.1.2"]]]));
+  nodes(
+    new Map([
+      ["pi1", ["192.168.1.2"]],
+      ["laptop", ["127.0.0.1"]],
+    ]),
+  );
   t.deepEqual(addressesOf(await world.ask("pi1.lan")), ["192.168.1.2"]);
+  t.is(rcodeOf(await world.ask("laptop.lan")), 3, "an address of loopback is nobody else's way there");
   t.deepEqual(addressesOf(await world.ask("web.service.consul")), ["10.0.0.8"]);
   t.deepEqual(addressesOf(await world.ask("web.lan")), ["10.0.0.8"]);
   t.is(rcodeOf(await world.ask("none.lan")), 3);

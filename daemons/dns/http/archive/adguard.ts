@@ -19,6 +19,8 @@ const UPSTREAM_MODES: Readonly<Record<string, string>> = {
   parallel: "parallel",
   fastest_addr: "fastest",
 };
+/** Of what is wrong with a value, which may be of any length. */
+const MAX_MESSAGE = 200;
 /** Whose reverse names a server of the house is asked about (RFC 6303 §4.1). */
 const PRIVATE_NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
@@ -30,10 +32,16 @@ export function importAdGuard(text: string, imported: Imported): Result<undefine
   } catch (thrown) {
     return fail("bad_yaml", `the file is no YAML: ${messageOf(thrown)}`);
   }
+  // Any text is YAML, and would be told as a whole.
+  if (typeof raw !== "object" || raw === null)
+    return fail("bad_archive", "this is neither an archive of Pi-hole's Teleporter nor AdGuardHome.yaml");
   const parsed = v.safeParse(FileSchema, raw);
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    return fail("bad_adguard", `these are no settings of AdGuard Home: ${v.getDotPath(issue) ?? ""} ${issue.message}`);
+    return fail(
+      "bad_adguard",
+      `these are no settings of AdGuard Home: ${v.getDotPath(issue) ?? ""} ${issue.message.slice(0, MAX_MESSAGE)}`,
+    );
   }
   const file = parsed.output;
   importDns(file, imported);

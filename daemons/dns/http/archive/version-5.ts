@@ -108,11 +108,7 @@ class Archive {
 }
 
 /** Which of our groups an item is in; all are in the default group where the archive does not say. */
-function membership(
-  archive: Archive,
-  item: string,
-  groups: ReadonlyMap<number, number>,
-): (theirs: number) => number[] {
+function membership(archive: Archive, item: string, groups: ReadonlyMap<number, number>): (theirs: number) => number[] {
   const name = `${item}_by_group.json`;
   if (!archive.has(name)) return () => [0];
   const found = new Map<number, number[]>();

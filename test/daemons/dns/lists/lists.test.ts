@@ -113,6 +113,21 @@ test("lists survive a restart without the network, and redirects are followed", 
   t.regex(world.dns.lists.report()[1]?.meta?.problem ?? "", /no file/);
 });
 
+test("a list that cannot be had, or is doubted, is looked for once, whatever else is changed; asked for, again", async (t) => {
+  const site = await startSite(t);
+  const asked = (path: string) => site.requests.filter((request) => request.path === path).length;
+  site.serve = (response, path) => response.writeHead(path === "/gone" ? 404 : 200).end(lines(1000));
+  const list = (id: number, path: string) => ({ id, url: `${site.url}${path}` });
+  const world = await startWorld(t, { settings: { lists: [list(1, "/gone"), list(2, "/list")] } });
+  t.is(asked("/gone"), 1);
+  site.serve = (response) => response.end(lines(10));
+  await world.dns.lists.update({ force: true });
+  t.regex(world.dns.lists.report()[1]?.meta?.problem ?? "", /shrank/);
+  await world.change({ rules: [{ id: 3, kind: "deny", match: "exact", text: "bad.example" }] });
+  t.regex(world.dns.lists.report()[1]?.meta?.problem ?? "", /shrank/, "a change of a rule is no second opinion");
+  t.deepEqual([asked("/gone"), asked("/list")], [2, 2]);
+});
+
 test("a server that is told to stop does not wait for a list that never comes", async (t) => {
   const site = await startSite(t);
   site.serve = () => {};

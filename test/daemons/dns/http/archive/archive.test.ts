@@ -413,6 +413,15 @@ clients:
   t.deepEqual(read.value.left, []);
 });
 
+test("what is no archive is said to be none, in few words", async (t) => {
+  const hosts = "0.0.0.0 ads.example\n".repeat(1000);
+  for (const text of [hosts, "", `dns: ${JSON.stringify(hosts)}\n`]) {
+    const read = await imported(t, Buffer.from(text));
+    t.false(read.ok);
+    if (!read.ok) t.true(read.error.message.length < 400, read.error.message);
+  }
+});
+
 test("no bytes break the readers", async (t) => {
   const zip = writeZip([
     { name: "a/pihole.toml", bytes: Buffer.from("[dns]\nport = 53\n") },
