@@ -5,6 +5,7 @@ export type Architecture = string;
 
 const PROBE_TIMEOUT_MS = 8000;
 const DEVICE = "/dev/kvm";
+const ROM_NAME = "lares-kvm-probe-";
 
 /**
  * Programs of a few bytes that end the machine they run on. That `/dev/kvm` can be opened says little: in a nested
@@ -36,12 +37,23 @@ async function probe(env: Env, folder: string, architecture: Architecture): Prom
   const row = PROBES[architecture];
   if (row === undefined || (await env.disk.stat(DEVICE)) === undefined) return false;
   if ((await hostArchitecture(env)) !== architecture) return false;
-  const rom = `${folder}/lares-kvm-probe-${env.random.uuid()}`;
+  await removeLeft(env, folder);
+  const rom = `${folder}/${ROM_NAME}${env.random.uuid()}`;
   await env.disk.replace(rom, row.rom(), { durable: false });
   try {
     return (await runRom(env, [`qemu-system-${architecture}`, "-accel", "kvm", ...row.args], rom)) === row.code;
   } finally {
     await env.disk.remove(rom);
+  }
+}
+
+/** What an agent wrote that was killed meanwhile; another one's may be in use. */
+async function removeLeft({ disk, clock }: Env, folder: string): Promise<void> {
+  for (const name of await disk.list(folder)) {
+    if (!name.startsWith(ROM_NAME)) continue;
+    const found = await disk.stat(`${folder}/${name}`);
+    if (found !== undefined && clock.nowMs() - found.modifiedMs > 10 * PROBE_TIMEOUT_MS)
+      await disk.remove(`${folder}/${name}`);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +20,7 @@ import { createEnv } from "#base/platform/create-env.ts";
 import { conformance } from "#drivers/conformance.ts";
 import type { DriverSubject } from "#drivers/conformance.ts";
 import type { Driver, TaskHandle, TaskStart } from "#drivers/driver.ts";
-import { armRom, runRom, x86Rom } from "#drivers/qemu/accelerator.ts";
+import { armRom, hostArchitecture, kvmProbe, runRom, x86Rom } from "#drivers/qemu/accelerator.ts";
 import { isoImage } from "#drivers/qemu/iso9660.ts";
 import { parseObject } from "#drivers/qemu/line-talk.ts";
 import { readQemuOptions } from "#drivers/qemu/plugin-options.ts";
@@ -189,6 +190,14 @@ test("qemu: the probe's programs end the machine they run on", async (t) => {
   if (arm === undefined) return;
   writeFileSync(`${root}/arm.rom`, armRom());
   t.is(await runRom(env, [arm, "-accel", "tcg", "-machine", "virt", "-cpu", "cortex-a72"], `${root}/arm.rom`), 0);
+});
+
+test("qemu: what a probe left that was killed is removed by the next one, which leaves nothing", async (t) => {
+  const folder = mkdtempSync(`${root}/p-`);
+  for (const name of ["old", "young"]) writeFileSync(`${folder}/lares-kvm-probe-${name}`, "");
+  utimesSync(`${folder}/lares-kvm-probe-old`, 1, 1);
+  t.is(typeof (await kvmProbe(env, folder)(await hostArchitecture(env))), "boolean");
+  t.deepEqual(readdirSync(folder), existsSync("/dev/kvm") ? ["lares-kvm-probe-young"] : readdirSync(folder));
 });
 
 test("qemu: a probe that would never end goes with whoever asked", async (t) => {
