@@ -45,6 +45,9 @@ export async function runAttached(channel: WebSocketChannel, options: ShellOptio
   }
 }
 
+/** Close codes from here on are the server's own words (RFC 6455 section 7.4.2). */
+const REFUSED = 4000;
+
 function exitOf(channel: WebSocketChannel, left: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     let exit: number | undefined;
@@ -61,6 +64,7 @@ function exitOf(channel: WebSocketChannel, left: AbortSignal): Promise<number> {
     channel.onClose((code, reason) => {
       if (exit !== undefined) resolve(exit);
       else if (left.aborted) resolve(0);
+      else if (code >= REFUSED) reject(new CodedError("REFUSED", reason));
       else {
         const why = reason === "" ? `the connection broke (${code})` : reason;
         reject(new CodedError("BROKEN", `the command's end is not known: ${why}`));

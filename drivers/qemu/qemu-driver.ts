@@ -135,8 +135,9 @@ async function exec(
   if (request.command[0] === CONSOLE_COMMAND && request.command.length === 1)
     return consoles.open(state.folder, request);
   if (state.hasAgent) return (await import("./guest-exec.ts")).execInGuest(env, state.folder, request);
-  const hint = `set guest_agent = true and install qemu-guest-agent in the guest; its serial console is the command ${CONSOLE_COMMAND}`;
-  return fail("NO_AGENT", "this guest has no agent to run commands in it", hint);
+  // A WebSocket closes with 123 bytes of words at most (RFC 6455 section 5.5.1).
+  const hint = `set guest_agent = true and install qemu-guest-agent in it; or use the command ${CONSOLE_COMMAND}`;
+  return fail("NO_AGENT", "this guest has no agent", hint);
 }
 
 async function sweep(env: Env, processes: Processes, request: SweepRequest): Promise<void> {

@@ -44,6 +44,14 @@ const JOB = `job "box" {
         memory = 20
       }
     }
+    task "mocked" {
+      driver = "mock_driver"
+      config { run_for = "1h" }
+      resources {
+        cpu    = 10
+        memory = 20
+      }
+    }
     task "nobody" {
       driver = "raw_exec"
       user   = "nobody"
@@ -105,6 +113,8 @@ test.serial(
       (await agent.lares("alloc", "exec", "-i=false", "-t=false", alloc, "true")).stderr,
       /has several tasks; name one/,
     );
+    const refused = await agent.lares("alloc", "exec", "-i=false", "-t=false", "-task=mocked", alloc, "true");
+    t.deepEqual([refused.code, refused.stderr], [1, "lares: the mock driver runs no commands\n"]);
     const missing = await agent.lares(...inMain, "no-such-program-anywhere");
     t.is(missing.code, 127);
     const killed = await agent.lares(...inMain, "sh", "-c", "kill -9 $$");
