@@ -107,7 +107,7 @@ async function runJobs({ env, ports, engine, folder, signal, output }: Running):
     say: (text) => output.line(text),
   });
   if (signal.aborted) return true;
-  const lines = await report({ env, ports, host: LOOPBACK, ingressPort, outcome, nomad });
+  const lines = await report({ env, ports, host: LOOPBACK, ingressPort, outcome, nomad, engine });
   for (const line of lines) output.line(line);
   return outcome.every((job) => job.instances !== undefined);
 }

@@ -2,6 +2,7 @@ import { Resolver } from "node:dns/promises";
 import type { NomadClient } from "#base/client/nomad-client.ts";
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
+import type { Engine } from "./engine.ts";
 import { lastWords } from "./jobs.ts";
 import type { JobOutcome } from "./run-jobs.ts";
 
@@ -12,6 +13,8 @@ export interface ReportOptions {
   readonly ports: { readonly http: number; readonly consul: number; readonly dns: number };
   readonly ingressPort: number;
   readonly outcome: readonly JobOutcome[];
+  /** Undefined: there is none. */
+  readonly engine: Engine | undefined;
 }
 
 const REDIS = "fun-redis.service.consul";
@@ -38,6 +41,12 @@ export async function report(options: ReportOptions): Promise<readonly string[]>
     "  bin/lares job scale hello web 4",
     "  bin/lares kv put greeting hello",
   );
+  if (options.engine?.own === true)
+    lines.push(
+      "",
+      "Docker's engine is one of our own; to build images for it:",
+      `  export DOCKER_HOST=${options.engine.host}`,
+    );
   if (ports.http !== 4646 || ports.consul !== 8500)
     lines.push(
       "",

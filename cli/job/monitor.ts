@@ -203,11 +203,15 @@ class Monitor {
   }
 }
 
-/** The newest thing a task of the allocation has to say for itself. */
+/** What follows from an end, and says nothing of its cause. */
+const CONSEQUENCES = ["Not Restarting", "Restarting", "Killing", "Killed"];
+
+/** The newest thing a task of the allocation has to say for itself: what went wrong rather than what became of it. */
 function lastWords(alloc: AllocStub): string {
   const tasks = Object.entries(alloc.TaskStates);
   const [name, state] = tasks.find(([, task]) => task.Failed) ?? tasks[0] ?? [];
-  const event = state?.Events.findLast(({ DisplayMessage }) => DisplayMessage !== "") ?? state?.Events.at(-1);
+  const telling = state?.Events.filter(({ DisplayMessage }) => DisplayMessage !== "") ?? [];
+  const event = telling.findLast(({ Type }) => !CONSEQUENCES.includes(Type)) ?? telling.at(-1) ?? state?.Events.at(-1);
   const said = event === undefined ? alloc.ClientDescription : `${event.Type}: ${event.DisplayMessage}`;
   return said === "" ? "" : ` (${name === undefined ? "" : `task "${name}": `}${said})`;
 }

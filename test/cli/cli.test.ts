@@ -272,7 +272,7 @@ test("a deployment that fails is exit code 1, and says which task failed and whe
   const ran = await lares(environment, ["job", "run", file]);
   t.is(ran.code, 1, ran.out + ran.err);
   t.regex(ran.out, /Deployment "\w{8}" failed/);
-  t.regex(ran.out, /task "main": /);
+  t.regex(ran.out, /task "main": Terminated: Exit Code: 3/);
   t.regex(ran.out, /lares alloc logs -stderr \w{8}/);
   t.regex(ran.err, /lares job status broken/);
 });
