@@ -77,7 +77,11 @@ take_data() {
   fi
   [ -b "$data" ] || make_partition || { trouble "no room for a data partition on $disk: $(cat $at/sfdisk.log)"; return 1; }
   if [ "$reset" != all ] && mount_data; then
-    [ -e /var/.lares ] && return 0
+    if [ -e /var/.lares ]; then
+      # Of a disk that takes no writes mount makes one that can only be read, without a word.
+      ! grep -q ' /var ext4 ro[, ]' /proc/mounts || trouble "the disk can only be read: it is worn out, or protected"
+      return 0
+    fi
     umount /var
   elif [ "$reset" != all ] && [ "$(/usr/sbin/blkid -o value -s LABEL "$data")" = lares-data ]; then
     /usr/sbin/e2fsck -p -f "$data" >$at/fsck.log 2>&1
@@ -214,7 +218,7 @@ done
   kept=/var/lib/lares-os/random-seed
   [ -s $kept ] && cat $kept >/dev/urandom
   head -c 512 /dev/urandom >$kept.new && mv $kept.new $kept
-)
+) 2>/dev/null
 
 # On the serial line, before anything that can go wrong later.
 at_hand="data on disk"

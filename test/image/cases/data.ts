@@ -37,7 +37,7 @@ async function damaged({ bench, say }: Stage): Promise<void> {
     await machine.ended();
     await worn.start();
     await worn.whenSsh();
-    shows(await worn.osStatus(), /the data partition is damaged and can only be read/, "the status");
+    shows(await worn.osStatus(), /the disk can only be read: it is worn out/, "the status");
     assert.equal((await worn.must(`cat ${MARK}`)).trim(), "kept");
     shows((await worn.run("lares os wear")).stdout, /read-only: it is worn out/, "what is told of the disk");
     say("what can only be read is told, and can be looked at");
