@@ -28,7 +28,8 @@ export async function startSerf(owner: Owner, name: string, options: LiveOptions
     env,
     name,
     tags,
-    settings: { gossipIntervalMs: localPreset.gossipIntervalMs },
+    // Answers of a busy machine take longer than the usual second and a half.
+    settings: { gossipIntervalMs: localPreset.gossipIntervalMs, queryTimeoutMultiplier: 40 },
     leavePropagateMs: 500,
     gossip: (delegate) =>
       createGossip({
