@@ -215,7 +215,8 @@ class Controller {
 
   #upgraded(): void {
     this.#options.env.log.info("HAProxy was upgraded, reloading it");
-    this.#applier.forget();
+    // After what is being applied now, which would put back what is forgotten.
+    this.#work = this.#work.then(() => this.#applier.forget());
     void this.#applySoon();
   }
 

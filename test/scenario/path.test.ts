@@ -139,6 +139,7 @@ test.serial("a tag becomes a line in HAProxy; scaling and updating under load lo
   await until("both instances are healthy", async () => (await passing("hello")).length === 2);
   const seen = new Map<number, number>();
   let stop = false;
+  t.teardown(() => void (stop = true));
   const load = (async () => {
     while (!stop) {
       const status = await ask();

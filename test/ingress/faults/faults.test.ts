@@ -114,6 +114,7 @@ test.serial("HAProxy that was upgraded is reloaded into the new program, without
   t.is(readlinkSync(`/proc/${master}/exe`), program);
   const seen = new Set<string>();
   let isOver = false;
+  t.teardown(() => void (isOver = true));
   const load = (async () => {
     while (!isOver) seen.add(await ask(port, "/"));
   })();
@@ -201,6 +202,7 @@ test.serial("ten thousand endpoints that flap: everything else is served, and th
   await until("all routes are there", () => Promise.resolve(ingress.status().routeCount === services + 1), 60_000);
   const seen = new Map<string, number>();
   let isOver = false;
+  t.teardown(() => void (isOver = true));
   const load = (async () => {
     while (!isOver) {
       const said = await ask(port, "/");

@@ -158,6 +158,7 @@ test.serial(
     const ready = async (): Promise<boolean> => / 4\/4 /.test((await agent.lares("ingress", "routes")).stdout);
     await until("all four are ready", ready, 60_000);
     const running = load(port);
+    t.teardown(() => running.stop());
     const ran = await agent.lares("job", "run", "-detach", siteJob(2));
     t.is(ran.code, 0, ran.stderr);
     const isNew = async (): Promise<boolean> => {
