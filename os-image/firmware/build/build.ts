@@ -64,6 +64,16 @@ export async function toolsTree(build: Build, { exec, cacheDir }: ToolsOptions):
 
 /** Makes the slot's two file systems and the disk around them. The same inputs give the same bytes. */
 export async function buildSystem(build: Build, options: BuildOptions): Promise<Result<Built>> {
+  // Modes of what is made here are in the image: those of the builder's own files are not its business.
+  const before = process.umask(0o022);
+  try {
+    return await makeSystem(build, options);
+  } finally {
+    process.umask(before);
+  }
+}
+
+async function makeSystem(build: Build, options: BuildOptions): Promise<Result<Built>> {
   const { workshop, onProgress } = options;
   onProgress("packages");
   const packages = await packagesOf(build, options);
