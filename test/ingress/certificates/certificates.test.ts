@@ -92,6 +92,10 @@ async function runDns(agent: TestAgent): Promise<number> {
     },
     60_000,
   );
+  // Pebble runs on this node, and looks for the site here.
+  const host = encodeURIComponent("127.0.0.1 site.lan");
+  const put = await fetch(`http://127.0.0.1:${api}/api/config/dns/hosts/${host}`, { method: "PUT" });
+  if (!put.ok) throw new Error(await put.text());
   return port;
 }
 
