@@ -51,7 +51,8 @@ export class Watchdog {
     const { env, haproxy, onProcesses, onUpgrade } = this.#options;
     if (haproxy.isRunning) {
       const [info, processes] = [await haproxy.ask("show info"), await haproxy.endOldWorkers()];
-      this.#failures = info.ok && processes !== undefined ? 0 : this.#failures + 1;
+      const isWell = info.ok && processes !== undefined;
+      this.#failures = isWell || haproxy.isComingUp ? 0 : this.#failures + 1;
       if (processes !== undefined) onProcesses(processes);
       if (this.#failures >= FAILURES && !this.#stopped) {
         env.log.error("HAProxy does not answer, ending it");

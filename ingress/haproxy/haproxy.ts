@@ -30,6 +30,7 @@ const STOP_GRACE_MS = 5000;
 const RESTART_PAUSE_MS = 1000;
 const LOOK_MS = 10;
 const RELOAD_MS = 30_000;
+const COMING_UP_MS = 30_000;
 const MAX_SAID = 50;
 const MAX_OLD_WORKERS = 8;
 const CHECK_MS = 60_000;
@@ -43,6 +44,8 @@ export class Haproxy {
   readonly #options: HaproxyOptions;
   readonly #stopped = new AbortController();
   #child: Child | undefined;
+  #spawnedMs = 0;
+  #hasAnswered = false;
   #said: string[] = [];
   /** One that does not even come up is not started again: its configuration is at fault. */
   #isStarting = false;
@@ -53,6 +56,11 @@ export class Haproxy {
 
   get isRunning(): boolean {
     return this.#child !== undefined;
+  }
+
+  /** It was started, and reads its configuration: it has not answered yet, and may take some time for that. */
+  get isComingUp(): boolean {
+    return !this.#hasAnswered && this.#options.env.clock.monotonicMs() - this.#spawnedMs < COMING_UP_MS;
   }
 
   /** HAProxy's own verdict on files that are not in force. */
@@ -108,8 +116,10 @@ export class Haproxy {
     return tell(this.#socket("haproxy.sock"), commands);
   }
 
-  ask(command: string): Promise<Result<string>> {
-    return ask(this.#socket("haproxy.sock"), command);
+  async ask(command: string): Promise<Result<string>> {
+    const answer = await ask(this.#socket("haproxy.sock"), command);
+    if (answer.ok) this.#hasAnswered = true;
+    return answer;
   }
 
   async processes(): Promise<Processes | undefined> {
@@ -250,6 +260,8 @@ export class Haproxy {
 
   async #spawn(): Promise<Child> {
     const { env, program, dir, accessLog = "inherit" } = this.#options;
+    this.#spawnedMs = env.clock.monotonicMs();
+    this.#hasAnswered = false;
     const child = await env.exec.spawn(
       [program, "-W", "-db", "-S", "unix@master.sock,mode,600", "-f", `${dir}/${CONFIG_FILE}`],
       {

@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
@@ -84,6 +93,21 @@ test.serial("HAProxy that hangs is noticed and replaced; one whose sockets are g
     await until(`${socket} gone`, async () => (await ask(port, "/")) === `200 ${text}`, 60_000);
     await until("it is back", () => Promise.resolve(isThere(join(dir, socket))), 60_000);
   }
+});
+
+test.serial("HAProxy that takes its time to come up is given it", async (t) => {
+  t.timeout(180_000);
+  const folder = mkdtempSync(join(tmpdir(), "lares-haproxy-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const program = join(folder, "haproxy");
+  const debian = execFileSync("sh", ["-c", "command -v haproxy"], { encoding: "utf8" }).trim();
+  // A check is quick; what then runs waits for ten looks.
+  writeFileSync(program, `#!/bin/sh\n[ "$1" = -c ] || sleep 3\nexec ${debian} "$@"\n`, { mode: 0o755 });
+  const one = await served(t, "one");
+  const { catalog, port } = await running(t, { ...LOOK, haproxyProgram: program });
+  catalog.set([at("web", one, ["lares.path=/"])]);
+  await until("it serves", async () => (await ask(port, "/")) === "200 one", 60_000);
+  t.is(await ask(port, "/"), "200 one");
 });
 
 /** Empty: it has ended meanwhile. */
