@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { globSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { dockerForTests } from "./test/docker.ts";
-import { brokenNow, filesToRepeat, titlesOf, unstable } from "./test/repeat.ts";
-import { readTap, type Tally, type TestResults } from "./test/tap.ts";
+import { readTap, type Tally } from "./test/tap.ts";
 
 const { values, positionals: files } = parseArgs({
   allowPositionals: true,
@@ -59,50 +58,18 @@ function reportCoverage(): void {
 async function runTestsBesideDocker(): Promise<Tally> {
   const docker = await dockerForTests();
   try {
-    const first = await runTests(files, docker.env);
-    return files.length > 0 || values.guests ? first.tally : await repeatFailed(first, docker.env);
+    return await runTests(docker.env);
   } finally {
     await docker.stop();
   }
 }
 
-/**
- * Tests of time run two files at a time on machines that do other things: a file with a failure runs once more, alone. What fails twice has
- * failed; what passes then is named as unstable.
- */
-async function repeatFailed(first: Run, env: Record<string, string>): Promise<Tally> {
-  const { tally, results, isWhole } = first;
-  const repeated =
-    isWhole && tally.failed > 0 ? filesToRepeat(results, globSync("test/**/*.test.ts", { cwd: root })) : [];
-  if (repeated.length === 0) return tally;
-  const second = new Map<string, boolean>();
-  for (const file of repeated) {
-    console.log(`running once more, alone: ${file}`);
-    const again = await runTests([file], env);
-    if (!again.isWhole) return tally;
-    // Of a single file ava names the titles only.
-    for (const [title, passed] of again.results) second.set(`${titlesOf(file)}${title}`, passed);
-  }
-  const passedNow = unstable(results, second);
-  const failedNow = brokenNow(results, second);
-  for (const name of passedNow) console.log(`UNSTABLE ${name}: failed, and passed when its file ran alone`);
-  const moved = passedNow.length - failedNow.length;
-  return { passed: tally.passed + moved, failed: tally.failed - moved };
-}
-
-interface Run {
-  readonly tally: Tally;
-  readonly results: TestResults;
-  /** It came to its end, and every failure is a test's. */
-  readonly isWhole: boolean;
-}
-
-async function runTests(chosen: readonly string[], env: Record<string, string>): Promise<Run> {
-  if (interrupted) return { tally: { passed: 0, failed: 0 }, results: new Map(), isWhole: false };
+async function runTests(env: Record<string, string>): Promise<Tally> {
+  if (interrupted) return { passed: 0, failed: 0 };
   if (process.getuid?.() !== 0)
     console.log("npm test takes root: what makes networks, mounts and containers is skipped, and counts as failed");
   const config = values.guests ? ["--config", "ava.guests.config.js"] : [];
-  const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, ...config, "--tap", ...chosen];
+  const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, ...config, "--tap", ...files];
   const child = spawn(process.execPath, ava, {
     cwd: root,
     env: {
@@ -128,7 +95,7 @@ async function runTests(chosen: readonly string[], env: Record<string, string>):
   // A file that says nothing for minutes makes ava's TAP reporter fail; run without it, ava names the test that hangs.
   if (!tap.complete() || (code !== 0 && tally.failed === 0)) {
     console.log(`FAIL the test runner ended with exit code ${code} before its end: see what \`npx ava\` says`);
-    return { tally: { ...tally, failed: tally.failed + 1 }, results: tap.results(), isWhole: false };
+    return { ...tally, failed: tally.failed + 1 };
   }
-  return { tally, results: tap.results(), isWhole: true };
+  return tally;
 }

@@ -1,14 +1,10 @@
 /** What a TAP stream (https://testanything.org/tap-version-13-specification.html) says, counted so that nothing looks better than it is. */
 export type Tally = { passed: number; failed: number };
 
-/** Whether the test of this name passed. */
-export type TestResults = ReadonlyMap<string, boolean>;
-
 export type TapReader = {
   /** Takes the next line; returns what of it a person should see, or undefined. */
   line(text: string): string | undefined;
   tally(): Tally;
-  results(): TestResults;
   /** Whether the stream came to its end: the plan is the last thing a runner that lives writes. */
   complete(): boolean;
 };
@@ -18,7 +14,6 @@ const RESULT = /^(?<not>not )?ok \d+(?: - )?(?<name>.*?)(?<directive> # (?:SKIP|
 /** Counts results; a skipped or unfinished test counts as failed. Of a failed test the lines to the end of its details are shown. */
 export function readTap(): TapReader {
   const tally: Tally = { passed: 0, failed: 0 };
-  const results = new Map<string, boolean>();
   let showing = false;
   let complete = false;
   return {
@@ -34,13 +29,11 @@ export function readTap(): TapReader {
       }
       const ok = result["not"] === undefined && result["directive"] === undefined;
       tally[ok ? "passed" : "failed"]++;
-      results.set(result["name"] ?? "", ok);
       showing = !ok;
       if (ok) return undefined;
       return `FAIL ${result["name"]}${result["directive"] === undefined ? "" : " (skipped: nothing may be skipped)"}`;
     },
     tally: () => tally,
-    results: () => results,
     complete: () => complete,
   };
 }

@@ -15,7 +15,6 @@ import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import test from "ava";
 import fc from "fast-check";
-import { brokenNow, filesToRepeat, MAX_REPEATED_FILES, unstable } from "#scripts/test/repeat.ts";
 import { readTap } from "#scripts/test/tap.ts";
 
 const run = promisify(execFile);
@@ -149,22 +148,6 @@ test("a TAP stream is counted so that nothing looks better than it is", (t) => {
       "FAIL crash.test.ts exited with a non-zero exit code: 3",
     ],
   );
-});
-
-test("files of failed tests run once more; what fails twice, crashes, or is one of many has failed", (t) => {
-  const files = ["test/a.test.ts", "test/a/b.test.ts", "test/a/b/b.test.ts", "test/c.test.ts", "test/d.test.ts"];
-  const of = (...names: string[]) => new Map(names.map((name) => [name.replace("not ", ""), !name.startsWith("not ")]));
-  const repeated = (...names: string[]) => filesToRepeat(of(...names), files);
-  t.deepEqual(repeated("a › one", "a › b › two"), []);
-  t.deepEqual(repeated("a › one", "not a › b › two", "not a › b › three"), ["test/a/b.test.ts"]);
-  t.deepEqual(repeated("not a › b › b › b › two"), ["test/a/b/b.test.ts"]);
-  t.deepEqual(repeated("not a › one", "not crash.test.ts exited with a non-zero exit code: 3"), []);
-  t.is(MAX_REPEATED_FILES, 3);
-  t.deepEqual(repeated("not a › one", "not a › b › two", "not c › three", "not d › four"), []);
-  const first = of("x", "not y", "not z");
-  const second = of("not x", "y", "not z");
-  t.deepEqual(unstable(first, second), ["y"]);
-  t.deepEqual(brokenNow(first, second), ["x"]);
 });
 
 test("any stream is survived, and only results are counted", (t) => {
