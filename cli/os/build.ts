@@ -1,8 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CodedError, type Result } from "#base/env/errors.ts";
-import { createEnv } from "#base/platform/create-env.ts";
-import { buildSystem, changedPackages, openTools, type ToolsOptions } from "#os-image/firmware/build/build.ts";
+import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
+import {
+  aloneInWork,
+  buildSystem,
+  changedPackages,
+  openTools,
+  type ToolsOptions,
+} from "#os-image/firmware/build/build.ts";
 import { ownSigningKey } from "#os-image/firmware/build/bundle.ts";
 import { outputsOf, type OutputKind } from "#os-image/firmware/build/output-options.ts";
 import { writeOutputs } from "#os-image/firmware/build/outputs.ts";
@@ -35,43 +41,57 @@ export const osBuild: RunCommand = async (invocation) => {
       if (flags.on("json")) output.line(JSON.stringify({ files: [], packages: 0 }, undefined, 2));
       return 0;
     }
-    onProgress("tools");
-    const workshop = must(await openTools(build.value, { exec: env.exec, cacheDir }));
-    const signing = must(await signingKey(flags, () => ownSigningKey(`${cacheDir}/keys`, workshop)));
-    const built = must(
-      await buildSystem(build.value, {
-        exec: env.exec,
-        cacheDir,
-        workshop,
-        version: VERSION,
-        executable: resolve(flags.value("executable") ?? `dist/${build.value.target.executable}`),
-        keyring: await readFile(signing.certificate, "utf8"),
-        updateLock: ifChanged || flags.on("update-lock"),
-        compression: Number(flags.value("compression") ?? 19),
-        onProgress,
-      }),
+    const making = { env, cacheDir, kinds, updateLock: ifChanged || flags.on("update-lock"), onProgress };
+    const { files, packages } = must(
+      await aloneInWork(build.value, { exec: env.exec, cacheDir }, () => makeFiles(build.value, flags, making)),
     );
-    const folder = resolve(flags.value("output") ?? "dist/images");
-    const options = {
-      exec: env.exec,
-      build: build.value,
-      built,
-      version: VERSION,
-      folder,
-      kinds,
-      signing,
-      ...publishing(flags),
-      onProgress,
-    };
-    const files = must(await writeOutputs(options));
     onProgress("done");
-    if (flags.on("json")) output.line(JSON.stringify({ files, packages: built.packages.length }, undefined, 2));
+    if (flags.on("json")) output.line(JSON.stringify({ files, packages }, undefined, 2));
     else for (const file of files) output.line(file);
     return 0;
   } finally {
     env.close();
   }
 };
+
+interface Making {
+  readonly env: SystemEnv;
+  readonly cacheDir: string;
+  readonly kinds: readonly OutputKind[];
+  readonly updateLock: boolean;
+  readonly onProgress: (message: string) => void;
+}
+
+interface Made {
+  readonly files: readonly string[];
+  /** How many it is made of. */
+  readonly packages: number;
+}
+
+async function makeFiles(build: Build, flags: FlagValues, making: Making): Promise<Result<Made>> {
+  const { env, cacheDir, kinds, updateLock, onProgress } = making;
+  const { exec } = env;
+  onProgress("tools");
+  const workshop = must(await openTools(build, { exec, cacheDir }));
+  const signing = must(await signingKey(flags, () => ownSigningKey(`${cacheDir}/keys`, workshop)));
+  const built = must(
+    await buildSystem(build, {
+      exec,
+      cacheDir,
+      workshop,
+      version: VERSION,
+      executable: resolve(flags.value("executable") ?? `dist/${build.target.executable}`),
+      keyring: await readFile(signing.certificate, "utf8"),
+      updateLock,
+      compression: Number(flags.value("compression") ?? 19),
+      onProgress,
+    }),
+  );
+  const folder = resolve(flags.value("output") ?? "dist/images");
+  const options = { exec, build, built, version: VERSION, folder, kinds, signing, ...publishing(flags), onProgress };
+  const files = must(await writeOutputs(options));
+  return { ok: true, value: { files, packages: built.packages.length } };
+}
 
 interface Telling {
   readonly onProgress: (message: string) => void;

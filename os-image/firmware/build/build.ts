@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Exec } from "#base/env/exec.ts";
 import { succeed, type Result } from "#base/env/errors.ts";
 import { IMAGE_TIME_S } from "../../oci/archive.ts";
+import { aloneInCache } from "../../oci/cache-lock.ts";
 import { buildLayer, layerTree } from "../../oci/layer.ts";
 import { fetchLocked, lockChanges, writeLock } from "../../oci/locked-packages.ts";
 import { fetchPackages, resolvePackages, type AptSources, type PackageFile } from "../../oci/packages.ts";
@@ -49,16 +50,29 @@ export interface Built {
 export async function openTools(build: Build, { exec, cacheDir }: ToolsOptions): Promise<Result<Workshop>> {
   const tools = await toolsTree(build, { exec, cacheDir });
   if (!tools.ok) return tools;
-  const work = join(cacheDir, "work", `${build.target.name}-${build.flavour}`);
+  const work = workFolder(build, cacheDir);
   await rm(work, { recursive: true, force: true });
   return succeed(await openWorkshop({ exec, tools: tools.value, work, epoch: IMAGE_TIME_S }));
+}
+
+/** Does its work, from the tools to the files to flash, while no other program builds the same target and flavour in this cache. */
+export function aloneInWork<T>(
+  build: Build,
+  { exec, cacheDir }: ToolsOptions,
+  work: () => Promise<Result<T>>,
+): Promise<Result<T>> {
+  return aloneInCache({ exec, cacheDir: `${workFolder(build, cacheDir)}.lock` }, work);
+}
+
+function workFolder({ target, flavour }: Build, cacheDir: string): string {
+  return join(cacheDir, "work", `${target.name}-${flavour}`);
 }
 
 /** The folder with the tools, made when it is not there. */
 export async function toolsTree(build: Build, { exec, cacheDir }: ToolsOptions): Promise<Result<string>> {
   const architecture = (await exec.run(["dpkg", "--print-architecture"])).stdout.trim();
   const settings = { exec, cacheDir, architecture, privileged: true, below: [], sources: commonSources(build) };
-  const tools = await buildLayer(build.tools, settings);
+  const tools = await aloneInCache({ exec, cacheDir }, () => buildLayer(build.tools, settings));
   return tools.ok ? succeed(tools.value.tree) : tools;
 }
 
@@ -76,14 +90,16 @@ export async function buildSystem(build: Build, options: BuildOptions): Promise<
 async function makeSystem(build: Build, options: BuildOptions): Promise<Result<Built>> {
   const { workshop, onProgress } = options;
   onProgress("packages");
-  const packages = await packagesOf(build, options);
+  const packages = await aloneInCache(options, () => packagesOf(build, options));
   if (!packages.ok) return packages;
   const { work } = workshop;
   onProgress("the tree");
   const root = join(work, "tree");
   const inSlot = packages.value.filter(({ name }) => !build.target.bootPackages.includes(name));
   const provisionerTree = (layer: Layer, architecture: string) =>
-    layerTree(layer, { ...options, architecture, privileged: true, sources: commonSources(build) });
+    aloneInCache(options, () =>
+      layerTree(layer, { ...options, architecture, privileged: true, sources: commonSources(build) }),
+    );
   const laid = await layOutSystem(build, { ...options, root, packages: inSlot, provisionerTree });
   if (!laid.ok) return laid;
   const apart = await layOutBootPackages(build, options, packages.value);
@@ -108,7 +124,7 @@ async function makeSystem(build: Build, options: BuildOptions): Promise<Result<B
  */
 export async function changedPackages(build: Build, options: ToolsOptions): Promise<Result<readonly string[]>> {
   const settings = { ...packageSettings(build, options), refresh: true, packages: wantedPackages(build) };
-  const newest = await resolvePackages(settings);
+  const newest = await aloneInCache(options, () => resolvePackages(settings));
   if (!newest.ok) return newest;
   const lock = await readFile(lockPath(build), "utf8").catch(() => "");
   return succeed(lockChanges(lock, writeLock(newest.value)));

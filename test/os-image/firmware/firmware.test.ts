@@ -8,7 +8,7 @@ import test from "ava";
 import fc from "fast-check";
 import { createEnv } from "#base/platform/create-env.ts";
 import { imagerEntry } from "#os-image/firmware/build/imager-entry.ts";
-import { lockPath } from "#os-image/firmware/build/build.ts";
+import { aloneInWork, lockPath, toolsTree } from "#os-image/firmware/build/build.ts";
 import { builtAt } from "#os-image/firmware/build/built-at.ts";
 import { makeBmap } from "#os-image/firmware/build/bmap.ts";
 import { packCpio } from "#os-image/firmware/build/cpio.ts";
@@ -316,6 +316,46 @@ test("a slot that does not start is followed by the other, and then by a new sta
     ],
   );
   t.is(entries[Number(/^set fallback="(\d)"/m.exec(config)?.[1])], "again");
+});
+
+test("builds in one cache take turns", async (t) => {
+  const cacheDir = mkdtempSync(join(tmpdir(), "lares-cache-"));
+  const env = createEnv({ logLevel: "error" });
+  try {
+    const options = { exec: env.exec, cacheDir };
+    const tiny = build();
+    const file = { path: "/made", source: undefined, content: "once", mode: 0o644, uid: 0, gid: 0 };
+    const tools = {
+      ...mergedLayer(tiny),
+      packages: [],
+      without: [],
+      files: [file],
+      run: [],
+      provisioners: [],
+      remove: [],
+    };
+    const trees = await Promise.all([1, 2, 3].map(() => toolsTree({ ...tiny, tools }, options)));
+    const [first] = trees.map((each) => (each.ok ? each.value : JSON.stringify(each)));
+    t.deepEqual(
+      trees,
+      [1, 2, 3].map(() => ({ ok: true, value: first })),
+    );
+    const running: string[] = [];
+    const alone = (flavour: string): Promise<unknown> =>
+      aloneInWork(build(flavour), options, async () => {
+        t.false(running.includes(flavour));
+        running.push(flavour);
+        // A turn of the other flavour goes on meanwhile, and one of the same does not.
+        await toolsTree({ ...tiny, tools }, options);
+        running.splice(running.indexOf(flavour), 1);
+        return { ok: true, value: undefined };
+      });
+    await Promise.all([alone("minimal"), alone("minimal"), alone("docker")]);
+    t.deepEqual(running, []);
+  } finally {
+    env.close();
+    rmSync(cacheDir, { recursive: true });
+  }
 });
 
 test("a system was made no earlier than the newest of its packages", async (t) => {
