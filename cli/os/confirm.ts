@@ -70,13 +70,20 @@ async function problemsOf(
   const found: string[] = [];
   const isNew = record?.state === "installed" && record.slot === slot;
   if (!(await agentAnswers(env, AGENT_MS))) found.push("the agent does not answer");
-  else if (isNew && record.hadCluster && !(await clusterAnswers(env, CLUSTER_MS)))
-    found.push("the agent does not reach its cluster, as it did before");
+  else if (isNew) found.push(...(await problemsAfterUpdate(env, record)));
   if (record?.hadNetwork === true && !hasDefaultRoute()) found.push("there is no network, as there was before");
   found.push(...(await failedChecks(env)));
   const units = await failedUnits(env);
   if (units.length > 0) found.push(`failed: ${units.join(", ")}`);
   return found;
+}
+
+/** What the version before did, and this one does not. */
+async function problemsAfterUpdate(env: SystemEnv, { hadCluster, ran }: UpdateRecord): Promise<readonly string[]> {
+  if (hadCluster && !(await clusterAnswers(env, CLUSTER_MS)))
+    return ["the agent does not reach its cluster, as it did before"];
+  if (ran.length === 0) return [];
+  return (await import("./tasks.ts")).missingTasks(env, ran);
 }
 
 /** What a person sees on a screen or a serial line. */

@@ -14,6 +14,7 @@ import { UsageError, type Invocation, type RunCommand } from "../command/command
 import { clusterAnswers, hasDefaultRoute } from "./health.ts";
 import { lastLine, offerOf, requireUsable } from "./offer.ts";
 import { osState, type OsState } from "./status.ts";
+import { ranSteadily, readTasks } from "./tasks.ts";
 
 const INSTALL_MS = 1_800_000;
 
@@ -58,6 +59,7 @@ export async function takeUpdate(
     at: new Date(env.clock.nowMs()).toISOString(),
     hadNetwork: hasDefaultRoute(),
     hadCluster: await clusterAnswers(env, 0),
+    ran: [],
   };
   await keep(PLACES, { name: "starts", text: "" });
   await keep(PLACES, { name: "left", text: "" });
@@ -67,7 +69,8 @@ export async function takeUpdate(
     await writeUpdateRecord(PLACES, { ...record, state: "failed", reason: problem });
     throw new CodedError("os_install", `the update was not installed: ${problem}`, "the running system is as it was");
   }
-  await writeUpdateRecord(PLACES, { ...record, state: "installed" });
+  const ran = ranSteadily(await readTasks(env.disk), env.clock.nowMs());
+  await writeUpdateRecord(PLACES, { ...record, state: "installed", ran });
   if (flags.on("json")) output.line(JSON.stringify({ ...record, state: "installed" }, undefined, 2));
   else
     output.line(

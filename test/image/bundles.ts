@@ -11,6 +11,8 @@ const DUMB_AGENT = `${RELEASE}; mv usr/bin/lares usr/bin/lares.real; printf '#!/
 const LONELY_AGENT = `${RELEASE}; mv usr/bin/lares usr/bin/lares.real; printf '#!/bin/sh\\n[ "$1" = agent ] || exec /usr/bin/lares.real "$@"\\nmkdir -p /run/www/v1/agent /run/www/v1/status; echo {} > /run/www/v1/agent/health; echo \\047""\\047 > /run/www/v1/status/leader\\nexec busybox httpd -f -p 4646 -h /run/www\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
 /** It starts when it is asked who it is, and else does nothing. */
 const SILENT_AGENT = `${RELEASE}; rm usr/bin/lares; printf '#!/bin/sh\\n[ "$1" = agent ] && exec sleep 100001\\necho Lares v9.9.9\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
+/** All is well with it, but for what looks for this file. */
+const NO_TASK = `${RELEASE}; touch usr/lib/no-tasks`;
 const version = "9.9.9";
 
 const made = {
@@ -23,6 +25,7 @@ const made = {
     bench.bundle("lonely-agent", { root: await bench.slot("lonely-agent", LONELY_AGENT), version }),
   silentAgent: async (bench: Workbench) =>
     bench.bundle("silent-agent", { root: await bench.slot("silent-agent", SILENT_AGENT), version }),
+  noTask: async (bench: Workbench) => bench.bundle("no-task", { root: await bench.slot("no-task", NO_TASK), version }),
   noKernel: async (bench: Workbench) => {
     const { refused: kernel } = await badKernels(bench);
     return bench.bundle("no-kernel", { root: await bench.slot("next", RELEASE), version, kernel });

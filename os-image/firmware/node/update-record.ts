@@ -3,6 +3,16 @@ import type { SlotName } from "./boot-env.ts";
 
 const Slot = v.picklist(["A", "B"]);
 
+/** An allocation that ran steadily on this machine. */
+export const RanBeforeSchema = v.object({
+  alloc: v.string(),
+  /** As the job calls it. */
+  name: v.string(),
+  /** Of each task that ran, the attempt that did, which no start of the machine outlives, and how many restarts came before it. */
+  tasks: v.record(v.string(), v.object({ attempt: v.string(), restarts: v.number() })),
+});
+export type RanBefore = v.InferOutput<typeof RanBeforeSchema>;
+
 /** What is known of the last update: one file, written before and after each step. */
 export const UpdateRecordSchema = v.object({
   schema: v.literal(1),
@@ -17,6 +27,8 @@ export const UpdateRecordSchema = v.object({
   hadNetwork: v.boolean(),
   /** Was in touch with a cluster that has a leader; so it has to be after. */
   hadCluster: v.optional(v.boolean(), false),
+  /** Ran when it was written; so they have to run after, where they still belong here. Until it was judged. */
+  ran: v.optional(v.array(RanBeforeSchema), () => []),
   reason: v.optional(v.string()),
 });
 export type UpdateRecord = v.InferOutput<typeof UpdateRecordSchema>;
@@ -48,7 +60,7 @@ export function judgeStart({ slot, record, problems, starts, left }: Findings): 
   if (!pending) return { kind: problems.length === 0 ? "confirm" : "stay", record };
   if (record.slot !== slot)
     return { kind: problems.length === 0 ? "confirm" : "stay", record: failed(record, left || whyNot(record, starts)) };
-  if (problems.length === 0) return { kind: "confirm", record: { ...record, state: "confirmed" } };
+  if (problems.length === 0) return { kind: "confirm", record: { ...record, state: "confirmed", ran: [] } };
   return { kind: "go-back", record: failed(record, problems.join("; ")) };
 }
 
@@ -60,5 +72,5 @@ function whyNot(record: UpdateRecord, starts: number): string {
 }
 
 function failed(record: UpdateRecord, reason: string): UpdateRecord {
-  return { ...record, state: "failed", reason };
+  return { ...record, state: "failed", reason, ran: [] };
 }

@@ -14,6 +14,7 @@ export const updateCases: readonly Case[] = [
   bad("update whose agent is lonely", "lonelyAgent", /does not reach its cluster, as it did before/),
   bad("update whose kernel is none", "noKernel", /its kernel or its system does not start/),
   bad("update whose kernel dies", "panic", /its kernel or its system does not start/),
+  { name: "update with which a task does not run", run: lostTask },
   { name: "reset of data, reset of everything", run: resets },
 ];
 
@@ -68,6 +69,59 @@ async function goodUpdate(stage: Stage): Promise<void> {
     await machine.settled("A");
     stage.say("rolled back to slot A");
   });
+}
+
+/** Two services ran; in the new version one of them misses something. */
+async function lostTask(stage: Stage): Promise<void> {
+  const file = await BUNDLES.noTask(stage.bench);
+  await withUpdates(stage, async (machine, urlOf) => {
+    const lares = (line: string): Promise<string> =>
+      machine.must(`NOMAD_TOKEN=$(cat /var/lib/lares/management-token) lares ${line}`, 300_000);
+    await machine.must(`cat >/run/two.nomad.hcl <<'END'\n${TWO_SERVICES}END\n`);
+    await lares("job run -detach /run/two.nomad.hcl");
+    const bothRun = async (): Promise<boolean> =>
+      (await lares("job allocs -json two")).match(/"ClientStatus": *"running"/g)?.length === 2;
+    await machine.until("both services run", bothRun);
+    // What runs for less may be failing again and again: it does not count.
+    await machine.must("sleep 61", 120_000);
+    await machine.must(`lares os update ${urlOf(file)}`, 900_000);
+    await machine.restarted("systemctl reboot");
+    await machine.until("the old slot is back", async () => (await machine.slot()) === "A");
+    await machine.settled("A");
+    const status = await machine.osStatus();
+    shows(status, /two\.needy\[0\] ran before: task work /, "the status");
+    assert.doesNotMatch(status, /two\.plain/);
+    await machine.until("both services run again", bothRun);
+    await lares("job stop -purge -detach two");
+    stage.say("back on slot A by itself, the task is named, and runs again");
+  });
+}
+
+const TWO_SERVICES = `job "two" {
+${service("plain", "")}${service("needy", "test ! -e /usr/lib/no-tasks && ")}}
+`;
+
+/** Its policy has one attempt for the start of the machine, and one more. */
+function service(name: string, needs: string): string {
+  return `  group "${name}" {
+    restart {
+      attempts = 2
+      delay    = "2s"
+      mode     = "fail"
+    }
+    task "work" {
+      driver = "exec"
+      config {
+        command = "/bin/busybox"
+        args    = ["sh", "-c", "${needs}exec busybox sleep 100000"]
+      }
+      resources {
+        cpu    = 20
+        memory = 16
+      }
+    }
+  }
+`;
 }
 
 /** Whatever is wrong with an update, the old slot is back by itself, and says why. */

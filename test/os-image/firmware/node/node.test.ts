@@ -79,12 +79,13 @@ const record: UpdateRecord = {
   at: "2026-01-01T00:00:00Z",
   hadNetwork: true,
   hadCluster: true,
+  ran: [{ alloc: "3f2a", name: "web.cache[0]", tasks: { redis: { attempt: "3f2a/redis/1", restarts: 0 } } }],
 };
 
 test("what follows a start", (t) => {
   const judge = (changes: Partial<Parameters<typeof judgeStart>[0]>): ReturnType<typeof judgeStart> =>
     judgeStart({ slot: "B", record, problems: [], starts: 1, ...changes });
-  t.like(judge({}), { kind: "confirm", record: { state: "confirmed" } });
+  t.like(judge({}), { kind: "confirm", record: { state: "confirmed", ran: [] } });
   t.like(judge({ problems: ["the agent does not answer"] }), {
     kind: "go-back",
     record: { state: "failed", reason: "the agent does not answer" },
@@ -374,6 +375,7 @@ test("of a stick's updates the newest is taken, and never one that failed here",
     at: "2026-01-01T00:00:00Z",
     hadNetwork: true,
     hadCluster: true,
+    ran: [],
     reason: "the agent does not answer",
   });
   const all = [update("1.9.0"), update("1.10.0"), update("what")];
