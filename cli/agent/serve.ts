@@ -40,7 +40,10 @@ export function createAgentApis(composition: Composition, audit: OpenAuditLog | 
       ...pageRoutes(),
       ...firmwareRoutes(composition.firmware),
       ...(composition.firmware === undefined ? [] : claimRoutes(claimOf(composition))),
-      ...clusterRoutes(composition.membership),
+      ...clusterRoutes(
+        composition.membership,
+        (name) => gossip?.serf.members().find((one) => one.name === name)?.status ?? "",
+      ),
       ...rolloutRoutes(composition.rollout, state.view),
       ...(composition.backups?.routes ?? []),
     ],

@@ -10,6 +10,7 @@ const MemberSchema = v.looseObject({
   NodeID: text,
   Name: text,
   Role: text,
+  Status: text,
   Address: text,
   Joined: text,
   CertificateEnds: text,
@@ -20,8 +21,15 @@ export const list = withNomad(async (session) => {
   const members = valueOf(await session.nomad.call({ path: "/v1/cluster/members", schema: v.array(MemberSchema) }));
   return show(session, members, () =>
     columns(
-      ["Name", "Role", "Address", "Certificate ends", "Node ID"],
-      members.map(({ Name, Role, Address, CertificateEnds, NodeID }) => [Name, Role, Address, CertificateEnds, NodeID]),
+      ["Name", "Role", "Status", "Address", "Certificate ends", "Node ID"],
+      members.map(({ Name, Role, Status, Address, CertificateEnds, NodeID }) => [
+        Name,
+        Role,
+        Status === "" ? "unknown" : Status,
+        Address,
+        CertificateEnds,
+        NodeID,
+      ]),
     ),
   );
 });

@@ -34,6 +34,7 @@ import { forwarding } from "./forward.ts";
 import { FreshReads } from "./fresh-reads.ts";
 import { HistoryKeeper } from "./history-keeper.ts";
 import { watchLeader } from "./leader-watch.ts";
+import { sayThatTheyLeft } from "./left-servers.ts";
 import { consulNeedsLeader, nomadNeedsLeader } from "./leader-routes.ts";
 import { answeringPeers, renewAtLeader, type PeerPlace } from "./peer-calls.ts";
 
@@ -111,7 +112,7 @@ export class ClusterServers implements ServerPool {
   }
 
   #watchMembers(): MemberWatch | undefined {
-    const { env, etcd, member, engine, folder, config } = this.#deps;
+    const { env, etcd, member, engine, folder, config, state } = this.#deps;
     if (member === undefined || engine?.engine !== "etcd") return undefined;
     return new MemberWatch({
       clock: env.clock,
@@ -129,7 +130,11 @@ export class ClusterServers implements ServerPool {
         );
       },
       onRemoved: (name) => this.#forget(name),
-      onSeen: (names) => this.#forgetOthersThan(names),
+      onSeen: async (names) => {
+        await this.#forgetOthersThan(names);
+        if (this.#serf === undefined) return;
+        await sayThatTheyLeft({ view: state.view, serf: this.#serf, servers: this.list() });
+      },
       self: this.selfId,
       onExpelled: () => void this.#standBy(),
     });

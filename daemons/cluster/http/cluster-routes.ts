@@ -33,8 +33,11 @@ const DecisionBody = v.object({ Approve: v.boolean(), Role: v.nullish(v.picklist
 const read = { kind: "capability", resource: "operator", capability: "read" } as const;
 const write = { kind: "capability", resource: "operator", capability: "write" } as const;
 
+/** Of the node with this name, as gossip knows it: `alive`, `failed`, `left` …; empty: it knows none. */
+type StatusOf = (name: string) => string;
+
 /** What operators see and do of the cluster's members, among the routes of Nomad's API. */
-export function clusterRoutes(cluster: Cluster): Route[] {
+export function clusterRoutes(cluster: Cluster, statusOf: StatusOf): Route[] {
   const { tokens, authorities } = cluster;
   const founded = (): Authority => {
     const { active } = authorities;
@@ -76,13 +79,13 @@ export function clusterRoutes(cluster: Cluster): Route[] {
         return { kind: "json", value: {} };
       },
     }),
-    ...memberRoutes(cluster),
+    ...memberRoutes(cluster, statusOf),
     ...admissionRoutes(cluster),
     ...authorityRoutes(cluster, founded),
   ];
 }
 
-function memberRoutes({ members }: Cluster): Route[] {
+function memberRoutes({ members }: Cluster, statusOf: StatusOf): Route[] {
   return [
     route({
       method: "GET",
@@ -90,7 +93,7 @@ function memberRoutes({ members }: Cluster): Route[] {
       summary: "List the nodes that have a certificate",
       access: read,
       tables: [clusterMembers],
-      handle: () => ({ kind: "json", value: members.list().map(memberAnswer) }),
+      handle: () => ({ kind: "json", value: members.list().map((one) => memberAnswer(one, statusOf)) }),
     }),
     route({
       method: "DELETE",
@@ -166,8 +169,8 @@ function admissionAnswer({ NodeID, Name, Role, Address, Code, State, CreatedMs, 
   return { NodeID, Name, Role, Address, Code, State, Created: iso(CreatedMs), Ends: iso(EndsMs) };
 }
 
-function memberAnswer({ JoinedMs, EndsMs, ...member }: ClusterMember) {
-  return { ...member, Joined: iso(JoinedMs), CertificateEnds: iso(EndsMs) };
+function memberAnswer({ JoinedMs, EndsMs, ...member }: ClusterMember, statusOf: StatusOf) {
+  return { ...member, Status: statusOf(member.Name), Joined: iso(JoinedMs), CertificateEnds: iso(EndsMs) };
 }
 
 function authorityAnswer({ ID, State, Certificate, CreatedMs, EndsMs }: Authority) {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import test from "ava";
 import { notLinearizable } from "#sim/checkers/linearizable.ts";
 import { startEtcd, type TestEtcd } from "#test/base/platform/etcd/start-etcd.ts";
@@ -329,7 +330,9 @@ test.serial("from one server to three and back: no write is lost, and indexes ne
     writer = new SteadyWriter([one.consul]);
     const before = await stateOf(one);
     t.is(before.Engine, "sqlite");
-    const two = await cluster.add("g1");
+    const gossip = /gossip = (\d+)/.exec(readFileSync(`${one.dir}/agent.hcl`, "utf8"))?.[1] ?? "";
+    const heard = `discovery { retry_join = ["127.0.0.1:${gossip}"] }`;
+    const two = await cluster.add("g1", heard);
     t.regex(cluster.said, /the cluster has 2 servers now: an even number survives no more losses/);
     await until("it stands by", () => two.log().includes("stands by"));
     t.is((await stateOf(one)).Engine, "sqlite");
@@ -340,7 +343,7 @@ test.serial("from one server to three and back: no write is lost, and indexes ne
     };
     await refused();
     // Nobody tells the state to move.
-    const three = await cluster.add("g2");
+    const three = await cluster.add("g2", heard);
     await until("all members vote", () =>
       stateOf(three).then(
         ({ Members }) => Members.length === 3 && Members.every(({ Voter, Healthy }) => Voter && Healthy),
@@ -357,14 +360,25 @@ test.serial("from one server to three and back: no write is lost, and indexes ne
     await three.kill();
     await until("the dead member is taken out", async () => (await stateOf(one)).Members.length === 2);
     t.regex((await one.lares("operator", "state")).stdout, /Warning += an even number of servers \(2\)/);
-    const four = await cluster.add("g3");
+    const four = await cluster.add("g3", heard);
     await until("three members again", async () => (await stateOf(two)).Members.length === 3);
+    await until("it has left, as everybody sees", async () => {
+      const { stdout } = await two.lares("server", "members");
+      return /^g2\.global .* left /m.test(stdout) && (stdout.match(/ alive /g) ?? []).length === 3;
+    });
+    t.regex((await one.lares("member", "list")).stdout, /^g2 +server +left /m);
+    const nodes = async (): Promise<unknown> => two.get("/consul/v1/catalog/nodes");
+    await until("the catalog has lost it", async () => !JSON.stringify(await nodes()).includes('"g2"'));
     // It was given up meanwhile, and takes part anew.
     await three.start();
     await until("four members", async () => {
       const { Members } = await stateOf(two);
       return Members.length === 4 && Members.every(({ Voter, Healthy }) => Voter && Healthy);
     });
+    await until(
+      "it is there again",
+      async () => (await one.lares("member", "list")).stdout.match(/ alive /g)?.length === 4,
+    );
 
     // Back to one.
     for (const [agent, name] of [
