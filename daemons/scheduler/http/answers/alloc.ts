@@ -19,7 +19,6 @@ export function allocAnswer(state: ClusterState, known: KnownAlloc, jobs: Map<st
     AllocStates: allocStates(alloc.AllocStates),
     ...reported(known),
     NetworkStatus: report?.NetworkStatus ?? null,
-    PreemptedAllocations: null,
     AllocModifyIndex: known.modifyIndex,
     CreateIndex: known.createIndex,
     ModifyIndex: known.modifyIndex,

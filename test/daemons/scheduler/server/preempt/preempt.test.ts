@@ -6,6 +6,7 @@ import type { Node } from "#base/protocol/node.ts";
 import { schedulerConfigurations } from "#base/state/tables.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { CURRENT } from "#daemons/scheduler/server/configuration.ts";
+import { allocAnswer } from "#daemons/scheduler/http/answers/alloc.ts";
 import { put } from "#base/state/codec.ts";
 import { makeJob, makeNode, startCluster, until } from "../cluster.ts";
 
@@ -126,6 +127,8 @@ test("a job takes the place of a less important one, which then waits for anothe
   t.deepEqual(done?.FailedTGAllocs, {});
   const [high] = cluster.running("high");
   t.deepEqual(high?.PreemptedAllocations, [low!.ID]);
+  const [known] = cluster.allocs("high");
+  t.deepEqual(allocAnswer(cluster.state, known!).PreemptedAllocations, [low!.ID]);
   t.true(Number.isFinite(high?.Metrics?.ScoreMetaData[0]?.NormScore));
   const [evicted] = cluster.allocs("low");
   t.is(evicted?.alloc.DesiredStatus, "evict");
