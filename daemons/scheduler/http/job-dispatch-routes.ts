@@ -18,7 +18,8 @@ const DispatchBody = v.object({
 
 /** https://developer.hashicorp.com/nomad/api-docs/jobs#dispatch-job */
 export function jobDispatchRoutes(deps: NomadHttpDeps): Route[] {
-  const query = v.object({ ...namespaced, idempotency_token: queryText });
+  // Clients send the one, the manual names the other.
+  const query = v.object({ ...namespaced, idempotency_token: queryText, IdempotencyToken: queryText });
   const run = async (id: string, namespace: string, request: DispatchRequest): Promise<Reply> => {
     refuseIfClosed(deps);
     const done = orThrow(await dispatch(deps.server, { namespace: oneNamespace(namespace), id }, request));
@@ -39,11 +40,11 @@ export function jobDispatchRoutes(deps: NomadHttpDeps): Route[] {
       access: dispatchJob,
       query,
       body: jsonBody(DispatchBody, { whenEmpty: {} }),
-      handle: ({ params, query: { namespace, idempotency_token: idempotencyToken }, body }) =>
-        run(params.id, namespace, {
+      handle: ({ params, query, body }) =>
+        run(params.id, query.namespace, {
           payload: body.Payload,
           meta: body.Meta,
-          idempotencyToken,
+          idempotencyToken: query.idempotency_token || query.IdempotencyToken,
           idPrefix: body.IdPrefixTemplate,
         }),
     }),
@@ -54,8 +55,12 @@ export function jobDispatchRoutes(deps: NomadHttpDeps): Route[] {
       access: dispatchJob,
       query,
       body: bytesBody(),
-      handle: ({ params, query: { namespace, idempotency_token: idempotencyToken }, body }) =>
-        run(params.id, namespace, { payload: Buffer.from(body).toString("base64"), meta: {}, idempotencyToken }),
+      handle: ({ params, query, body }) =>
+        run(params.id, query.namespace, {
+          payload: Buffer.from(body).toString("base64"),
+          meta: {},
+          idempotencyToken: query.idempotency_token || query.IdempotencyToken,
+        }),
     }),
     payloadRoute(deps),
   ];

@@ -44,7 +44,7 @@ test("a parameterized job is dispatched, within its own rules", async (t) => {
   await put("/v1/jobs", sent({ ID: "plain", Name: "plain", Type: "batch", ParameterizedJob: {} }));
   const whole = (await put("/v1/job/plain/dispatch/payload", "anything at all")).json.DispatchedJobID;
   t.is(Buffer.from((await payloadOf(whole)).json.Payload, "base64").toString(), "anything at all");
-  const again = await put("/v1/job/mail/dispatch?idempotency_token=one", { Meta: { who: "you" } });
+  const again = await put("/v1/job/mail/dispatch?IdempotencyToken=one", { Meta: { who: "you" } });
   t.is(again.json.DispatchedJobID, done.json.DispatchedJobID);
   for (const [body, text] of [
     [{}, /required meta keys: who/],
