@@ -134,21 +134,29 @@ function needOf(topic: string): readonly [resource: string, capability: string] 
       return ["node", "read"];
     case "HostVolume":
       return ["namespace", "host-volume-read"];
+    case "CSIVolume":
+      return ["namespace", "csi-read-volume"];
+    case "Variable":
+      return ["variables", "list"];
+    case "Operator":
+      return ["operator", "read"];
     case "Job":
     case "Allocation":
     case "Evaluation":
     case "Deployment":
     case "Service":
+    case "CSIPlugin":
       return ["namespace", "read-job"];
     default:
       return undefined;
   }
 }
 
-function isVisible(access: Access, { Topic, Namespace }: StreamEvent): boolean {
+function isVisible(access: Access, { Topic, Namespace, Key }: StreamEvent): boolean {
   if (access.isManagement) return true;
   const need = needOf(Topic);
-  return need !== undefined && access.allows(...need, Topic === "Node" ? "" : Namespace);
+  const name = Topic === "Node" ? "" : Topic === "Variable" ? `${Namespace}/${Key}` : Namespace;
+  return need !== undefined && access.allows(...need, name);
 }
 
 /** All topics at once are for management tokens; of others each is asked for by name. Throws a 403. */

@@ -11,6 +11,7 @@ import { jobAnswer, versionAnswer } from "./answers/job.ts";
 import { hostVolumes } from "#base/state/tables.ts";
 import { nodeAnswer } from "./answers/node.ts";
 import { fixedVolumesOf, volumeAnswer } from "./answers/host-volume.ts";
+import { variableMetadata } from "./answers/variable.ts";
 
 /** One event as the stream gives it. https://developer.hashicorp.com/nomad/api-docs/events */
 export interface StreamEvent {
@@ -34,6 +35,7 @@ export type Topic =
   | "NodePool"
   | "Service"
   | "HostVolume"
+  | "Variable"
   | AclTopic;
 
 export interface EventSources {
@@ -82,6 +84,10 @@ export function eventsOf(
       const Type = row === undefined ? "NodePoolDeleted" : "NodePoolUpserted";
       return [{ ...base, Namespace: "", Topic: "NodePool", Type, Payload }];
     }
+    case "variable":
+      return wants("Variable") ? [{ ...base, Topic: "Variable", ...variableEvent(happening) }] : [];
+    case "volume":
+      return wants("HostVolume") ? volumeEvent(state, happening, base) : [];
     case "token":
     case "policy":
     case "role":
@@ -106,6 +112,29 @@ function volumeEvents(state: ClusterState, { row, cause }: Of<"node">, Index: nu
     Index,
     Payload: { Volume },
   }));
+}
+
+/** One that was asked for, or is gone for good; how it stands is told with its node. */
+function volumeEvent(
+  state: ClusterState,
+  { row, at }: Of<"volume">,
+  base: Pick<StreamEvent, "Key" | "Namespace" | "Index">,
+): StreamEvent[] {
+  if (row?.value.Deleting === true) return [];
+  const Topic = "HostVolume";
+  if (row === undefined) {
+    const Payload = { Volume: { ID: at.id, Namespace: at.namespace } };
+    return [{ ...base, Topic, Type: "HostVolumeDeleted", FilterKeys: [], Payload }];
+  }
+  const Volume = volumeAnswer(state, row);
+  const FilterKeys = keys(Volume.Name, Volume.NodeID);
+  return [{ ...base, Topic, Type: "HostVolumeRegistered", FilterKeys, Payload: { Volume } }];
+}
+
+/** Never what it holds. */
+function variableEvent({ row, at }: Of<"variable">): Pick<StreamEvent, "Type" | "Payload"> {
+  if (row !== undefined) return { Type: "VariableUpdated", Payload: { Variable: variableMetadata(row) } };
+  return { Type: "VariableDeleted", Payload: { Variable: { Namespace: at.namespace, Path: at.id } } };
 }
 
 type Of<K extends Happening["of"]> = Extract<Happening, { readonly of: K }>;

@@ -1,9 +1,11 @@
 import type { AclPolicy, AclRole, AclToken, AuthMethod, BindingRule } from "#base/protocol/acl.ts";
 import type { Deployment } from "#base/protocol/deployment.ts";
 import type { Evaluation } from "#base/protocol/evaluation.ts";
+import type { HostVolume } from "#base/protocol/host-volume.ts";
 import type { Job } from "#base/protocol/job.ts";
 import type { NodePool } from "#base/protocol/node-pool.ts";
 import type { Node, NodeState } from "#base/protocol/node.ts";
+import type { StoredVariable } from "#base/protocol/variable.ts";
 import type { Row, ViewChange, ViewRowChange } from "#base/state/table.ts";
 import {
   aclPolicies,
@@ -15,10 +17,12 @@ import {
   bindingRules,
   deployments,
   evals,
+  hostVolumes,
   jobs,
   nodePools,
   nodes,
   nodeStates,
+  variables,
 } from "#base/state/tables.ts";
 import type { KnownAlloc } from "../alloc-state.ts";
 import type { ClusterState } from "../cluster-state.ts";
@@ -37,6 +41,8 @@ export type Happening =
       readonly state: Row<NodeState> | undefined;
     }
   | { readonly of: "pool"; readonly at: At; readonly row: Row<NodePool> | undefined }
+  | { readonly of: "variable"; readonly at: At; readonly row: Row<StoredVariable> | undefined }
+  | { readonly of: "volume"; readonly at: At; readonly row: Row<HostVolume> | undefined }
   | { readonly of: "token"; readonly at: At; readonly row: Row<AclToken> | undefined }
   | { readonly of: "policy"; readonly at: At; readonly row: Row<AclPolicy> | undefined }
   | { readonly of: "role"; readonly at: At; readonly row: Row<AclRole> | undefined }
@@ -84,6 +90,10 @@ function happeningOf(
     }
     case nodePools.name:
       return { of: "pool", at, row: state.view.table(nodePools).get(namespace, id) };
+    case variables.name:
+      return { of: "variable", at, row: state.view.table(variables).get(namespace, id) };
+    case hostVolumes.name:
+      return { of: "volume", at, row: state.view.table(hostVolumes).get(namespace, id) };
     default:
       return aclHappening(state, table, at);
   }

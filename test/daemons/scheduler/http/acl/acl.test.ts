@@ -1,9 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import * as v from "valibot";
 import { PERMISSION_DENIED } from "#base/http/access.ts";
 import { RESOURCES } from "#base/language/acl-policy/vocabulary.ts";
-import { aclTokens } from "#base/state/tables.ts";
+import { HostVolumeSchema } from "#base/protocol/host-volume.ts";
+import { put, remove } from "#base/state/codec.ts";
+import { aclTokens, hostVolumes } from "#base/state/tables.ts";
 import { makeNode } from "../../server/cluster.ts";
 import { FakeClock } from "../../../../base/http/fake-clock.ts";
 import { sent, startApi, type Answer } from "../api.ts";
@@ -277,6 +280,41 @@ test("the event stream tells management of tokens, policies and roles, without a
     Namespace: "default",
     Payload: { Volume: { Name: "data", NodeID: "node-2" } },
   });
+  for (const path of ["app/mine", "other/hidden"]) await root.put(`/v1/var/${path}`, { Items: { pin: "1234" } });
+  await root.delete("/v1/var/app/mine");
+  await policy("lists", 'namespace "default" {\n variables {\n path "app/*" {\n capabilities = ["list"]\n }\n }\n}');
+  const lists = await root.put("/v1/acl/token", { Name: "lists", Type: "client", Policies: ["lists"] });
+  const told = await events(lists.json.SecretID, "topic=Variable", "VariableDeleted");
+  t.deepEqual(
+    told.map(({ Type, Key }) => [Type, Key]),
+    [
+      ["VariableUpdated", "app/mine"],
+      ["VariableDeleted", "app/mine"],
+    ],
+  );
+  t.is(told[0].Payload.Variable.Path, "app/mine");
+  t.false(JSON.stringify(told).includes("1234"));
+  denied(t, await reader.get("/v1/event/stream?topic=Operator"));
+});
+
+test("the event stream tells of host volumes that are asked for and deleted", async (t) => {
+  const { root, first, cluster, send } = await secured(t);
+  await cluster.server.link.register(makeNode("node-2"));
+  const row = v.parse(HostVolumeSchema, { ID: "data-1", Name: "data", PluginID: "mkdir", NodeID: "node-2" });
+  const at = { namespace: "default", id: row.ID };
+  for (const op of [put(hostVolumes, at, row), remove(hostVolumes, at.namespace, at.id)])
+    await cluster.view.reached((await cluster.store.txn({ then: [op] })).revision);
+  t.is((await root.get(`/v1/volume/host/${row.ID}`)).status, 404);
+  const abort = new AbortController();
+  const { SecretID: token } = first.json;
+  const { body } = await send("GET", "/v1/event/stream?topic=HostVolume", undefined, { signal: abort.signal, token });
+  const seen: string[] = [];
+  for await (const line of body as AsyncIterable<Uint8Array>) {
+    for (const { Type, Payload } of JSON.parse(Buffer.from(line).toString()).Events ?? [])
+      seen.push(`${Type} ${Payload.Volume.ID}`);
+    if (seen.length === 2) abort.abort();
+  }
+  t.deepEqual(seen, [`HostVolumeRegistered ${row.ID}`, `HostVolumeDeleted ${row.ID}`]);
 });
 
 test("a job's volumes take leave of their own", async (t) => {
