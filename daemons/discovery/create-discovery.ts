@@ -15,6 +15,7 @@ import {
 import { AlertKeeper } from "./alerts/alert-keeper.ts";
 import { CatalogWriter } from "./catalog/catalog-writer.ts";
 import { ChangeIndex } from "./catalog/change-index.ts";
+import { Coordinates } from "./catalog/coordinates.ts";
 import { consulRoutes } from "./http/consul-routes.ts";
 import type { Surroundings } from "./http/consul-deps.ts";
 import { KvStore } from "./kv/kv-store.ts";
@@ -100,6 +101,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     folder: `${config.dataDir ?? "/tmp"}/alerts`,
   });
   const queries = new PreparedQueries({ env, store, view });
+  const coordinates = new Coordinates();
   const kvStore = new KvStore({ store, view, delays });
   const catalog = new CatalogWriter(store, view);
   const events = createEventLog(env.random, config.nodeName, agent);
@@ -108,14 +110,15 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const server =
     config.dnsPort === undefined
       ? undefined
-      : createDnsServer({ env, view, config, recursor, queries }, config.dnsPort);
+      : createDnsServer({ env, view, config, recursor, queries, coordinates }, config.dnsPort);
   return {
     registry: agent.registry,
     agent,
     routes: (surroundings = {}) =>
-      consulRoutes({ ...shared, kv: kvStore, catalog, queries, events, alerts: alerting, surroundings }),
+      consulRoutes({ ...shared, kv: kvStore, catalog, queries, coordinates, events, alerts: alerting, surroundings }),
     follow(serf, { forgetAfterMs }) {
       events.attach(serf);
+      coordinates.attach(serf);
       leader.follow(serf, forgetAfterMs);
     },
     get dnsAddress() {
@@ -161,10 +164,11 @@ function createDnsServer(
     readonly config: DiscoveryConfig;
     readonly recursor: Recursor;
     readonly queries: PreparedQueries;
+    readonly coordinates: Coordinates;
   },
   port: number,
 ): DnsServer {
-  const { env, view, config, recursor, queries } = deps;
+  const { env, view, config, recursor, queries, coordinates } = deps;
   const { datacenter, domain = DOMAIN, altDomain, dns = {} } = config;
   const { random, clock } = env;
   const zone = new Zone({
@@ -176,6 +180,7 @@ function createDnsServer(
     dns,
     nodeName: config.nodeName,
     queries,
+    coordinates,
     ...(altDomain === undefined ? {} : { altDomain }),
   });
   return new DnsServer({ env, responder: new Responder(zone, dns), recursor, at: { host: config.bindAddr, port } });

@@ -17,7 +17,7 @@ import { serveDisks } from "./alloc-disks.ts";
 import { listenInternal } from "./listen-internal.ts";
 import { allocOf, OF_NODES, targetOf } from "./node-routing.ts";
 import { PASSED_ON } from "./pass-on.ts";
-import { passToServers } from "./pass-to-servers.ts";
+import { consulOfServers, nomadOfServers } from "./pass-to-servers.ts";
 import { remoteAccess } from "./server-calls.ts";
 
 /** Opens the APIs of a node that is no server, and starts its client. Resolves with what reads their certificates again. */
@@ -113,8 +113,8 @@ function createNodeApis(node: ClientNode, audit: AuditLog | undefined) {
     access,
     responseHeaders: config.httpApiResponseHeaders,
     around: {
-      nomad: (local) => either(local, passToServers(set, "nomad"), (request) => isOwnNomad(request, node)),
-      consul: (local) => either(local, passToServers(set, "consul"), isOwnConsul),
+      nomad: (local) => either(local, nomadOfServers(set), (request) => isOwnNomad(request, node)),
+      consul: (local) => either(local, consulOfServers(set, config.nodeName), isOwnConsul),
     },
     ...(audit === undefined ? {} : { audit }),
   });

@@ -8,6 +8,7 @@ import { TYPE, type Question, type ResourceRecord } from "#base/protocol/dns/rec
 import type { CatalogNode } from "#base/protocol/catalog.ts";
 import type { View } from "#base/state/table.ts";
 import { catalogChecks, catalogNodes, catalogServices, preparedQueries } from "#base/state/tables.ts";
+import type { Coordinates } from "../catalog/coordinates.ts";
 import { addressOf, instancesByDnsName, type Instance } from "../catalog/instances.ts";
 import type { DnsConfig } from "../config.ts";
 import { executeQuery } from "../queries/execute.ts";
@@ -26,6 +27,7 @@ export interface ZoneDeps {
   readonly dns: DnsConfig;
   readonly nodeName: string;
   readonly queries: Pick<PreparedQueries, "resolve">;
+  readonly coordinates: Pick<Coordinates, "nearest">;
 }
 
 /** An answer before it is cut to size. `extras[i]` are the additional records that belong to `answers[i]`. */
@@ -147,12 +149,12 @@ export class Zone {
 
   /** A prepared query by name or id; its own time to live counts before that of its service. */
   #query(asked: Asked, name: string): ZoneAnswer {
-    const { queries, view, random, nodeName } = this.#deps;
+    const { queries, view, random, nodeName, coordinates } = this.#deps;
     const query = queries.resolve(name);
     if (query === undefined) return nothing(asked, "NXDOMAIN");
     const { Near } = query.Service;
     const near = Near === "_agent" || Near === "_ip" ? nodeName : Near;
-    const found = executeQuery({ view, random }, query, { near, limit: 0 });
+    const found = executeQuery({ view, random, coordinates }, query, { near, limit: 0 });
     if (found.length === 0) return nothing(asked, "NXDOMAIN");
     const own = parseDuration(query.DNS.TTL);
     const ttl = own === undefined ? this.#serviceTtl(query.Service.Service.toLowerCase()) : Math.floor(own / 1e9);

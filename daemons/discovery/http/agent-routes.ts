@@ -9,6 +9,7 @@ import { failedNodes, membersOf } from "./members.ts";
 import { API_VERSION, capability, type ConsulDeps } from "./consul-deps.ts";
 import { hostFacts } from "./host-facts.ts";
 import { ownAgent, ownNode } from "./consul-access.ts";
+import { knownServers } from "./known-servers.ts";
 
 /** https://developer.hashicorp.com/consul/api-docs/agent */
 export function agentRoutes(deps: ConsulDeps): Route[] {
@@ -126,14 +127,19 @@ function monitorRoutes(deps: ConsulDeps): Route[] {
 
 function self(deps: ConsulDeps) {
   const { config } = deps;
-  const own = membersOf(deps).find((member) => member.Name === config.nodeName) ?? null;
+  const members = membersOf(deps);
+  const own = members.find((member) => member.Name === config.nodeName) ?? null;
+  const isServer = config.server ?? true;
+  const servers = members.filter((member) => Reflect.get(member.Tags, "role") === "consul");
+  const isLeader = isServer && knownServers(deps).some((one) => one.isLeader && one.id === config.nodeId);
+  const isAclEnabled = deps.surroundings.acl?.enabled === true;
   return {
     Config: {
       Datacenter: config.datacenter,
       PrimaryDatacenter: config.datacenter,
       NodeName: config.nodeName,
       NodeID: config.nodeId,
-      Server: config.server ?? true,
+      Server: isServer,
       Revision: "",
       Version: API_VERSION,
       BuildDate: "1970-01-01T00:00:00Z",
@@ -146,7 +152,7 @@ function self(deps: ConsulDeps) {
       DisableRemoteExec: config.disableRemoteExec ?? true,
       EnableRemoteScriptChecks: config.enableScriptChecks ?? false,
       EnableLocalScriptChecks: config.enableLocalScriptChecks ?? config.enableScriptChecks ?? false,
-      ACLsEnabled: false,
+      ACLsEnabled: isAclEnabled,
     },
     Coord: deps.surroundings.gossip?.serf.coordinateOf(config.nodeName) ?? null,
     Member: own,
@@ -157,7 +163,12 @@ function self(deps: ConsulDeps) {
         services: String(deps.agent.state.services.size),
       },
       build: { version: API_VERSION, lares: config.version ?? "" },
-      consul: { acl: "disabled", known_servers: "1", server: String(config.server ?? true), leader: "true" },
+      consul: {
+        acl: isAclEnabled ? "enabled" : "disabled",
+        known_servers: String(servers.length),
+        server: String(isServer),
+        leader: String(isLeader),
+      },
       serf_lan: gossipStats(deps),
     },
     Meta: { "consul-network-segment": "", ...config.nodeMeta },

@@ -53,7 +53,8 @@ function writeRoutes({ catalog, config }: ConsulDeps): Route[] {
   ];
 }
 
-function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
+function listRoutes(deps: ConsulDeps): Route[] {
+  const { view, config, changes } = deps;
   return [
     route({
       method: "GET",
@@ -74,7 +75,7 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
         const read = () => {
           const table = view.table(catalogNodes);
           const nodes = [...table.list(GLOBAL)].filter((row) => hasMeta(row.value));
-          const near = nearFirst(nodes, { query: rawQuery, ownNode: config.nodeName, nodeOf: (row) => row.id });
+          const near = nearFirst(deps, nodes, { query: rawQuery, nodeOf: (row) => row.id });
           return { index: table.lastIndex, value: near.map(nodeShape) };
         };
         return { kind: "state", read };
@@ -100,7 +101,7 @@ function listRoutes({ view, config, changes }: ConsulDeps): Route[] {
       filter: "items",
       handle({ params: { service }, rawQuery }) {
         const read = () => {
-          const chosen = selectInstances(instancesOf(view, service), rawQuery, config.nodeName);
+          const chosen = selectInstances(deps, instancesOf(view, service), rawQuery);
           return { index: changes.ofService(service), value: chosen.map(catalogServiceShape) };
         };
         return { kind: "state", read };

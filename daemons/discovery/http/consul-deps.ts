@@ -10,6 +10,7 @@ import type { CatalogWriter } from "../catalog/catalog-writer.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { Serf } from "../serf/shell/serf.ts";
 import type { ChangeIndex } from "../catalog/change-index.ts";
+import type { Coordinates } from "../catalog/coordinates.ts";
 import type { DiscoveryConfig } from "../config.ts";
 import type { KvStore } from "../kv/kv-store.ts";
 import type { PrefixIndex } from "../kv/prefix-index.ts";
@@ -31,6 +32,7 @@ export interface ConsulDeps {
   readonly prefixes: PrefixIndex;
   readonly sessions: Sessions;
   readonly queries: PreparedQueries;
+  readonly coordinates: Coordinates;
   readonly events: EventLog;
   readonly alerts: AlertKeeper;
   readonly surroundings: Surroundings;

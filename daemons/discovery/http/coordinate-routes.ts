@@ -4,10 +4,11 @@ import { HttpError } from "#base/http/http-error.ts";
 import { route, type Route } from "#base/http/route.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { catalogNodes } from "#base/state/tables.ts";
-import { isUsable, type Coordinate } from "../serf/core/coordinate.ts";
+import { isUsable } from "../serf/core/coordinate.ts";
 import { nodeInPath, nodeList, inBody } from "./consul-access.ts";
 import { demand } from "#base/http/access.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
+import { knownServers } from "./known-servers.ts";
 
 const CoordinateSchema = v.object({
   Vec: v.array(v.number()),
@@ -16,16 +17,12 @@ const CoordinateSchema = v.object({
   Height: v.number(),
 });
 const UpdateSchema = v.object({ Node: v.string(), Segment: v.nullish(v.string(), ""), Coord: CoordinateSchema });
-/** Coordinates set from outside, of nodes without gossip. */
-const MAX_SET = 4096;
 
 /** Where nodes are in the space of round trips. https://developer.hashicorp.com/consul/api-docs/coordinate */
 export function coordinateRoutes(deps: ConsulDeps): Route[] {
-  const { view, config, surroundings } = deps;
-  const set = new Map<string, Coordinate>();
-  const of = (node: string): Coordinate | undefined => surroundings.gossip?.serf.coordinateOf(node) ?? set.get(node);
+  const { view, config, coordinates } = deps;
   const answer = (node: string) => {
-    const Coord = of(node);
+    const Coord = coordinates.of(node);
     return Coord === undefined ? [] : [{ Node: node, Segment: "", Coord }];
   };
   const index = (): number => view.table(catalogNodes).lastIndex;
@@ -36,7 +33,7 @@ export function coordinateRoutes(deps: ConsulDeps): Route[] {
       summary: "Network coordinates of the servers of each datacenter",
       access: { kind: "public" },
       handle: () => {
-        const Coordinates = answer(config.nodeName);
+        const Coordinates = knownServers(deps).flatMap(({ name }) => answer(name));
         return { kind: "json", value: [{ Datacenter: config.datacenter, AreaID: "lan", Coordinates }] };
       },
     }),
@@ -69,11 +66,11 @@ export function coordinateRoutes(deps: ConsulDeps): Route[] {
         },
       }),
     }),
-    updateRoute(deps, set),
+    updateRoute(deps),
   ];
 }
 
-function updateRoute({ view }: ConsulDeps, set: Map<string, Coordinate>): Route {
+function updateRoute({ view, coordinates }: ConsulDeps): Route {
   return route({
     method: "PUT",
     path: "/v1/coordinate/update",
@@ -85,9 +82,7 @@ function updateRoute({ view }: ConsulDeps, set: Map<string, Coordinate>): Route 
       if (!isUsable(body.Coord)) throw new HttpError(400, "Coord is none: expected 8 finite numbers in Vec");
       if (view.table(catalogNodes).get(GLOBAL, body.Node) === undefined)
         throw new HttpError(400, `there is no node ${JSON.stringify(body.Node)}`);
-      if (set.size >= MAX_SET && !set.has(body.Node))
-        throw new HttpError(500, `${MAX_SET} coordinates are set already`);
-      set.set(body.Node, body.Coord);
+      if (!coordinates.set(body.Node, body.Coord)) throw new HttpError(500, "too many coordinates are set already");
       return { kind: "empty", status: 200 };
     },
   });

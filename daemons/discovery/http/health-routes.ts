@@ -17,7 +17,8 @@ export function healthRoutes(deps: ConsulDeps): Route[] {
   return [serviceRoute(deps), nodeRoute(deps), checksRoute(deps), stateRoute(deps)];
 }
 
-function serviceRoute({ view, config, changes }: ConsulDeps): Route {
+function serviceRoute(deps: ConsulDeps): Route {
+  const { view, changes } = deps;
   return route({
     method: "GET",
     path: "/v1/health/service/:service",
@@ -28,7 +29,7 @@ function serviceRoute({ view, config, changes }: ConsulDeps): Route {
     handle({ params: { service }, rawQuery }) {
       const passing = isPassingOnly(rawQuery);
       const read = () => {
-        const all = selectInstances(instancesOf(view, service), rawQuery, config.nodeName);
+        const all = selectInstances(deps, instancesOf(view, service), rawQuery);
         const chosen = passing ? all.filter((instance) => instance.status === "passing") : all;
         return { index: changes.ofService(service), value: chosen.map(healthShape) };
       };
@@ -101,16 +102,17 @@ function stateRoute(deps: ConsulDeps): Route {
 }
 
 function onNodes(
-  { view, config }: ConsulDeps,
+  deps: ConsulDeps,
   checks: readonly Row<CatalogCheck>[],
   query: ReadonlyMap<string, readonly string[]>,
 ): readonly Row<CatalogCheck>[] {
+  const { view } = deps;
   const hasMeta = nodeMetaFilter(query);
   const nodes = view.table(catalogNodes);
   const chosen = query.has("node-meta")
     ? checks.filter((check) => hasMeta({ Meta: nodes.get(GLOBAL, check.value.Node)?.value.Meta ?? {} }))
     : checks;
-  return nearFirst(chosen, { query, ownNode: config.nodeName, nodeOf: (check) => check.value.Node });
+  return nearFirst(deps, chosen, { query, nodeOf: (check) => check.value.Node });
 }
 
 function inOrder(rows: Iterable<Row<CatalogCheck>>): readonly Row<CatalogCheck>[] {

@@ -9,8 +9,10 @@ import { PreparedQuerySchema, type PreparedQuery } from "#base/protocol/prepared
 import type { Row } from "#base/state/table.ts";
 import { preparedQueries } from "#base/state/tables.ts";
 import { executeQuery } from "../queries/execute.ts";
+import { askedNode } from "./asked-node.ts";
 import { inBody } from "./consul-access.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
+import { nearOf } from "./selection.ts";
 import { healthShape, preparedQueryShape } from "./shapes.ts";
 import { QUERY_KEYS, spelled } from "../catalog/key-spelling.ts";
 
@@ -112,7 +114,7 @@ function writeRoutes({ queries }: ConsulDeps): Route[] {
 }
 
 function useRoutes(deps: ConsulDeps): Route[] {
-  const { queries, config, view, env } = deps;
+  const { queries, config, view, env, coordinates } = deps;
   const resolve = (idOrName: string): PreparedQuery => {
     const query = queries.resolve(idOrName);
     if (query === undefined) throw new HttpError(404, `Query not found: ${JSON.stringify(idOrName)}`);
@@ -125,11 +127,11 @@ function useRoutes(deps: ConsulDeps): Route[] {
       summary: "Carries a query out: healthy instances of its service",
       access: inBody("service", "read"),
       query: Limits,
-      handle({ params: { id }, query, access }) {
+      handle({ params: { id }, query, access, headers }) {
         const wanted = resolve(id);
         demand(access, { resource: "service", capability: "read", name: wanted.Service.Service });
-        const near = nearOf(query.near || wanted.Service.Near, config.nodeName);
-        const found = executeQuery({ view, random: env.random }, wanted, { near, limit: Number(query.limit) });
+        const near = nearOf(query.near || wanted.Service.Near, askedNode({ headers }, deps));
+        const found = executeQuery({ view, random: env.random, coordinates }, wanted, { near, limit: Number(query.limit) });
         const value = {
           Service: wanted.Service.Service,
           Nodes: found.map(healthShape),
@@ -152,11 +154,6 @@ function useRoutes(deps: ConsulDeps): Route[] {
       },
     }),
   ];
-}
-
-/** A node's name; where the asker is meant it is this node: requests from elsewhere have no known place. */
-export function nearOf(near: string, ownNode: string): string {
-  return near === "_agent" || near === "_ip" ? ownNode : near;
 }
 
 const HIDDEN = "<hidden>";

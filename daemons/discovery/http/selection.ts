@@ -1,18 +1,20 @@
 import { HttpError } from "#base/http/http-error.ts";
 import type { CatalogNode } from "#base/protocol/catalog.ts";
 import type { Instance } from "../catalog/instances.ts";
+import type { ConsulDeps } from "./consul-deps.ts";
 
 type Query = ReadonlyMap<string, readonly string[]>;
+type Placed = Pick<ConsulDeps, "config" | "coordinates">;
 
 /** `?tag=` (all of them), `?node-meta=key:value` (all of them), `?near=`. */
-export function selectInstances(instances: readonly Instance[], query: Query, ownNode: string): readonly Instance[] {
+export function selectInstances(deps: Placed, instances: readonly Instance[], query: Query): readonly Instance[] {
   const tags = (query.get("tag") ?? []).filter((tag) => tag !== "").map((tag) => tag.toLowerCase());
   const hasMeta = nodeMetaFilter(query);
   const chosen = instances.filter(({ node, service }) => {
     const own = service.value.Tags.map((tag) => tag.toLowerCase());
     return tags.every((tag) => own.includes(tag)) && hasMeta(node.value);
   });
-  return nearFirst(chosen, { query, ownNode, nodeOf: (instance) => instance.node.value.Node });
+  return nearFirst(deps, chosen, { query, nodeOf: (instance) => instance.node.value.Node });
 }
 
 export function nodeMetaFilter(query: Query): (node: Pick<CatalogNode, "Meta">) => boolean {
@@ -23,16 +25,19 @@ export function nodeMetaFilter(query: Query): (node: Pick<CatalogNode, "Meta">) 
   return ({ Meta }) => wanted.every(({ key, value }) => Meta[key] === value);
 }
 
-/** Those on the node `?near=` names come first (`_agent`: this one); without measured distances all others are equal. */
+/** By round trip from the node that `?near=` names (`_agent`: this one). */
 export function nearFirst<T>(
+  { config, coordinates }: Placed,
   items: readonly T[],
-  options: { readonly query: Query; readonly ownNode: string; readonly nodeOf: (item: T) => string },
+  { query, nodeOf }: { readonly query: Query; readonly nodeOf: (item: T) => string },
 ): readonly T[] {
-  const near = options.query.get("near")?.[0] ?? "";
-  if (near === "") return items;
-  const node = near === "_agent" || near === "_ip" ? options.ownNode : near;
-  const rank = (item: T): number => (options.nodeOf(item) === node ? 0 : 1);
-  return items.toSorted((a, b) => rank(a) - rank(b));
+  const near = nearOf(query.get("near")?.[0] ?? "", config.nodeName);
+  return near === "" ? items : coordinates.nearest(items, near, nodeOf);
+}
+
+/** A node's name; where the asker is meant it is this node: requests from elsewhere have no known place. */
+export function nearOf(near: string, ownNode: string): string {
+  return near === "_agent" || near === "_ip" ? ownNode : near;
 }
 
 /** `?passing` without a value, or with one that says true. */

@@ -7,6 +7,7 @@ import { route, type Route } from "#base/http/route.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import { text } from "#base/protocol/schema.ts";
 import { sessions as sessionTable } from "#base/state/tables.ts";
+import { askedNode } from "./asked-node.ts";
 import { inBody, sessionList, sessionRule } from "./consul-access.ts";
 import type { ConsulDeps } from "./consul-deps.ts";
 import { API_KEYS, spelled } from "../catalog/key-spelling.ts";
@@ -40,18 +41,20 @@ export function sessionRoutes(deps: ConsulDeps): Route[] {
   return [createRoute(deps), ...endRoutes(deps), ...readRoutes(deps)];
 }
 
-function createRoute({ sessions, config }: ConsulDeps): Route {
+function createRoute(deps: ConsulDeps): Route {
+  const { sessions } = deps;
   return route({
     method: "PUT",
     path: "/v1/session/create",
     summary: "Makes a session; its ID takes locks",
     access: inBody("session", "write"),
     body: jsonBody(spelled(CreateSchema, API_KEYS), { whenEmpty: {} }),
-    async handle({ body, access }) {
-      demand(access, { resource: "session", capability: "write", name: body.Node || config.nodeName });
+    async handle({ body, access, headers }) {
+      const Node = body.Node || askedNode({ headers }, deps);
+      demand(access, { resource: "session", capability: "write", name: Node });
       const wanted = {
         Name: body.Name,
-        Node: body.Node || config.nodeName,
+        Node,
         LockDelay: lockDelayOf(body.LockDelay),
         Behavior: behaviorOf(body.Behavior),
         TTL: body.Lease || body.TTL,

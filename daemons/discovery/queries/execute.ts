@@ -2,16 +2,18 @@ import { shuffle, type Random } from "#base/env/random.ts";
 import type { PreparedQuery } from "#base/protocol/prepared-query.ts";
 import type { View } from "#base/state/table.ts";
 import { worstStatus } from "../checks/threshold.ts";
+import type { Coordinates } from "../catalog/coordinates.ts";
 import { instancesByDnsName, type Instance } from "../catalog/instances.ts";
 
 export interface ExecuteDeps {
   readonly view: View;
   readonly random: Random;
+  readonly coordinates: Pick<Coordinates, "nearest">;
 }
 
 /** The instances a query answers with now, in the order they are to be used. */
 export function executeQuery(
-  { view, random }: ExecuteDeps,
+  { view, random, coordinates }: ExecuteDeps,
   { Service: wanted }: PreparedQuery,
   { near, limit }: { readonly near: string; readonly limit: number },
 ): readonly Instance[] {
@@ -27,8 +29,7 @@ export function executeQuery(
       );
     });
   const shuffled = shuffle(random, [...chosen]);
-  const first = (instance: Instance): number => (instance.node.value.Node === near ? 0 : 1);
-  const ordered = near === "" ? shuffled : shuffled.toSorted((a, b) => first(a) - first(b));
+  const ordered = near === "" ? shuffled : coordinates.nearest(shuffled, near, ({ node }) => node.value.Node);
   return limit > 0 ? ordered.slice(0, limit) : ordered;
 }
 

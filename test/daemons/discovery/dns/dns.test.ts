@@ -13,6 +13,7 @@ import { systemClock } from "#base/platform/clock.ts";
 import { readMessage } from "#base/protocol/dns/message.ts";
 import { FLAG, RCODE, TYPE } from "#base/protocol/dns/record.ts";
 import { MessageWriter } from "#base/protocol/dns/writer.ts";
+import { Coordinates } from "#daemons/discovery/catalog/coordinates.ts";
 import { Responder } from "#daemons/discovery/dns/responder.ts";
 import { reverseAddress } from "#daemons/discovery/dns/reverse-name.ts";
 import { Zone } from "#daemons/discovery/dns/zone.ts";
@@ -76,7 +77,13 @@ async function ask(port: number, packet: Uint8Array): Promise<Buffer | undefined
   }
 }
 
-const own = { datacenter: "dc1", domain: "consul", nodeName: "node-a", queries: { resolve: () => undefined } };
+const own = {
+  datacenter: "dc1",
+  domain: "consul",
+  nodeName: "node-a",
+  queries: { resolve: () => undefined },
+  coordinates: new Coordinates(),
+};
 
 test("names of services, nodes and addresses, as dig asks for them", async (t) => {
   const { dnsPort: port } = await startZone(t);

@@ -247,6 +247,44 @@ test("the catalog takes nodes without an agent, and blocking queries are woken b
   t.is((await call(`${url}/v1/catalog/register`, "PUT", { Node: "x" })).status, 400);
 });
 
+test("what is near comes first, by the round trips that are known", async (t) => {
+  const { url } = await startNode(t);
+  for (const [Node, ms] of Object.entries({ here: 0, far: 90, near: 5, between: 40, nowhere: undefined })) {
+    const Service = { Service: "web", Port: 80 };
+    const Check = { Name: "up", ServiceID: "web", Status: "passing" };
+    await call(`${url}/v1/catalog/register`, "PUT", { Node, Address: "10.0.0.1", Service, Check });
+    const Coord = { Vec: [(ms ?? 0) / 1000, 0, 0, 0, 0, 0, 0, 0], Error: 0.1, Adjustment: 0, Height: 1e-5 };
+    const set = () => call(`${url}/v1/coordinate/update`, "PUT", { Node, Coord });
+    if (ms !== undefined) t.is((await set()).status, 200);
+  }
+  const names = async (path: string): Promise<string[]> =>
+    (await call(`${url}/v1/${path}`)).json.map((one: any) => one.Node.Node ?? one.Node);
+  const fromHere = ["here", "near", "between", "far", "nowhere"];
+  t.deepEqual(await names("health/service/web?near=here"), fromHere);
+  t.deepEqual(await names("catalog/service/web?near=here"), fromHere);
+  t.deepEqual(await names("health/checks/web?near=far"), ["far", "between", "near", "here", "nowhere"]);
+  t.deepEqual(await names("catalog/nodes?near=here"), [...fromHere.slice(0, 4), "node-a", "nowhere"]);
+  t.is((await names("health/service/web?near=nowhere"))[0], "nowhere");
+  const query = { Name: "web", Service: { Service: "web", Near: "here" } };
+  t.is((await call(`${url}/v1/query`, "POST", query)).status, 200);
+  const found = (await call(`${url}/v1/query/web/execute?limit=3`)).json.Nodes;
+  t.deepEqual(
+    found.map((one: any) => one.Node.Node),
+    fromHere.slice(0, 3),
+  );
+});
+
+test("a request that another agent passed on is of that agent's node", async (t) => {
+  const { url } = await startNode(t);
+  await call(`${url}/v1/catalog/register`, "PUT", { Node: "other", Address: "10.0.0.2" });
+  const create = async (): Promise<string> => {
+    const headers = { "x-lares-asked-node": "other" };
+    const made = await fetch(`${url}/v1/session/create`, { method: "PUT", headers, body: '{"NodeChecks": []}' });
+    return ((await made.json()) as { ID: string }).ID;
+  };
+  t.is((await call(`${url}/v1/session/info/${await create()}`)).json[0].Node, "other");
+});
+
 test("any key that can be printed is kept as it is; dots, slashes and percent signs are part of it", async (t) => {
   const { url } = await startNode(t);
   const { port } = new URL(url);
@@ -309,6 +347,10 @@ test("the agent says who it is", async (t) => {
     Config: { Datacenter: "dc1", NodeName: "node-a" },
     Member: { Status: 1 },
   });
+  const stats = async (at: string) => (await call(`${at}/v1/agent/self`)).json.Stats.consul;
+  t.deepEqual(await stats(url), { acl: "disabled", known_servers: "1", server: "true", leader: "true" });
+  const client = await startNode(t, { server: false });
+  t.like(await stats(client.url), { server: "false", leader: "false" });
   t.is((await call(`${url}/v1/agent/members`)).json.length, 1);
   t.is((await call(`${url}/v1/status/leader`)).json, "127.0.0.1:8300");
   t.deepEqual((await call(`${url}/v1/catalog/datacenters`)).json, ["dc1"]);
