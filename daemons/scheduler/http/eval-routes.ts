@@ -23,6 +23,7 @@ import {
   orThrow,
   readJob,
   eachOf,
+  whereAllowed,
   within,
 } from "./requests.ts";
 
@@ -63,14 +64,18 @@ function countRoute({ server }: NomadHttpDeps): Route {
     method: "GET",
     path: "/v1/evaluations/count",
     summary: "Count evaluations",
-    access: readJob,
+    access: whereAllowed(readJob),
     query: v.object({ ...listed, filter: queryText }),
     tables: [evals],
-    handle: ({ query }) => ({
+    handle: ({ query, access }) => ({
       kind: "state",
       read: () => {
-        const rows = [...table.list(namespaceFilter(query.namespace), query.prefix)];
-        return { index: table.lastIndex, value: { Count: matching(rows, query.filter).length } };
+        const rows = [...table.list(namespaceFilter(query.namespace), query.prefix)].filter(
+          ({ namespace }) => access.isManagement || access.allows("namespace", readJob.capability, namespace),
+        );
+        const Index = table.lastIndex;
+        const Count = matching(rows, query.filter).length;
+        return { index: Index, value: { Count, Index, KnownLeader: true, LastContact: 0, NextToken: "" } };
       },
     }),
   });

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { bytesBody, jsonBody } from "#base/http/body.ts";
+import type { Access } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
@@ -16,12 +17,19 @@ const DispatchBody = v.object({
   IdPrefixTemplate: text,
 });
 
+interface Dispatching {
+  readonly id: string;
+  readonly namespace: string;
+  readonly access: Access;
+}
+
 /** https://developer.hashicorp.com/nomad/api-docs/jobs#dispatch-job */
 export function jobDispatchRoutes(deps: NomadHttpDeps): Route[] {
   // Clients send the one, the manual names the other.
   const query = v.object({ ...namespaced, idempotency_token: queryText, IdempotencyToken: queryText });
-  const run = async (id: string, namespace: string, request: DispatchRequest): Promise<Reply> => {
-    refuseIfClosed(deps);
+  const run = async (at: Dispatching, request: DispatchRequest): Promise<Reply> => {
+    refuseIfClosed(deps, at.access);
+    const { namespace, id } = at;
     const done = orThrow(await dispatch(deps.server, { namespace: oneNamespace(namespace), id }, request));
     const value = {
       DispatchedJobID: done.jobId,
@@ -40,8 +48,8 @@ export function jobDispatchRoutes(deps: NomadHttpDeps): Route[] {
       access: dispatchJob,
       query,
       body: jsonBody(DispatchBody, { whenEmpty: {} }),
-      handle: ({ params, query, body }) =>
-        run(params.id, query.namespace, {
+      handle: ({ params, query, body, access }) =>
+        run({ id: params.id, namespace: query.namespace, access }, {
           payload: body.Payload,
           meta: body.Meta,
           idempotencyToken: query.idempotency_token || query.IdempotencyToken,
@@ -55,8 +63,8 @@ export function jobDispatchRoutes(deps: NomadHttpDeps): Route[] {
       access: dispatchJob,
       query,
       body: bytesBody(),
-      handle: ({ params, query, body }) =>
-        run(params.id, query.namespace, {
+      handle: ({ params, query, body, access }) =>
+        run({ id: params.id, namespace: query.namespace, access }, {
           payload: Buffer.from(body).toString("base64"),
           meta: {},
           idempotencyToken: query.idempotency_token || query.IdempotencyToken,

@@ -59,7 +59,7 @@ export function jobWriteRoutes(deps: NomadHttpDeps): Route[] {
   const { jobs } = deps.server;
   const register = async (request: RegisterRequest): Promise<Reply> => {
     const { body, query } = request;
-    refuseIfClosed(deps);
+    refuseIfClosed(deps, request.access);
     const { job, warnings } = takeJob(deps, body.Job, query.namespace);
     demandForJob(request.access, job, "register-job");
     const { submission, warning } = keptSubmission(job, {
@@ -161,8 +161,8 @@ function periodicRoute(deps: NomadHttpDeps): Route {
     access: partOfSubmitting("force-periodic-job"),
     query: v.object(namespaced),
     body: jsonBody(v.unknown(), { whenEmpty: {} }),
-    handle: async ({ params, query }) => {
-      refuseIfClosed(deps);
+    handle: async ({ params, query, access }) => {
+      refuseIfClosed(deps, access);
       return written(orThrow(await deps.server.periodic.force(oneNamespace(query.namespace), params.id)));
     },
   });
@@ -177,8 +177,8 @@ function scaleRoute(deps: NomadHttpDeps): Route {
     access: scaleJob,
     query: v.object(namespaced),
     body: jsonBody(ScaleBody),
-    handle: async ({ params, query, body }) => {
-      refuseIfClosed(deps);
+    handle: async ({ params, query, body, access }) => {
+      refuseIfClosed(deps, access);
       const group = body.Target["Group"] ?? "";
       if (group === "") throw new HttpError(400, "group was not specified");
       if (body.Count !== null && body.Count < 0) throw new HttpError(400, "scaling action count can't be negative");

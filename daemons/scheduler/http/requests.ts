@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Failure, Result } from "#base/env/errors.ts";
-import { SOME, type CapabilityRule, type EachRule } from "#base/http/access.ts";
+import { SOME, type Access, type CapabilityRule, type EachRule } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { LongList } from "#base/http/long-list.ts";
 import { queryText } from "#base/http/query.ts";
@@ -116,6 +116,17 @@ export function within<R extends CapabilityRule>(
   };
 }
 
+/** A rule whose handler, asked about all namespaces (`*`), looks at those that are open to whoever asks. */
+export function whereAllowed<R extends CapabilityRule>(rule: R): R & CapabilityRule {
+  return {
+    ...rule,
+    of: ({ rawQuery }) => {
+      const given = rawQuery.get("namespace")?.[0] ?? "";
+      return given === "*" ? SOME : given === "" ? "default" : given;
+    },
+  };
+}
+
 /** A rule whose handler demands: only the body tells which one it is about. */
 export function demanded<R extends CapabilityRule>(rule: R): R & CapabilityRule {
   return { ...rule, of: () => SOME };
@@ -163,8 +174,11 @@ export const saveSnapshot = { kind: "capability", resource: "operator", capabili
 export const rotateKeyring = { kind: "capability", resource: "operator", capability: "keyring-rotate" } as const;
 export const writeOperator = { kind: "capability", resource: "operator", capability: "write" } as const;
 
-/** Operators may close the door while they repair something. */
-export function refuseIfClosed({ server }: { readonly server: Pick<SchedulerServer, "configuration"> }): void {
-  if (!server.configuration().RejectJobRegistration) return;
+/** Operators may close the door while they repair something; who has a management token goes in all the same. */
+export function refuseIfClosed(
+  { server }: { readonly server: Pick<SchedulerServer, "configuration"> },
+  { isManagement, requester }: Access,
+): void {
+  if (!server.configuration().RejectJobRegistration || (isManagement && requester.accessorId !== "")) return;
   throw new HttpError(403, "job registration, dispatch, and scale are disabled by the scheduler configuration");
 }

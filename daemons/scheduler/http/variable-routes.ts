@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { jsonBody } from "#base/http/body.ts";
-import { demand, SOME, type CapabilityRule } from "#base/http/access.ts";
+import { demand, SOME, type Access, type CapabilityRule } from "#base/http/access.ts";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryInteger } from "#base/http/query.ts";
 import { route, type Reply, type Route } from "#base/http/route.ts";
@@ -117,10 +117,12 @@ function variableWrites(deps: NomadHttpDeps): Route[] {
         const namespace = oneNamespace(query.namespace === "" ? body.Namespace : query.namespace);
         demand(mine, { resource: "variables", capability: "write", name: nameOf(namespace, path) });
         const request = requestOf(deps, query, body);
-        return answered(deps, orThrow(await endpoint.apply(namespace, path, request)), {
-          isRenewal: request.kind === "renew" || request.kind === "release",
-          at: { Namespace: namespace, Path: path },
-        });
+        const at = { Namespace: namespace, Path: path };
+        const mayRead = maySee(mine, at);
+        const hasItems =
+          request.kind === "put" || (request.kind === "acquire" && (mayRead || request.items !== undefined));
+        const outcome = orThrow(await endpoint.apply(namespace, path, request));
+        return answered(deps, outcome, { at, hasItems, mayRead });
       },
     }),
     route({
@@ -129,11 +131,12 @@ function variableWrites(deps: NomadHttpDeps): Route[] {
       summary: "Delete a variable",
       access: variable("destroy"),
       query: v.object({ ...namespaced, cas: queryInteger }),
-      handle: async ({ params, query }) => {
+      handle: async ({ params, query, access: mine }) => {
         const at = { Namespace: oneNamespace(query.namespace), Path: pathOf(params.path) };
         const request = { kind: "delete", cas: query.cas, lockId: "" } as const;
         const outcome = orThrow(await endpoint.apply(at.Namespace, at.Path, request));
-        if (outcome.kind === "conflict") return answered(deps, outcome, { isRenewal: false, at });
+        if (outcome.kind === "conflict")
+          return answered(deps, outcome, { at, hasItems: false, mayRead: maySee(mine, at) });
         return { kind: "empty", status: 204, index: outcome.index };
       },
     }),
@@ -173,13 +176,24 @@ function lockNs(time: string | number | null, name: string): number {
   throw new HttpError(400, `Lock.${name} ${JSON.stringify(time)}: expected a duration such as "15s"`);
 }
 
-interface Answering {
-  /** Such answers hold no items. */
-  readonly isRenewal: boolean;
-  readonly at: { readonly Namespace: string; readonly Path: string };
+interface At {
+  readonly Namespace: string;
+  readonly Path: string;
 }
 
-function answered(deps: NomadHttpDeps, outcome: VariableOutcome, { isRenewal, at }: Answering): Reply {
+interface Answering {
+  readonly at: At;
+  /** What was done is answered with the items. */
+  readonly hasItems: boolean;
+  /** Who may only write is not told by a conflict what somebody else wrote. */
+  readonly mayRead: boolean;
+}
+
+function maySee(access: Access, { Namespace, Path }: At): boolean {
+  return access.isManagement || access.allows("variables", "read", nameOf(Namespace, Path));
+}
+
+function answered(deps: NomadHttpDeps, outcome: VariableOutcome, { at, hasItems, mayRead }: Answering): Reply {
   const { row } = outcome;
   const status = outcome.kind === "conflict" ? 409 : 200;
   const index = outcome.kind === "done" ? outcome.index : (row?.modifyIndex ?? deps.server.context.state.index);
@@ -187,8 +201,9 @@ function answered(deps: NomadHttpDeps, outcome: VariableOutcome, { isRenewal, at
     const none = { CreateIndex: 0, ModifyIndex: 0, CreateTime: 0, ModifyTime: 0, Items: null, Lock: null };
     return { kind: "json", status, index, value: { ...at, ...none } };
   }
-  if (isRenewal && outcome.kind === "done") return { kind: "json", index, value: variableMetadata(row, "holder") };
-  const value = variableAnswer(deps, row, outcome.kind === "done" ? "holder" : "reader");
+  const to = outcome.kind === "done" ? "holder" : "reader";
+  const isWhole = outcome.kind === "done" ? hasItems : mayRead;
+  const value = isWhole ? variableAnswer(deps, row, to) : variableMetadata(row, to);
   return { kind: "json", status, index, value };
 }
 

@@ -204,6 +204,9 @@ test("lists, searches and streams show each reader their own namespaces", async 
   denied(t, await dev.get("/v1/jobs"));
   denied(t, await dev.get("/v1/job/app-default"));
   t.is((await dev.get("/v1/allocations?namespace=*")).json.length, 1);
+  t.true((await root.get("/v1/evaluations/count?namespace=*")).json.Count > 1);
+  t.is((await dev.get("/v1/evaluations/count?namespace=*")).json.Count, 1);
+  denied(t, await dev.get("/v1/evaluations/count"));
   const [alloc] = cluster.allocs("app-default");
   denied(t, await dev.get(`/v1/allocation/${alloc!.alloc.ID}?namespace=dev`), "its own namespace counts");
   t.deepEqual(
@@ -315,6 +318,42 @@ test("the event stream tells of host volumes that are asked for and deleted", as
     if (seen.length === 2) abort.abort();
   }
   t.deepEqual(seen, [`HostVolumeRegistered ${row.ID}`, `HostVolumeDeleted ${row.ID}`]);
+});
+
+test("who may only write a variable is not told what somebody else wrote", async (t) => {
+  const { root, allowed } = await secured(t);
+  const rules = (list: string) =>
+    `namespace "default" {\n variables {\n path "*" {\n capabilities = [${list}]\n }\n }\n}`;
+  const writer = await allowed("writes", rules('"write", "destroy"'));
+  const reader = await allowed("both", rules('"write", "read"'));
+  await root.put("/v1/var/app/db", { Items: { pin: "1234" } });
+  t.is((await root.put("/v1/var/app/db?cas=1", { Items: { pin: "5" } })).json.Items.pin, "1234");
+  t.is((await reader.put("/v1/var/app/db?cas=1", { Items: { pin: "5" } })).json.Items.pin, "1234");
+  const secret = /1234/;
+  for (const answer of [
+    await writer.put("/v1/var/app/db?cas=1", { Items: { pin: "5" } }),
+    await writer.delete("/v1/var/app/db?cas=1"),
+  ]) {
+    t.is(answer.status, 409);
+    t.is(answer.json.Path, "app/db");
+    t.notRegex(answer.text, secret);
+  }
+  const held = await writer.put("/v1/var/app/db?lock-acquire", {});
+  t.is(held.status, 200);
+  t.truthy(held.json.Lock.ID);
+  t.notRegex(held.text, secret);
+  t.is((await writer.put("/v1/var/app/own?lock-acquire", { Items: { a: "b" } })).json.Items.a, "b");
+});
+
+test("where registration is closed, management goes in all the same", async (t) => {
+  const { root, allowed } = await secured(t);
+  const writer = await allowed("jobs", 'namespace "default" { policy = "write" }');
+  t.is((await root.put("/v1/operator/scheduler/configuration", { RejectJobRegistration: true })).status, 200);
+  const refused = await writer.put("/v1/jobs", sent());
+  t.is(refused.status, 403);
+  t.regex(refused.text, /disabled by the scheduler configuration/);
+  t.is((await root.put("/v1/jobs", sent())).status, 200);
+  t.is((await writer.put("/v1/job/app/scale", { Count: 1, Target: { Group: "web" } })).status, 403);
 });
 
 test("a job's volumes take leave of their own", async (t) => {
