@@ -21,5 +21,7 @@ export const SchedulerConfigurationSchema = v.object({
   MemoryOversubscriptionEnabled: flag,
   RejectJobRegistration: flag,
   PauseEvalBroker: flag,
+  /** Kept for those who read it back: all nodes are looked at. */
+  NodeLimitForFeasibilityChecks: v.optional(v.pipe(v.number(), v.integer())),
 });
 export type SchedulerConfiguration = v.InferOutput<typeof SchedulerConfigurationSchema>;

@@ -114,7 +114,7 @@ function createNodeApis(node: ClientNode, audit: AuditLog | undefined) {
     responseHeaders: config.httpApiResponseHeaders,
     around: {
       nomad: (local) => either(local, nomadOfServers(set), (request) => isOwnNomad(request, node)),
-      consul: (local) => either(local, consulOfServers(set, config.nodeName), isOwnConsul),
+      consul: (local) => either(local, consulOfServers(set, node.nodeName), isOwnConsul),
     },
     ...(audit === undefined ? {} : { audit }),
   });

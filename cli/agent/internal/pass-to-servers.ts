@@ -43,11 +43,7 @@ interface Passing {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-async function passOn(
-  set: ServerSet,
-  request: ExchangeRequest,
-  { path, headers }: Passing,
-): Promise<ExchangeResponse> {
+async function passOn(set: ServerSet, request: ExchangeRequest, { path, headers }: Passing): Promise<ExchangeResponse> {
   const { method, signal } = request;
   const repeatable = REPEATABLE.includes(method);
   const body = repeatable ? undefined : await smallBody(request);

@@ -131,7 +131,10 @@ function useRoutes(deps: ConsulDeps): Route[] {
         const wanted = resolve(id);
         demand(access, { resource: "service", capability: "read", name: wanted.Service.Service });
         const near = nearOf(query.near || wanted.Service.Near, askedNode({ headers }, deps));
-        const found = executeQuery({ view, random: env.random, coordinates }, wanted, { near, limit: Number(query.limit) });
+        const found = executeQuery({ view, random: env.random, coordinates }, wanted, {
+          near,
+          limit: Number(query.limit),
+        });
         const value = {
           Service: wanted.Service.Service,
           Nodes: found.map(healthShape),

@@ -1,11 +1,10 @@
 import * as v from "valibot";
 import { queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
-import { rpcAddressOf } from "./answers/agent.ts";
 import { ownMember, serverMembers } from "./answers/member.ts";
 import { serversOf } from "./answers/servers.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { readAgent } from "./requests.ts";
+import { readAgent, readNode } from "./requests.ts";
 
 const open = { kind: "public" } as const;
 
@@ -28,7 +27,7 @@ export function agentRoutes(deps: NomadHttpDeps): Route[] {
       method: "GET",
       path: "/v1/agent/members",
       summary: "List the servers",
-      access: readAgent,
+      access: readNode,
       handle: () => ({
         kind: "json",
         value: {
@@ -89,9 +88,11 @@ function statusRoutes({ agent }: NomadHttpDeps): Route[] {
 
 function statsOf({ server, agent }: NomadHttpDeps) {
   const { evalsReady, evalsInFlight, evalsBlocked, nodesHeartbeating } = server.stats();
-  const leader_addr = rpcAddressOf(agent);
+  const { servers } = agent;
+  const leader = String(servers === undefined || servers.leaderId === servers.selfId);
+  const leader_addr = serversOf(agent).find(({ isLeader }) => isLeader)?.address ?? "";
   return {
-    nomad: { server: "true", leader: "true", leader_addr, known_regions: "1", bootstrap: "true" },
+    nomad: { server: "true", leader, leader_addr, known_regions: "1", bootstrap: "true" },
     broker: {
       total_ready: String(evalsReady),
       total_unacked: String(evalsInFlight),

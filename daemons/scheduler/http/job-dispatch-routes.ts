@@ -49,12 +49,15 @@ export function jobDispatchRoutes(deps: NomadHttpDeps): Route[] {
       query,
       body: jsonBody(DispatchBody, { whenEmpty: {} }),
       handle: ({ params, query, body, access }) =>
-        run({ id: params.id, namespace: query.namespace, access }, {
-          payload: body.Payload,
-          meta: body.Meta,
-          idempotencyToken: query.idempotency_token || query.IdempotencyToken,
-          idPrefix: body.IdPrefixTemplate,
-        }),
+        run(
+          { id: params.id, namespace: query.namespace, access },
+          {
+            payload: body.Payload,
+            meta: body.Meta,
+            idempotencyToken: query.idempotency_token || query.IdempotencyToken,
+            idPrefix: body.IdPrefixTemplate,
+          },
+        ),
     }),
     route({
       method: ["PUT", "POST"],
@@ -64,11 +67,14 @@ export function jobDispatchRoutes(deps: NomadHttpDeps): Route[] {
       query,
       body: bytesBody(),
       handle: ({ params, query, body, access }) =>
-        run({ id: params.id, namespace: query.namespace, access }, {
-          payload: Buffer.from(body).toString("base64"),
-          meta: {},
-          idempotencyToken: query.idempotency_token || query.IdempotencyToken,
-        }),
+        run(
+          { id: params.id, namespace: query.namespace, access },
+          {
+            payload: Buffer.from(body).toString("base64"),
+            meta: {},
+            idempotencyToken: query.idempotency_token || query.IdempotencyToken,
+          },
+        ),
     }),
     payloadRoute(deps),
   ];

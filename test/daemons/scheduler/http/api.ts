@@ -18,7 +18,7 @@ export interface Answer {
 /** A cluster with its API; requests go through the whole kit, without sockets. */
 export async function startApi(
   options: Parameters<typeof startCluster>[0] = {},
-  facts: Pick<AgentFacts, "pool" | "jobs"> = {},
+  facts: Pick<AgentFacts, "pool" | "jobs" | "servers"> = {},
 ) {
   const cluster = await startCluster(options);
   const { env, view, server } = cluster;

@@ -1,5 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
+import * as v from "valibot";
+import { ServerSchema } from "#base/protocol/server.ts";
 import { jobDiff } from "#daemons/scheduler/server/job-diff.ts";
 import { timeText } from "#daemons/scheduler/http/answers/time.ts";
 import { makeJob } from "../server/cluster.ts";
@@ -307,6 +309,9 @@ test("agent, status, operator and metrics", async (t) => {
   t.true((await put("/v1/operator/scheduler/configuration", { SchedulerAlgorithm: "spread" })).json.Updated);
   t.false((await put("/v1/operator/scheduler/configuration?cas=1", { SchedulerAlgorithm: "spread" })).json.Updated);
   t.is((await get("/v1/operator/scheduler/configuration")).json.SchedulerConfig.SchedulerAlgorithm, "spread");
+  await put("/v1/operator/scheduler/configuration", { NodeLimitForFeasibilityChecks: 50 });
+  const { SchedulerConfig } = (await get("/v1/operator/scheduler/configuration")).json;
+  t.is(SchedulerConfig.NodeLimitForFeasibilityChecks, 50, "read back as it was written, and without effect");
   t.regex(
     (await get("/v1/metrics?format=prometheus")).text,
     /nomad_nomad_job_summary_starting\{.*exported_job="app".*\} \d/,
@@ -443,6 +448,23 @@ function ringOf(key: string): Keyring {
   if (!made.ok) throw new Error(made.error.message);
   return made.value;
 }
+
+test("a server that follows says who leads", async (t) => {
+  const server = (ID: string, RPC: string) => ({ ID, Name: ID, RPC, Address: "10.0.0.1", Version: "0.1.0" });
+  const list = [server("node-1", "10.0.0.1:4647"), server("node-2", "10.0.0.2:4647")].map((each) =>
+    v.parse(ServerSchema, each),
+  );
+  const never = () => Promise.reject(new Error("nobody asks"));
+  const shared = { list: () => list, isAlive: () => true, transferLeadership: never, remove: never };
+  const stats = async (leaderId: string | undefined) => {
+    const started = await startApi({}, { servers: { ...shared, selfId: "node-1", leaderId } });
+    t.teardown(() => started.stop());
+    return (await started.get("/v1/agent/self")).json.stats.nomad;
+  };
+  t.like(await stats("node-1"), { leader: "true", leader_addr: "10.0.0.1:4647" });
+  t.like(await stats("node-2"), { leader: "false", leader_addr: "10.0.0.2:4647" });
+  t.like(await stats(undefined), { leader: "false", leader_addr: "" });
+});
 
 test("members come and go, and gossip's keys change, by the scheduler's API", async (t) => {
   const key = Buffer.alloc(32, 7).toString("base64");
