@@ -86,7 +86,8 @@ export class LockLease {
     const made = await consul.call({
       method: "PUT",
       path: "/v1/session/create",
-      body: { Name: name, ...term.asks, Behavior: "release", LockDelay: "0s" },
+      // No checks: were it ended because gossip gives this node up, others would have its locks before it lets go of them.
+      body: { Name: name, ...term.asks, Behavior: "release", LockDelay: "0s", NodeChecks: [] },
       timeoutMs: term.timeoutMs,
       schema: CreatedSchema,
     });

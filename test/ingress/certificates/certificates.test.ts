@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { connect } from "node:tls";
 import test from "ava";
 import fc from "fast-check";
+import * as v from "valibot";
 import { freePort, freePorts } from "#test/free-ports.ts";
 import { createConsulClient } from "#base/client/consul-client.ts";
 import { fail, succeed } from "#base/env/errors.ts";
@@ -13,6 +14,7 @@ import { dueNames } from "#ingress/certificates/due.ts";
 import { ocspQuestion, readOcsp } from "#ingress/certificates/ocsp.ts";
 import { certificateKeyOf } from "#ingress/certificates/wanted.ts";
 import { certificateCommands } from "#ingress/control/certificate-changes.ts";
+import { LockLease, SHORT_TERM } from "#ingress/lock-lease.ts";
 import { startNode } from "../../daemons/discovery/node.ts";
 import { testAgent, until, type TestAgent } from "../../scenario/agent.ts";
 import { removeAgent } from "../../scenario/faults/tasks-of.ts";
@@ -98,6 +100,19 @@ async function runDns(agent: TestAgent): Promise<number> {
   if (!put.ok) throw new Error(await put.text());
   return port;
 }
+
+test("a session of locks ends by its time alone, not because its node is given up", async (t) => {
+  const { url } = await startNode(t);
+  const env = createEnv({ logToStderr: false });
+  t.teardown(() => env.close());
+  const consul = createConsulClient({ http: env.http, address: { origin: url, socketPath: undefined }, token: "" });
+  const lease = new LockLease({ env, consul, name: "locks", term: SHORT_TERM, onLost: () => t.fail() });
+  t.true(await lease.begin());
+  const Sessions = v.array(v.object({ NodeChecks: v.array(v.string()), ServiceChecks: v.array(v.string()) }));
+  const info = await (await fetch(`${url}/v1/session/info/${lease.id}`)).json();
+  t.deepEqual(v.parse(Sessions, info), [{ NodeChecks: [], ServiceChecks: [] }]);
+  await lease.stop();
+});
 
 test("names that nobody vouches for keep no others waiting; what comes meanwhile is taken in", async (t) => {
   const { url } = await startNode(t);
