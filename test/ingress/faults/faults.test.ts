@@ -67,7 +67,7 @@ function parentOf(pid: number): number {
 }
 
 test.serial("HAProxy that hangs is noticed and replaced; one whose sockets are gone, too", async (t) => {
-  t.timeout(180_000);
+  t.timeout(300_000);
   const [one, two] = [await served(t, "one"), await served(t, "two")];
   const { catalog, port, dir, ingress } = await running(t, LOOK);
   catalog.set([at("web", one, ["lares.path=/"])]);
