@@ -1,10 +1,11 @@
 import type { Alloc, AllocReport, TaskState } from "#base/protocol/alloc.ts";
 import type { Job } from "#base/protocol/job.ts";
-import type { AllocatedResources } from "#base/protocol/resources.ts";
+import type { AllocatedResources, NetworkResource } from "#base/protocol/resources.ts";
 import { healthOf } from "../../server/health.ts";
 import { clientStatus, type KnownAlloc } from "../../server/alloc-state.ts";
 import type { ClusterState } from "../../server/cluster-state.ts";
 import { jobAnswer, versionAnswer } from "./job.ts";
+import { olderAllocResources } from "./older-resources.ts";
 import { timeText } from "./time.ts";
 
 /** An allocation as `/v1/allocation/:id` gives it; `jobs` keeps those of a list that were looked at already. https://developer.hashicorp.com/nomad/api-docs/allocations */
@@ -12,10 +13,12 @@ export function allocAnswer(state: ClusterState, known: KnownAlloc, jobs: Map<st
   const { alloc, report } = known;
   const { JobVersion: _version, Lost: _lost, DeploymentHealth: _health, AllocatedResources, ...rest } = alloc;
   const group = jobSpec(state, known)?.TaskGroups.find(({ Name }) => Name === alloc.TaskGroup);
+  const resources = withNetworks(AllocatedResources, group?.Networks[0]);
   return {
     ...rest,
     Job: jobOf(state, known, jobs),
-    AllocatedResources: withNetworks(AllocatedResources, group?.Networks[0]?.Mode ?? ""),
+    AllocatedResources: resources,
+    ...olderAllocResources(resources),
     AllocStates: allocStates(alloc.AllocStates),
     ...reported(known),
     NetworkStatus: report?.NetworkStatus ?? null,
@@ -119,26 +122,35 @@ function jobOf(state: ClusterState, { alloc }: KnownAlloc, jobs: Map<string, unk
   return answer;
 }
 
-/** Ports are stored once; older clients look for them inside networks. */
-function withNetworks(resources: AllocatedResources, mode: string) {
+/** Ports are stored once; older clients look for them inside networks, static and chosen ones apart. */
+function withNetworks(resources: AllocatedResources, asked: NetworkResource | undefined): AllocatedResources {
   const { Ports } = resources.Shared;
   if (Ports.length === 0) return resources;
+  const chosen = new Set(asked?.DynamicPorts.map(({ Label }) => Label));
+  const ports = (isChosen: boolean) =>
+    Ports.filter(({ Label }) => chosen.has(Label) === isChosen).map(({ Label, Value, To }) => {
+      const port = [...(asked?.DynamicPorts ?? []), ...(asked?.ReservedPorts ?? [])].find(
+        (each) => each.Label === Label,
+      );
+      return {
+        Label,
+        Value,
+        To,
+        HostNetwork: port?.HostNetwork || "default",
+        IgnoreCollision: port?.IgnoreCollision ?? false,
+      };
+    });
   const network = {
-    Mode: mode === "" ? "host" : mode,
+    Mode: asked?.Mode || "host",
     Device: "",
     CIDR: "",
     IP: Ports[0]?.HostIP ?? "",
     Hostname: "",
     MBits: 0,
     DNS: null,
-    ReservedPorts: Ports.map(({ Label, Value, To }) => ({
-      Label,
-      Value,
-      To,
-      HostNetwork: "default",
-      IgnoreCollision: false,
-    })),
-    DynamicPorts: [],
+    CNI: null,
+    ReservedPorts: ports(false),
+    DynamicPorts: ports(true),
   };
   return { ...resources, Shared: { ...resources.Shared, Networks: [network] } };
 }

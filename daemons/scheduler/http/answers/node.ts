@@ -1,6 +1,7 @@
 import type { Node, NodeState } from "#base/protocol/node.ts";
 import type { Row } from "#base/state/table.ts";
 import type { ClusterState } from "../../server/cluster-state.ts";
+import { olderNodeResources } from "./older-resources.ts";
 import { NEVER } from "./time.ts";
 
 /** A node without its secret. https://developer.hashicorp.com/nomad/api-docs/nodes */
@@ -8,7 +9,8 @@ export function nodeAnswer(state: ClusterState, row: Row<Node>) {
   const standing = standingOf(state, row);
   const Events = (state.nodeState(row.id)?.value.Events ?? []).map((event) => ({ ...event, CreateIndex: 0 }));
   const { HostVolumeNews: _news, ...node } = row.value;
-  return { ...node, ...standing, Drivers: drivers(node), HostVolumes: volumes(node), SecretID: "", Events };
+  const shown = { Drivers: drivers(node), HostVolumes: volumes(node), Links: links(node), SecretID: "", Events };
+  return { ...node, ...olderNodeResources(node), ...standing, ...shown };
 }
 
 export interface NodeStubOptions {
@@ -63,6 +65,12 @@ function volumes({ HostVolumes }: Pick<Node, "HostVolumes">) {
   return Object.fromEntries(
     Object.entries(HostVolumes).map(([name, { Dynamic, ...shown }]) => [name, { ...shown, ID: Dynamic?.ID ?? "" }]),
   );
+}
+
+/** Where discovery knows it by another name. */
+function links({ Links, Attributes }: Pick<Node, "Links" | "Attributes">) {
+  const name = Attributes["unique.consul.name"];
+  return name === undefined ? Links : { consul: `${Attributes["consul.datacenter"] ?? ""}.${name}`, ...Links };
 }
 
 function drivers(node: Pick<Node, "Drivers">) {

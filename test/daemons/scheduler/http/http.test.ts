@@ -366,6 +366,25 @@ test("services with the built-in provider are where their allocations run", asyn
   t.deepEqual((await get("/v1/service/web")).json, []);
 });
 
+test("resources are told the older way, too: flat, and ports that were chosen apart from static ones", async (t) => {
+  const { put, get, cluster } = await api(t);
+  const Networks = [{ ReservedPorts: [{ Label: "admin", Value: 9000 }], DynamicPorts: [{ Label: "http", To: 80 }] }];
+  await put("/v1/jobs", sent({}, { Networks }));
+  await cluster.settled();
+  const [alloc] = cluster.running();
+  const read = (await get(`/v1/allocation/${alloc!.ID}`)).json;
+  const [network] = read.AllocatedResources.Shared.Networks;
+  t.like(network.ReservedPorts, [{ Label: "admin", Value: 9000 }]);
+  t.like(network.DynamicPorts, [{ Label: "http", To: 80 }]);
+  t.deepEqual([network.ReservedPorts.length, network.DynamicPorts.length], [1, 1]);
+  t.like(read.Resources, { CPU: 100, MemoryMB: 300, DiskMB: 300, Networks: [network] });
+  t.like(read.TaskResources.main, { CPU: 100, MemoryMB: 300, DiskMB: 0, Networks: null });
+  t.is(read.SharedResources.DiskMB, 300);
+  const node = (await get("/v1/node/node-1")).json;
+  t.is(node.Resources.MemoryMB, node.NodeResources.Memory.MemoryMB);
+  t.is(node.Reserved.CPU, node.ReservedResources.Cpu.CpuShares);
+});
+
 test("services: of a job, of an allocation, chosen by key, taken out; others wake nobody", async (t) => {
   const { get, put, delete: remove, cluster } = await api(t);
   const Services = [{ Name: "web", PortLabel: "http", Provider: "nomad" }];
