@@ -26,6 +26,7 @@ import {
   readJob,
   eachOf,
   readScale,
+  withUnsent,
 } from "./requests.ts";
 
 const JOB_TABLES = [jobs, jobVersions, allocs, allocReports, evals];
@@ -43,15 +44,19 @@ export function jobReadRoutes(deps: NomadHttpDeps): Route[] {
       tables: JOB_TABLES,
       filter: "items",
       pageKey: jobListKey,
-      handle: ({ query }) => ({
-        kind: "state",
-        read: () => ({
-          index: newestOf(state, JOB_TABLES),
-          value: new LongList([...state.view.table(jobs).list(namespaceFilter(query.namespace), query.prefix)], {
-            of: (row) => jobStub(state, row, query.meta),
+      handle: ({ query, rawQuery }) => {
+        const line = (row: Row<Job>) => jobStub(state, row, query.meta);
+        const filtered = (row: Row<Job>) => withUnsent(line(row), { Meta: row.value.Meta });
+        return {
+          kind: "state",
+          read: () => ({
+            index: newestOf(state, JOB_TABLES),
+            value: new LongList([...state.view.table(jobs).list(namespaceFilter(query.namespace), query.prefix)], {
+              of: rawQuery.has("filter") ? filtered : line,
+            }),
           }),
-        }),
-      }),
+        };
+      },
     }),
     jobRoute(deps, { path: "/v1/job/+id", summary: "Read a job", answer: (row) => jobAnswer(state, row) }),
     jobRoute(deps, {

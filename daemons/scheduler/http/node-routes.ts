@@ -13,7 +13,7 @@ import { allocAnswer } from "./answers/alloc.ts";
 import { nodeAnswer, nodeIndex, nodeStub } from "./answers/node.ts";
 import { NEVER } from "./answers/time.ts";
 import type { NomadHttpDeps } from "./nomad-deps.ts";
-import { idKey, orThrow, readNode, writeNode, newestOf, eachOf, readJob } from "./requests.ts";
+import { idKey, orThrow, readNode, writeNode, newestOf, eachOf, readJob, withUnsent } from "./requests.ts";
 
 /** https://developer.hashicorp.com/nomad/api-docs/nodes */
 export function nodeRoutes(deps: NomadHttpDeps): Route[] {
@@ -33,7 +33,10 @@ export function nodeRoutes(deps: NomadHttpDeps): Route[] {
         kind: "state",
         read: () => ({
           index: index(),
-          value: [...state.view.table(nodes).list(GLOBAL, query.prefix)].map((row) => nodeStub(state, row, query)),
+          value: [...state.view.table(nodes).list(GLOBAL, query.prefix)].map((row) => {
+            const { Attributes, Meta, NodeResources } = row.value;
+            return withUnsent(nodeStub(state, row, query), { Attributes, Meta, NodeResources });
+          }),
         }),
       }),
     }),

@@ -72,6 +72,13 @@ function failureText({ message, hint }: Failure): string {
   return hint === undefined ? message : `${message} (${hint})`;
 }
 
+/** A line of a list, with what its filter may look at beside what is sent. */
+export function withUnsent<T extends object>(line: T, fields: Readonly<Record<string, unknown>>): T {
+  for (const [name, value] of Object.entries(fields))
+    if (!Object.hasOwn(line, name)) Object.defineProperty(line, name, { value, enumerable: false });
+  return line;
+}
+
 /** Ascending by creation, unique: how lists of things with random ids are paged. */
 export function creationKey(item: unknown): string {
   const { CreateIndex, ID } = v.parse(v.object({ CreateIndex: v.number(), ID: v.string() }), item);

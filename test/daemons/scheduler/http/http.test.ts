@@ -385,6 +385,22 @@ test("resources are told the older way, too: flat, and ports that were chosen ap
   t.is(node.Reserved.CPU, node.ReservedResources.Cpu.CpuShares);
 });
 
+test("filters see the metadata of jobs and nodes, which lists do not send", async (t) => {
+  const { put, get } = await api(t);
+  await put("/v1/jobs", sent({ ID: "mine", Name: "mine", Meta: { owner: "ann" } }));
+  await put("/v1/jobs", sent());
+  const found = (await get(`/v1/jobs?filter=${encodeURIComponent('Meta.owner == "ann"')}`)).json;
+  t.deepEqual(
+    found.map(({ ID, Meta }: { ID: string; Meta?: unknown }) => [ID, Meta]),
+    [["mine", undefined]],
+  );
+  const nodes = async (filter: string) => (await get(`/v1/nodes?filter=${encodeURIComponent(filter)}`)).json;
+  const [node] = await nodes('Attributes["kernel.name"] == "linux"');
+  t.is(node.ID, "node-1");
+  t.is(node.Attributes, undefined);
+  t.deepEqual(await nodes('Attributes["kernel.name"] == "plan9"'), []);
+});
+
 test("services: of a job, of an allocation, chosen by key, taken out; others wake nobody", async (t) => {
   const { get, put, delete: remove, cluster } = await api(t);
   const Services = [{ Name: "web", PortLabel: "http", Provider: "nomad" }];
