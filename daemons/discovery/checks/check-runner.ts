@@ -62,7 +62,7 @@ export class CheckRunner {
       case "ttl":
         return this.#expireAfter(probe.ttlMs);
       case "alias":
-      case "fixed":
+      case "maintenance":
         return;
       case "tcp":
       case "udp":
@@ -70,7 +70,7 @@ export class CheckRunner {
       case "h2ping":
       case "grpc":
       case "docker":
-      case "os-service":
+      case "os_service":
       case "node":
       case "script": {
         // Spread, so that the checks of a restarted agent do not all run in one instant.

@@ -18,7 +18,7 @@ export async function probeDocker(env: Env, probe: Of<"docker">, limits: ProbeLi
 }
 
 /** What systemd says of a unit. */
-export async function probeOsService(env: Env, { unit }: Of<"os-service">, limits: ProbeLimits): Promise<ProbeResult> {
+export async function probeOsService(env: Env, { unit }: Of<"os_service">, limits: ProbeLimits): Promise<ProbeResult> {
   const done = await run(env, ["systemctl", "is-active", "--", unit], limits);
   const state = done.stdout.trim() || done.stderr.trim() || "unknown";
   const output = `service ${unit} is ${state}`;

@@ -15,7 +15,7 @@ export type Probe =
       readonly tls: ProbeTls | undefined;
     }
   | { readonly kind: "docker"; readonly container: string; readonly argv: readonly string[] }
-  | { readonly kind: "os-service"; readonly unit: string }
+  | { readonly kind: "os_service"; readonly unit: string }
   | {
       readonly kind: "http";
       readonly url: string;
@@ -31,7 +31,7 @@ export type Probe =
   /** A figure of this machine. */
   | { readonly kind: "node"; readonly check: NodeCheck; readonly folder: string }
   /** Stays as it is until it is removed: maintenance mode. */
-  | { readonly kind: "fixed" };
+  | { readonly kind: "maintenance" };
 
 /** How a probe speaks TLS. */
 export interface ProbeTls {

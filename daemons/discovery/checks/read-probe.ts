@@ -20,7 +20,7 @@ export function readProbe(definition: AgentCheckDefinition, rules: Rules): Resul
     ["HTTP", definition.HTTP !== "", () => readHttp(definition)],
     ["GRPC", definition.GRPC !== "", () => readGrpc(definition)],
     ["H2PING", definition.H2PING !== "", () => readH2Ping(definition)],
-    ["OSService", definition.OSService !== "", () => succeed({ kind: "os-service", unit: definition.OSService })],
+    ["OSService", definition.OSService !== "", () => succeed({ kind: "os_service", unit: definition.OSService })],
     ["DockerContainerID", container !== "", () => readDocker(definition, argv, rules)],
     ["ScriptArgs", container === "" && argv.length > 0, () => readScript(definition, argv, rules)],
     ["AliasService", isAlias(definition), () => readAlias(definition, rules)],

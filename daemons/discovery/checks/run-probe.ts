@@ -10,7 +10,7 @@ import { probeUdp } from "./probe-udp.ts";
 /** A probe that the agent carries out; never rejects. */
 export type ActiveProbe = Extract<
   Probe,
-  { readonly kind: "tcp" | "udp" | "http" | "h2ping" | "grpc" | "script" | "docker" | "os-service" | "node" }
+  { readonly kind: "tcp" | "udp" | "http" | "h2ping" | "grpc" | "script" | "docker" | "os_service" | "node" }
 >;
 
 export async function runProbe(env: Env, probe: ActiveProbe, limits: ProbeLimits): Promise<ProbeResult> {
@@ -24,7 +24,7 @@ export async function runProbe(env: Env, probe: ActiveProbe, limits: ProbeLimits
         return await probeScript(env, probe, limits);
       case "docker":
         return await probeDocker(env, probe, limits);
-      case "os-service":
+      case "os_service":
         return await probeOsService(env, probe, limits);
       case "udp":
         return await probeUdp(env, probe, limits);

@@ -15,6 +15,7 @@ import { coordinateRoutes } from "./coordinate-routes.ts";
 import { gossipKeyRoutes } from "./gossip-key-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { kvRoutes } from "./kv-routes.ts";
+import { meshRoutes } from "./mesh-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import { queryRoutes } from "./query-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -54,6 +55,7 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 function allRoutes(deps: ConsulDeps): Route[] {
   return [
     ...kvRoutes(deps),
+    ...meshRoutes(),
     ...txnRoutes(deps),
     ...sessionRoutes(deps),
     ...catalogRoutes(deps),

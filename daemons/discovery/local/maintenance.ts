@@ -33,7 +33,7 @@ export function maintenanceCheck(serviceId: string, reason: string): CheckRegist
       Status: "critical",
     }),
     spec: {
-      probe: { kind: "fixed" },
+      probe: { kind: "maintenance" },
       intervalMs: 0,
       timeoutMs: 0,
       thresholds: { successBeforePassing: 0, failuresBeforeWarning: 0, failuresBeforeCritical: 0 },

@@ -206,7 +206,7 @@ async function probeOnce(t: Owner, definition: object, timeoutMs = 5000) {
   const spec = readCheckSpec(read, { enableScriptChecks: true, nodeName: "n" });
   if (!spec.ok) throw new Error(spec.error.message);
   const { probe } = spec.value;
-  if (probe.kind === "ttl" || probe.kind === "alias" || probe.kind === "fixed") throw new Error(probe.kind);
+  if (probe.kind === "ttl" || probe.kind === "alias" || probe.kind === "maintenance") throw new Error(probe.kind);
   return runProbe(env, probe, { timeoutMs, maxOutputBytes: 4096, signal: new AbortController().signal });
 }
 

@@ -183,7 +183,7 @@ test("services and checks of the agent, over the API", async (t) => {
   );
   t.is((await call(`${url}/v1/agent/service/maintenance/web?enable=true&reason=disk`, "PUT")).status, 200);
   const [maintained] = (await call(`${url}/v1/health/state/critical`)).json;
-  t.like(maintained, { CheckID: "_service_maintenance:web", ServiceID: "web", Notes: "disk" });
+  t.like(maintained, { CheckID: "_service_maintenance:web", ServiceID: "web", Notes: "disk", Type: "maintenance" });
   t.is((await call(`${url}/v1/agent/health/service/id/web?format=text`)).text, "maintenance");
   await call(`${url}/v1/agent/service/maintenance/web?enable=false`, "PUT");
   t.is((await call(`${url}/v1/agent/maintenance?enable=true`, "PUT")).status, 200);
@@ -356,6 +356,7 @@ test("the agent says who it is", async (t) => {
   t.deepEqual((await call(`${url}/v1/catalog/datacenters`)).json, ["dc1"]);
   t.is((await call(`${url}/v1/acl/tokens`)).status, 401);
   t.is((await call(`${url}/v1/coordinate/node/none`)).status, 404);
+  t.deepEqual((await call(`${url}/v1/health/connect/web?passing=1`)).json, []);
   t.true(Array.isArray((await call(`${url}/v1/agent/metrics`)).json.Gauges));
   const host = (await call(`${url}/v1/agent/host`)).json;
   t.true(host.Memory.total > host.Memory.used && host.Memory.used > 0);
