@@ -52,11 +52,15 @@ export function standingOf(state: ClusterState, { value: job, modifyIndex }: Row
   return { status: statusOf(job, { live, open: open || evals.length === 0 }), summary, modifyIndex: last };
 }
 
-/** Running while anything runs, pending while something may, dead after; what only makes other jobs runs until stopped. */
+/**
+ * Running while anything runs, pending while something may, dead after. What only makes other jobs, and what is for every
+ * node there may be, runs until stopped.
+ */
 function statusOf(job: Job, { live, open }: { readonly live: boolean; readonly open: boolean }): JobStatus {
   if (isTemplate(job)) return job.Stop ? "dead" : "running";
   if (live) return "running";
   if (job.Stop) return "dead";
+  if (job.Type === "system") return "running";
   return open ? "pending" : "dead";
 }
 

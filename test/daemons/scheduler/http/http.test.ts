@@ -401,6 +401,18 @@ test("filters see the metadata of jobs and nodes, which lists do not send", asyn
   t.deepEqual(await nodes('Attributes["kernel.name"] == "plan9"'), []);
 });
 
+test("a system job runs until it is stopped, also while no node is there for it", async (t) => {
+  const { put, get, delete: remove, cluster } = await api(t, []);
+  const status = async (id: string) => (await get(`/v1/job/${id}`)).json.Status;
+  await put("/v1/jobs", sent({ ID: "all", Name: "all", Type: "system" }));
+  await put("/v1/jobs", sent());
+  await cluster.settled();
+  t.deepEqual([await status("all"), await status("app")], ["running", "pending"]);
+  await remove("/v1/job/all");
+  await cluster.settled();
+  t.is(await status("all"), "dead");
+});
+
 test("services: of a job, of an allocation, chosen by key, taken out; others wake nobody", async (t) => {
   const { get, put, delete: remove, cluster } = await api(t);
   const Services = [{ Name: "web", PortLabel: "http", Provider: "nomad" }];
