@@ -161,17 +161,21 @@ export const AllocStubSchema = v.object({
 });
 export type AllocStub = v.InferOutput<typeof AllocStubSchema>;
 
-export const AllocAnswerSchema = v.object({
-  ...AllocSchema.entries,
-  AllocStates: v.nullish(v.array(v.object({ Field: text, Value: text, Time: text })), null),
-  ClientStatus,
-  ClientDescription,
-  DeploymentStatus,
-  NetworkStatus,
-  TaskStates: states,
-  Job: block(JobAnswerSchema),
-  ...indexes,
-});
+export const AllocAnswerSchema = v.pipe(
+  v.object({
+    ...AllocSchema.entries,
+    AllocStates: v.nullish(v.array(v.object({ Field: text, Value: text, Time: text })), null),
+    ClientStatus,
+    ClientDescription,
+    DeploymentStatus,
+    NetworkStatus,
+    TaskStates: states,
+    Job: block(JobAnswerSchema),
+    ...indexes,
+  }),
+  // The API says it in the job alone.
+  v.transform((alloc) => ({ ...alloc, JobVersion: alloc.Job?.Version ?? alloc.JobVersion })),
+);
 export type AllocAnswer = v.InferOutput<typeof AllocAnswerSchema>;
 
 export const NodeStubSchema = v.object({

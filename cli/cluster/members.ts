@@ -7,6 +7,7 @@ import { printed } from "../print/show.ts";
 export const members = withNomad(async ({ nomad, output, flags }) => {
   const { Members: all } = valueOf(await nomad.agent.members());
   if (await printed({ flags, output }, all)) return 0;
+  const isLong = flags.on("verbose") || flags.on("detailed");
   const leader = await nomad.status.leader();
   const rows = all.map(({ Name, Addr, Port, Status, Tags }) => [
     Name,
@@ -18,12 +19,18 @@ export const members = withNomad(async ({ nomad, output, flags }) => {
     Tags["build"] ?? "",
     Tags["dc"] ?? "",
     Tags["region"] ?? "",
+    ...(isLong ? [tagText(Tags)] : []),
   ]);
-  for (const line of columns(HEADER, rows)) output.line(line);
+  for (const line of columns(isLong ? [...HEADER, "Tags"] : HEADER, rows)) output.line(line);
   return 0;
 });
 
 const HEADER = ["Name", "Address", "Port", "Status", "Leader", "Raft Version", "Build", "Datacenter", "Region"];
+
+function tagText(tags: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(tags).map(([name, value]) => `${name}=${value}`);
+  return pairs.toSorted().join(",");
+}
 
 function hostOf(address: string): string {
   return address.includes(":") ? `[${address}]` : address;

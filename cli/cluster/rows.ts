@@ -15,7 +15,7 @@ export const CLUSTER_COMMANDS: readonly Command[] = [
     name: "server members",
     summary: "List the cluster's servers",
     operands: "",
-    flags: NOMAD_FLAGS,
+    flags: { ...NOMAD_FLAGS, verbose: on("Show their tags"), detailed: on("The same") },
     load: async () => (await import("./members.ts")).members,
   },
   {

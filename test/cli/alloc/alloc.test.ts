@@ -47,6 +47,12 @@ test("a new version waits for its promotion; deployments are listed, shown, paus
   const followed = await say("deployment", "status", "-monitor", id);
   t.regex(followed.out, /successful/, followed.out + followed.err);
   t.regex((await say("job", "deployments", "web")).out, /web +1 +successful/);
+  const running = JSON.parse((await say("job", "allocs", "-json", "web")).out).find(
+    (one: { ClientStatus: string }) => one.ClientStatus === "running",
+  );
+  t.regex((await say("alloc", "status", running.ID)).out, /Job Version += 1\n/);
+  t.regex((await say("node", "status", running.NodeID)).out, new RegExp(`${running.ID.slice(0, 8)} +web +site +1 `));
+  t.regex((await say("server", "members", "-verbose")).out, /Tags\n.*,role=nomad/s);
   const [latest] = JSON.parse((await say("job", "deployments", "-latest", "-json", "web")).out);
   t.is(latest.JobVersion, 1);
   const ended = await say("deployment", "fail", id);
