@@ -32,6 +32,8 @@ export interface MachineOptions {
   /** Of a Pi 3, whose own firmware QEMU does not run: what that would start, and the board's description. */
   readonly started?: { readonly program: string; readonly tree: string };
   readonly memoryMib?: number;
+  /** Default: 2, and 1 on a network with other machines, which share the processors there are. */
+  readonly processors?: number;
   /** Private key that its seed let in. */
   readonly key?: string;
   /** Serial number, of which the machine takes its name. */
@@ -269,13 +271,12 @@ export class Machine {
       readOnly = false,
       firmware = "bios",
       memoryMib = 1024,
+      processors = this.options.lan === undefined ? 2 : 1,
       serial,
       more = [],
       networkless,
     } = this.options;
     const random = "-object rng-random,filename=/dev/urandom,id=rng -device virtio-rng-pci,rng=rng";
-    // Several machines share the processors there are.
-    const processors = this.options.lan === undefined ? 2 : 1;
     const usual = `-no-user-config -cpu Nehalem -smp ${processors} -m ${memoryMib} -display none -accel tcg,thread=multi -monitor none ${random}`;
     const user = `-netdev user,id=net,${this.#forward()} -device virtio-net-pci,netdev=net,romfile=`;
     const network = networkless === true ? "-nic none" : user;

@@ -71,7 +71,8 @@ export function copyOf(disk: string, name: string): string {
 
 /** Switches on, and off as soon as the first stage has said what it found. @returns the slot; throws where data is missing */
 export async function startsAs(stage: Stage, disk: string): Promise<string> {
-  const machine = new Machine({ folder: stage.bench.folder, name: "point", disk, format: "raw" });
+  // One processor: of two that QEMU emulates on a busy machine one can lose its timer, and the kernel waits for it for ever.
+  const machine = new Machine({ folder: stage.bench.folder, name: "point", disk, format: "raw", processors: 1 });
   await machine.start();
   try {
     await machine.whenShown(/lares: slot [AB], .*data/, FIRST_STAGE_MS);
