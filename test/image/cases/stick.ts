@@ -13,10 +13,10 @@ export const stickCases: readonly Case[] = [{ name: "update from a stick, withou
 /** It is in the machine from its first start on, and still is when the new version runs. */
 async function fromStick({ bench, say }: Stage): Promise<void> {
   const bundle = await BUNDLES.good(bench);
-  const stick = join(bench.folder, "stick.img");
+  const stick = join(bench.folder, "usb.img");
   const size = Math.ceil(statSync(bundle).size / MIB) + 16;
   await bench.tool(
-    `cd /making; rm -f stick.img; truncate -s ${size}M stick.img; mkfs.fat -F 32 stick.img >/dev/null; mmd -i stick.img ::lares; mcopy -i stick.img ${basename(bundle)} ::lares/`,
+    `cd /making; rm -f usb.img; truncate -s ${size}M usb.img; mkfs.fat -F 32 usb.img >/dev/null; mmd -i usb.img ::lares; mcopy -i usb.img ${basename(bundle)} ::lares/`,
   );
   execFileSync("sync", ["-f", stick]);
   const usb = `-device qemu-xhci -drive if=none,id=stick,format=raw,readonly=on,file=${stick} -device usb-storage,drive=stick`;
