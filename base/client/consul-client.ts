@@ -30,10 +30,19 @@ export function createConsulClient(target: ApiTarget) {
   const api = new ApiCaller("consul", target);
   return {
     catalog: {
-      services: (options: ConsulRead = {}) =>
-        get(api, "/v1/catalog/services", { ...options, schema: answers.CatalogServicesSchema }),
-      nodes: (options: ConsulRead & { readonly service?: string } = {}) =>
-        get(api, "/v1/catalog/nodes", { ...options, schema: v.array(answers.CatalogNodeAnswerSchema) }),
+      datacenters: () => get(api, "/v1/catalog/datacenters", { schema: v.array(v.string()) }),
+      services: ({ meta, ...options }: ConsulRead & OfNodes = {}) =>
+        get(api, "/v1/catalog/services", {
+          ...options,
+          query: { "node-meta": meta },
+          schema: answers.CatalogServicesSchema,
+        }),
+      nodes: ({ meta, near, ...options }: ConsulRead & OfNodes & { readonly near?: string | undefined } = {}) =>
+        get(api, "/v1/catalog/nodes", {
+          ...options,
+          query: { "node-meta": meta, near },
+          schema: v.array(answers.CatalogNodeAnswerSchema),
+        }),
       service: (name: string, options: ConsulRead & { readonly tag?: string } = {}) =>
         get(api, `/v1/catalog/service/${segment(name)}`, {
           ...options,
@@ -69,6 +78,11 @@ export function createConsulClient(target: ApiTarget) {
     /** Any other endpoint. */
     call: <T>(call: Call<T>): Promise<ApiResult<T>> => api.call(call),
   };
+}
+
+interface OfNodes {
+  /** Only of nodes with this metadata: `key:value`. */
+  readonly meta?: readonly string[] | undefined;
 }
 
 type Get<T> = ConsulRead & Pick<Call<T>, "schema" | "query" | "bigintKeys">;

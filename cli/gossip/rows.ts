@@ -127,6 +127,13 @@ export const GOSSIP_COMMANDS: readonly Command[] = [
     load: async () => (await import("./info.ts")).info,
   },
   {
+    name: "reload",
+    summary: "Have the agent read its configuration again",
+    operands: "",
+    flags: CONSUL_FLAGS,
+    load: async () => (await import("./reload.ts")).reload,
+  },
+  {
     name: "operator gossip keyring generate",
     summary: "Make a key for gossip encryption",
     operands: "",

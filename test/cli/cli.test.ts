@@ -72,6 +72,11 @@ test("a job runs as far as it can, says why it goes no further, and is stopped",
   t.regex((await say("node", "status")).out, /^ID +Node Pool +DC +Name .*\n\w{8} +default +dc1 +pi /);
   t.regex((await say("node", "status", "pi")).out, /Drivers += mock_driver/);
   t.deepEqual((await say("catalog", "services")).out.trim().split("\n"), ["consul", "fun-redis"]);
+  t.is((await say("catalog", "services", "-node=nobody")).out, "");
+  t.is((await say("catalog", "datacenters")).out, "dc1\n");
+  t.regex((await say("catalog", "nodes", "-detailed", "-near=_agent", "-service=consul")).out, / lan=127\.0\.0\.1/);
+  t.is((await say("catalog", "nodes", "-node-meta=rack=none", "-json")).out.trim(), "[]");
+  t.regex((await say("reload")).err, /no configuration to read again/);
   t.regex((await say("catalog", "service", "fun-redis")).out, /fun-redis|:16379 +passing/);
   const well = await say("status");
   t.is(well.code, 0, well.err);
@@ -392,6 +397,7 @@ test("both APIs print their documents, and every list prints as JSON", async (t)
     "deployment status",
     "catalog services",
     "catalog nodes",
+    "catalog datacenters",
     "status",
     "server members",
   ]) {
