@@ -104,7 +104,7 @@ export type Node = v.InferOutput<typeof NodeSchema>;
 /** The servers' knowledge of a node: one writer, the leader. */
 const NodeEventSchema = v.object({
   Message: text,
-  /** `Cluster`, `Drain`. */
+  /** `Cluster`, `Drain`, `Driver`. */
   Subsystem: text,
   Details: textMap,
   /** RFC 3339. */

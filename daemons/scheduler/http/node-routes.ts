@@ -113,7 +113,7 @@ function nodeWrites({ server }: NomadHttpDeps): Route[] {
       path: "/v1/node/:id/drain",
       summary: "Drain a node, or stop draining it",
       body: jsonBody(DrainBody),
-      handle: async ({ params, body: { DrainSpec, MarkEligible, Meta } }) => {
+      handle: async ({ params, body: { DrainSpec, MarkEligible, Meta }, access }) => {
         const nowMs = context.env.clock.nowMs();
         const strategy =
           DrainSpec === null
@@ -124,9 +124,9 @@ function nodeWrites({ server }: NomadHttpDeps): Route[] {
                 ForceDeadline:
                   DrainSpec.Deadline > 0 ? new Date(nowMs + DrainSpec.Deadline / 1e6).toISOString() : NEVER,
               };
-        return written(
-          orThrow(await endpoint.setDrain(params.id, strategy, { markEligible: MarkEligible, meta: Meta })),
-        );
+        const { accessorId } = access.requester;
+        const options = { markEligible: MarkEligible, meta: Meta, accessorId };
+        return written(orThrow(await endpoint.setDrain(params.id, strategy, options)));
       },
     }),
     route({

@@ -48,7 +48,8 @@ export class NodeEndpoint {
     const ready = (): NodeState =>
       this.#state(before, { Status: "ready", StatusDescription: "node is ready", message });
     const now = before?.Status === "ready" ? before : ready();
-    if (now !== before) ops.push(put(nodeStates, at(node.ID), now));
+    const told = this.#withDriverEvents(now, known?.Drivers ?? {}, node.Drivers);
+    if (told !== before) ops.push(put(nodeStates, at(node.ID), told));
     const classChanged = known !== undefined && known.ComputedClass !== node.ComputedClass;
     const wake = now !== before || classChanged;
     return succeed(await this.#write(ops, wake ? this.#evalsFor(node.ID, "node-update") : []));
@@ -101,7 +102,12 @@ export class NodeEndpoint {
   async setDrain(
     nodeId: string,
     strategy: NodeState["DrainStrategy"],
-    options: { readonly markEligible: boolean; readonly meta: Readonly<Record<string, string>> },
+    options: {
+      readonly markEligible: boolean;
+      readonly meta: Readonly<Record<string, string>>;
+      /** Of the token it was asked with; empty: of none. */
+      readonly accessorId?: string;
+    },
   ): Promise<Result<NodeAnswer>> {
     const before = this.#context.state.nodeState(nodeId)?.value;
     if (before === undefined) return fail("not_found", "node not found");
@@ -112,7 +118,7 @@ export class NodeEndpoint {
       StartedAt,
       UpdatedAt: nowText,
       Status: strategy === null ? "canceled" : "draining",
-      AccessorID: "",
+      AccessorID: options.accessorId ?? "",
       Meta: { ...earlier?.Meta, ...options.meta },
     };
     const Message = strategy === null ? "Node drain disabled" : earlier ? "Node drain strategy updated" : DRAIN_SET;
@@ -157,9 +163,22 @@ export class NodeEndpoint {
     return { index: await readable(this.#context, index), evalIds: evaluations.map(({ ID }) => ID) };
   }
 
-  #events(before: NodeState | undefined, event: Pick<NodeEvent, "Message" | "Subsystem">): NodeEvent[] {
+  /** The same where the health of no driver changed. */
+  #withDriverEvents(state: NodeState, before: Node["Drivers"], after: Node["Drivers"]): NodeState {
+    return Object.entries(after).reduce((told, [driver, { Healthy, HealthDescription }]) => {
+      const last = before[driver];
+      if (last === undefined || last.Healthy === Healthy) return told;
+      const Message = HealthDescription === "" ? (Healthy ? "Healthy" : "Unhealthy") : HealthDescription;
+      return { ...told, Events: this.#events(told, { Subsystem: "Driver", Message, Details: { driver } }) };
+    }, state);
+  }
+
+  #events(
+    before: NodeState | undefined,
+    event: Pick<NodeEvent, "Message" | "Subsystem"> & Partial<Pick<NodeEvent, "Details">>,
+  ): NodeEvent[] {
     const Timestamp = new Date(this.#context.env.clock.nowMs()).toISOString();
-    return [...(before?.Events ?? []), { ...event, Details: {}, Timestamp }].slice(-MAX_NODE_EVENTS);
+    return [...(before?.Events ?? []), { Details: {}, ...event, Timestamp }].slice(-MAX_NODE_EVENTS);
   }
 
   #state(

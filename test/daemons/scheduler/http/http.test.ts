@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { ServerSchema } from "#base/protocol/server.ts";
 import { jobDiff } from "#daemons/scheduler/server/job-diff.ts";
 import { timeText } from "#daemons/scheduler/http/answers/time.ts";
-import { makeJob } from "../server/cluster.ts";
+import { makeJob, makeNode } from "../server/cluster.ts";
 import { Keyring } from "#daemons/discovery/gossip/security/keyring.ts";
 import { startSerf } from "../../discovery/serf/live.ts";
 import { until } from "../../discovery/serf/real-serf.ts";
@@ -169,7 +169,7 @@ test("job files are parsed", async (t) => {
 });
 
 test("nodes: read without their secret, drained, made ineligible, purged", async (t) => {
-  const { get, put } = await api(t, ["node-1", "node-2"]);
+  const { get, put, cluster } = await api(t, ["node-1", "node-2"]);
   const node = (await get("/v1/node/node-1")).json;
   t.like(node, { SecretID: "", Status: "ready", SchedulingEligibility: "eligible", Drain: false });
   t.regex(node.ComputedClass, /^v1:/);
@@ -183,6 +183,16 @@ test("nodes: read without their secret, drained, made ineligible, purged", async
   t.is((await get("/v1/nodes?prefix=node-2")).json[0].LastDrain.Status, "draining");
   t.is((await put("/v1/node/node-2/drain", { DrainSpec: null, MarkEligible: true })).status, 200);
   t.like((await get("/v1/node/node-2")).json, { Drain: false, SchedulingEligibility: "eligible" });
+  const sick = { Detected: true, Healthy: false, HealthDescription: "cannot reach the Docker engine" };
+  const made = makeNode("node-2");
+  await cluster.server.link.register({
+    ...made,
+    Drivers: { ...made.Drivers, docker: { ...made.Drivers["docker"]!, ...sick } },
+  });
+  await cluster.server.link.register(made);
+  const events = (await get("/v1/node/node-2")).json.Events.slice(-2);
+  t.like(events[0], { Subsystem: "Driver", Message: sick.HealthDescription, Details: { driver: "docker" } });
+  t.like(events[1], { Subsystem: "Driver", Message: "Healthy", Details: { driver: "docker" } });
   t.is((await put("/v1/node/node-1/purge")).status, 200);
   t.is((await get("/v1/node/node-1")).status, 404);
 });

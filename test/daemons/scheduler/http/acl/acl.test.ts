@@ -345,14 +345,16 @@ test("who may only write a variable is not told what somebody else wrote", async
   t.is((await writer.put("/v1/var/app/own?lock-acquire", { Items: { a: "b" } })).json.Items.a, "b");
 });
 
-test("where registration is closed, management goes in all the same", async (t) => {
-  const { root, allowed } = await secured(t);
+test("where registration is closed, management goes in all the same; who drains a node is written down", async (t) => {
+  const { root, allowed, first } = await secured(t);
   const writer = await allowed("jobs", 'namespace "default" { policy = "write" }');
   t.is((await root.put("/v1/operator/scheduler/configuration", { RejectJobRegistration: true })).status, 200);
   const refused = await writer.put("/v1/jobs", sent());
   t.is(refused.status, 403);
   t.regex(refused.text, /disabled by the scheduler configuration/);
   t.is((await root.put("/v1/jobs", sent())).status, 200);
+  await root.put("/v1/node/node-1/drain", { DrainSpec: { Deadline: 3600e9 } });
+  t.is((await root.get("/v1/node/node-1")).json.LastDrain.AccessorID, first.json.AccessorID);
   t.is((await writer.put("/v1/job/app/scale", { Count: 1, Target: { Group: "web" } })).status, 403);
 });
 
