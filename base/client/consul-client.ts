@@ -77,6 +77,7 @@ export function createConsulClient(target: ApiTarget) {
     },
     /** Any other endpoint. */
     call: <T>(call: Call<T>): Promise<ApiResult<T>> => api.call(call),
+    stream: (call: Omit<Call<unknown>, "schema">) => api.stream(call),
   };
 }
 

@@ -24,6 +24,8 @@ const NOMAD: Readonly<Record<string, string>> = {
 /** Where Consul says a thing in other words (https://developer.hashicorp.com/consul/commands). */
 const CONSUL: Readonly<Record<string, string>> = {
   snapshot: "operator snapshot",
+  "snapshot save": "operator snapshot save -consul",
+  "snapshot restore": "operator snapshot restore -consul",
   validate: "config validate",
 };
 
@@ -31,7 +33,13 @@ const CONSUL: Readonly<Record<string, string>> = {
 const LINKS: Readonly<Record<string, (words: readonly string[]) => readonly string[]>> = {
   nomad: ([first = "", ...rest]) =>
     readsJobFile([...(own(NOMAD, first)?.split(" ") ?? (first === "" ? [] : [first])), ...rest]),
-  consul: ([first = "", ...rest]) => [...(own(CONSUL, first)?.split(" ") ?? (first === "" ? [] : [first])), ...rest],
+  consul: (words) => {
+    const [first = "", second = "", ...rest] = words;
+    const both = own(CONSUL, `${first} ${second}`)?.split(" ");
+    return both === undefined
+      ? [...(own(CONSUL, first)?.split(" ") ?? words.slice(0, 1)), ...words.slice(1)]
+      : [...both, ...rest];
+  },
   serf: ([first = "", ...rest]) =>
     /^--?v(?:ersion)?$/.test(first) ? ["version"] : ["serf", ...(first === "" ? [] : [first]), ...rest],
   "consul-template": (words) => ["template", ...words],

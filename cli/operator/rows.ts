@@ -8,6 +8,11 @@ const PEER: Readonly<Record<string, Flag>> = {
   "peer-address": value("ADDRESS", "The server's address"),
 };
 
+/** As the link `consul` has it. */
+const BY_CONSUL: Readonly<Record<string, Flag>> = {
+  consul: on("Through the discovery API"),
+  "http-addr": value("ADDRESS", "With -consul: the discovery API (LARES_CONSUL_ADDR, CONSUL_HTTP_ADDR)"),
+};
 const SNAPSHOT_FLAGS: Readonly<Record<string, Flag>> = {
   json: on("Print JSON"),
   t: value("TEMPLATE", "Print the answer through a Go template"),
@@ -123,6 +128,7 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     operands: "[FILE]",
     flags: {
       ...NOMAD_FLAGS,
+      ...BY_CONSUL,
       stale: on("Any server may answer"),
       redact: on("Without the keys that secrets are encrypted with"),
     },
@@ -134,6 +140,7 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     operands: "FILE",
     flags: {
       ...NOMAD_FLAGS,
+      ...BY_CONSUL,
       from: value("TARGET", "FILE is the name of a backup at this target, or latest"),
       force: on("Become the cluster that the snapshot is of, where it is another"),
     },

@@ -68,6 +68,7 @@ export async function startCluster(
     version,
     onStop: "stop",
   });
+  const snapshots = new Snapshots({ env, store, view, passphrase: "" });
   const nomad = nomadRoutes({
     server,
     agent: {
@@ -79,7 +80,7 @@ export async function startCluster(
       servesClient: true,
       config: () => ({}),
       stats: () => ({}),
-      snapshots: new Snapshots({ env, store, view, passphrase: "" }),
+      snapshots,
     },
   });
   const document = { title: "Lares", version, description: "An API" };
@@ -96,7 +97,7 @@ export async function startCluster(
     listenHttp({
       at,
       log: env.log,
-      exchange: createApi({ ...common, dialect: consulDialect, routes: discovery.routes() }),
+      exchange: createApi({ ...common, dialect: consulDialect, routes: discovery.routes({ snapshots }) }),
     }),
   ]);
   server.start();

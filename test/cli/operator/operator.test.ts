@@ -4,6 +4,7 @@ import { join } from "node:path";
 import test from "ava";
 import { redacted } from "#cli/operator/redact.ts";
 import { tarOf } from "#cli/operator/tar.ts";
+import { wordsAs } from "#cli/command/link-name.ts";
 import { lares, startCluster } from "../cluster.ts";
 
 test("the scheduler's configuration: what no flag names stays", async (t) => {
@@ -174,6 +175,17 @@ test("a snapshot is read without an agent; what helpers need is one folder witho
   const held = JSON.parse((await lares({}, ["operator", "snapshot", "state", file])).out);
   const [node] = Object.values<{ SecretID: string }>(held.nodes);
   t.false(/^[0-9a-f]{8}-/.test(node?.SecretID ?? ""));
+  // As Consul's users say it, where only its API is known.
+  const { CONSUL_HTTP_ADDR = "" } = environment;
+  const alone = { CONSUL_HTTP_ADDR, NOMAD_ADDR: "http://127.0.0.1:1" };
+  const snapshot = (...words: string[]) => lares(alone, wordsAs(["/usr/bin/consul"], ["snapshot", ...words]));
+  const other = join(folder, "other.snap");
+  t.like(await snapshot("save", other), { code: 0 });
+  t.regex((await snapshot("inspect", other)).out, /^Revision += \d+\n/);
+  t.is((await lares(environment, ["kv", "put", "late", "x"])).code, 0);
+  t.regex((await snapshot("restore", other)).out, /Snapshot Restored/);
+  t.is((await lares(environment, ["kv", "get", "late"])).code, 1);
+  t.like(await snapshot("restore", "-force", other), { code: 2 });
   await writeFile(file, "not one");
   t.regex((await lares({}, ["operator", "snapshot", "inspect", file])).err, /this is not a snapshot/);
   const made = await lares(environment, ["operator", "debug", "-duration=0s", `-output=${folder}`]);
