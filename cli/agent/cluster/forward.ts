@@ -21,6 +21,8 @@ export interface ForwardDeps {
   readonly isLeader: () => boolean;
   /** Of the APIs. */
   readonly api: "nomad" | "consul";
+  /** Sent along, where the request does not have them. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The leader's internal API; undefined: nobody leads just now. */
   readonly leader: () => PeerPlace | undefined;
 }
@@ -73,7 +75,7 @@ function send(
   return deps.http.request({
     url: `${origin}/${deps.api}${url}`,
     method,
-    headers: { ...passedHeaders(request), [FORWARDED]: deps.selfId },
+    headers: { ...deps.headers, ...passedHeaders(request), [FORWARDED]: deps.selfId },
     body,
     signal,
     tls,

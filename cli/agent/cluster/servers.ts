@@ -18,6 +18,7 @@ import type { Serf } from "#daemons/discovery/serf/shell/serf.ts";
 import type { GaugeSource } from "#daemons/scheduler/gauge.ts";
 import type { SchedulerServer } from "#daemons/scheduler/server/server.ts";
 import { nodeServerName } from "#daemons/cluster/names.ts";
+import { ASKED_NODE } from "#daemons/discovery/http/asked-node.ts";
 import { internalAddress, type Addresses } from "../addresses.ts";
 import type { CertificateKeeper } from "../internal/certificate-keeper.ts";
 import type { Membership } from "../internal/membership.ts";
@@ -217,9 +218,10 @@ export class ClusterServers implements ServerPool {
       isLeader: () => this.isLeader,
       leader: () => this.#leaderPlace(),
     };
+    const asked = { [ASKED_NODE]: encodeURIComponent(this.#deps.nodeName) };
     return {
-      nomad: (exchange) => forwarding(exchange, nomadNeedsLeader, { ...deps, api: "nomad" }),
-      consul: (exchange) => forwarding(exchange, consulNeedsLeader, { ...deps, api: "consul" }),
+      nomad: (exchange) => forwarding(exchange, nomadNeedsLeader, { ...deps, api: "nomad", headers: {} }),
+      consul: (exchange) => forwarding(exchange, consulNeedsLeader, { ...deps, api: "consul", headers: asked }),
     };
   }
 

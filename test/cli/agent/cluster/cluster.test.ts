@@ -1,5 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import test from "ava";
 import type { Clock } from "#base/env/clock.ts";
@@ -12,9 +14,12 @@ import { EtcdCertificates } from "#cli/agent/cluster/etcd-certificates.ts";
 import { etcdFiles } from "#cli/agent/cluster/etcd-files.ts";
 import { EtcdProcess } from "#cli/agent/cluster/etcd-process.ts";
 import { EtcdTurns } from "#cli/agent/cluster/etcd-turns.ts";
+import { forwarding } from "#cli/agent/cluster/forward.ts";
+import { consulNeedsLeader } from "#cli/agent/cluster/leader-routes.ts";
 import { MemberWatch } from "#cli/agent/cluster/member-watch.ts";
 import { startOwnEtcd } from "#cli/agent/cluster/own-etcd.ts";
 import { seeMembers } from "#cli/agent/cluster/seen-members.ts";
+import { ASKED_NODE } from "#daemons/discovery/http/asked-node.ts";
 import { Certificates } from "#test/base/platform/etcd/certificates.ts";
 import { startEtcd, type TestEtcd } from "#test/base/platform/etcd/start-etcd.ts";
 
@@ -153,6 +158,44 @@ test("an etcd whose new start failed is started again, and then it is told whom 
   await until(() => done.includes("tell"));
   await turns.stop();
   t.deepEqual(done, ["restart", "restart", "tell"]);
+});
+
+test("what is passed on to the leader says which node was asked, unless it does already", async (t) => {
+  const seen: string[] = [];
+  const leader = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url} ${String(request.headers[ASKED_NODE])}`);
+    response.end("{}");
+  });
+  leader.listen(0, "127.0.0.1");
+  await once(leader, "listening");
+  const env = createEnv({ logToStderr: false });
+  t.teardown(() => {
+    env.close();
+    leader.close();
+  });
+  const address = leader.address();
+  const origin = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+  const exchange = forwarding(() => Promise.reject(new Error("it does not lead")), consulNeedsLeader, {
+    http: env.http,
+    clock: env.clock,
+    selfId: "second",
+    isLeader: () => false,
+    api: "consul",
+    headers: { [ASKED_NODE]: "second" },
+    leader: () => ({ origin, tls: {} }),
+  });
+  for (const headers of [{}, { [ASKED_NODE]: "client" }]) {
+    const { status } = await exchange({
+      method: "PUT",
+      url: "/v1/session/create",
+      headers,
+      remote: { host: "127.0.0.1", port: 1 },
+      signal: new AbortController().signal,
+      body: (async function* () {})(),
+    });
+    t.is(status, 200);
+  }
+  t.deepEqual(seen, ["PUT /consul/v1/session/create second", "PUT /consul/v1/session/create client"]);
 });
 
 test("clocks that differ are said once, and whoever wants to know is told when that begins and ends", (t) => {
