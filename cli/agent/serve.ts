@@ -12,6 +12,7 @@ import { followBridges } from "./bridge-routes.ts";
 import { firmwareRoutes } from "./firmware/firmware-routes.ts";
 import type { OpenAuditLog } from "./audit/audit-log.ts";
 import type { Composition } from "./composition.ts";
+import { SilentNodes } from "./cluster/silent-nodes.ts";
 import { CLAIM_PATH } from "#os-image/firmware/node/machine.ts";
 import { agentFacts } from "./facts.ts";
 import { routeToNodes, type NodeRoutingDeps } from "./internal/node-routing.ts";
@@ -143,7 +144,7 @@ export async function serve(composition: Composition, apis: Apis, lifecycle: Lif
 
 /** What one server does for all begins here, or when this one leads. */
 async function lead(
-  { cluster, membership, server, discovery, backups, shapes, rollout }: Composition,
+  { cluster, membership, server, discovery, backups, shapes, rollout, gossip }: Composition,
   lifecycle: Lifecycle,
 ): Promise<void> {
   lifecycle.add("the cluster's authorities", () => membership.stopLeading());
@@ -157,7 +158,8 @@ async function lead(
     return;
   }
   lifecycle.add("this server's part in the cluster", () => cluster.stop());
-  const parts = [server, discovery, membership, shapes, rollout];
+  const silent = gossip === undefined ? [] : [new SilentNodes(gossip.serf, server)];
+  const parts = [server, ...silent, discovery, membership, shapes, rollout];
   await cluster.start(backups === undefined ? parts : [...parts, backups]);
 }
 

@@ -13,6 +13,8 @@ export interface HeartbeatTimer {
   stop(): void;
   /** A node is alive; returns the TTL to tell it, in milliseconds. */
   renew(nodeId: string): number;
+  /** Others have lost a node: it is waited for no longer than for one that was heard of just now. */
+  doubt(nodeId: string): void;
 }
 
 /** One timer for all nodes: it fires when the first of them is late. */
@@ -67,6 +69,10 @@ export function heartbeatTimer(
       const ttlMs = heartbeats.renew(nodeId, clock.monotonicMs(), random.float());
       arm();
       return ttlMs;
+    },
+    doubt(nodeId: string): void {
+      heartbeats.doubt(nodeId, clock.monotonicMs());
+      arm();
     },
   };
 }

@@ -39,16 +39,27 @@ export class Heartbeats {
 
   /** Starts or renews; `spread` in [0, 1) keeps nodes from coming all at once. Returns the TTL to tell the node. */
   renew(nodeId: string, nowMs: number, spread: number): number {
-    const { minTtlMs, maxPerSecond, graceMs } = this.#settings;
-    const base = Math.max(minTtlMs, (this.#deadlines.size / maxPerSecond) * 1000);
-    const ttlMs = Math.round(base * (1 + spread));
-    this.#deadlines.set(nodeId, nowMs + ttlMs + graceMs);
+    const ttlMs = this.#ttlMs(spread);
+    this.#deadlines.set(nodeId, nowMs + ttlMs + this.#settings.graceMs);
     return ttlMs;
+  }
+
+  #ttlMs(spread: number): number {
+    const { minTtlMs, maxPerSecond } = this.#settings;
+    const base = Math.max(minTtlMs, (this.#deadlines.size / maxPerSecond) * 1000);
+    return Math.round(base * (1 + spread));
   }
 
   /** For nodes this server has only read about. */
   awaitFirst(nodeId: string, nowMs: number): void {
     if (!this.#deadlines.has(nodeId)) this.#deadlines.set(nodeId, nowMs + this.#settings.failoverTtlMs);
+  }
+
+  /** For nodes that others have lost: the longest that any node may be silent has to do, whatever they were given. */
+  doubt(nodeId: string, nowMs: number): void {
+    const deadline = this.#deadlines.get(nodeId);
+    const longest = nowMs + this.#ttlMs(1) + this.#settings.graceMs;
+    if (deadline !== undefined && deadline > longest) this.#deadlines.set(nodeId, longest);
   }
 
   /** For nodes that missed their time and are waited for all the same. */

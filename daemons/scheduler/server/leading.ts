@@ -58,4 +58,8 @@ export class Leading {
     const { renewElsewhere } = this.#deps;
     return this.#isActive || renewElsewhere === undefined ? this.#parts.beats.renew(nodeId) : renewElsewhere(nodeId);
   }
+
+  doubtNode(nodeId: string): void {
+    if (this.#isActive) this.#parts.beats.doubt(nodeId);
+  }
 }

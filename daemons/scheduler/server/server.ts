@@ -82,6 +82,8 @@ export interface SchedulerServer {
   start(): void;
   /** A node is alive: counted here by the leader, told to it by others. Gives the TTL in milliseconds. */
   renewNode(nodeId: string): number | Promise<number>;
+  /** Others have lost a node: the leader does not wait for it as long as it would after it took over. */
+  doubtNode(nodeId: string): void;
   /** Begins what only the leader does, from what is open in the state. Idempotent. */
   startLeading(): void;
   /** Ends that again. Idempotent. */
@@ -146,6 +148,7 @@ export function createSchedulerServer(deps: SchedulerServerDeps): SchedulerServe
       if (deps.leadership === undefined) leading.start();
     },
     renewNode: renew,
+    doubtNode: (nodeId) => leading.doubtNode(nodeId),
     startLeading: () => leading.start(),
     stopLeading: () => leading.stop(),
     stop() {

@@ -320,6 +320,9 @@ test.serial("a server that restores a snapshot is killed in the middle: all of i
   );
 });
 
+const portOf = (agent: TestAgent, name: string): string =>
+  new RegExp(`\\b${name} += (\\d+)`).exec(readFileSync(`${agent.dir}/agent.hcl`, "utf8"))?.[1] ?? "";
+
 test.serial("from one server to three and back: no write is lost, and indexes never fall", async (t) => {
   t.timeout(600_000);
   const cluster = new GrowingCluster();
@@ -330,8 +333,7 @@ test.serial("from one server to three and back: no write is lost, and indexes ne
     writer = new SteadyWriter([one.consul]);
     const before = await stateOf(one);
     t.is(before.Engine, "sqlite");
-    const gossip = /gossip = (\d+)/.exec(readFileSync(`${one.dir}/agent.hcl`, "utf8"))?.[1] ?? "";
-    const heard = `discovery { retry_join = ["127.0.0.1:${gossip}"] }`;
+    const heard = `discovery { retry_join = ["127.0.0.1:${portOf(one, "gossip")}"] }`;
     const two = await cluster.add("g1", heard);
     t.regex(cluster.said, /the cluster has 2 servers now: an even number survives no more losses/);
     await until("it stands by", () => two.log().includes("stands by"));
@@ -356,9 +358,26 @@ test.serial("from one server to three and back: no write is lost, and indexes ne
 
     await refused();
 
-    // One dies for good: writes go on, its member is taken out, and a new one takes its place.
+    // The leader dies for good: writes go on, its member is taken out, and a new one takes its place.
+    const leads = async (): Promise<boolean> =>
+      JSON.stringify(await three.get("/v1/status/leader")).includes(`:${portOf(three, "rpc")}"`);
+    await until("it leads", async () => {
+      await three.lares("operator", "raft", "transfer-leadership", "-peer-id", "g2.global");
+      return leads();
+    });
     await three.kill();
-    await until("the dead member is taken out", async () => (await stateOf(one)).Members.length === 2);
+    // Who found its new leader by then; the other is not waited for as long as nobody knew that it is gone.
+    await until(
+      "its node is down, within less than a new leader gives to all",
+      async () => /g2 .*down/.test((await one.lares("node", "status")).stdout),
+      200_000,
+    );
+    await until("the dead member is taken out", () =>
+      stateOf(one).then(
+        ({ Members }) => Members.length === 2,
+        () => false,
+      ),
+    );
     t.regex((await one.lares("operator", "state")).stdout, /Warning += an even number of servers \(2\)/);
     const four = await cluster.add("g3", heard);
     await until("three members again", async () => (await stateOf(two)).Members.length === 3);

@@ -206,3 +206,16 @@ test("heartbeats › a TTL that grows with the cluster, and grace", (t) => {
   beats.awaitFirst("late", 0);
   t.is(beats.expired(299_999).includes("late"), false);
 });
+
+test("heartbeats › a node that others have lost is not waited for as long as one that may not have found a new leader", (t) => {
+  const beats = new Heartbeats();
+  for (const id of ["lost", "well", "silent"]) beats.awaitFirst(id, 0);
+  for (const id of ["lost", "well", "unknown"]) beats.doubt(id, 1000);
+  beats.renew("well", 20_000, 0);
+  beats.doubt("well", 20_000);
+  t.deepEqual(beats.expired(30_999), []);
+  t.deepEqual(beats.expired(31_000), ["lost"], "two times ten seconds, and grace");
+  t.deepEqual(beats.expired(40_000), ["well"], "nobody is given more time by doubt");
+  t.false(beats.has("unknown"));
+  t.true(beats.has("silent"));
+});
