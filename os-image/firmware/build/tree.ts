@@ -11,6 +11,7 @@ import { evaluate, PACKAGES } from "../check/evaluate.ts";
 import { treeSubject } from "../check/tree.ts";
 import type { Build } from "../recipe/recipe.ts";
 import { builtAt } from "./built-at.ts";
+import { missingLibraries } from "./linked.ts";
 import { arrangeUnits } from "./units.ts";
 
 export interface TreeOptions {
@@ -84,6 +85,13 @@ async function checkTree({ folder }: Build, root: string): Promise<Result<void>>
   const text = await readFile(path, "utf8");
   const checks = readChecks(path, () => text);
   if (!checks.ok) return checks;
+  const missing = await missingLibraries(root);
+  if (missing.length > 0)
+    return fail(
+      "os_linked",
+      `programs of the tree are linked to libraries that are not in it:\n${missing.join("\n")}`,
+      "take them out as well (`remove`), or leave the libraries in (`without`)",
+    );
   const failed = (await evaluate(checks.value, treeSubject(root))).filter(({ result }) => result === "failed");
   if (failed.length === 0) return succeed(undefined);
   const said = failed.map(({ resource, problem }) => `${resource}: ${problem}`).join("\n");

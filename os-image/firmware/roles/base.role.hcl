@@ -9,6 +9,8 @@ role "base" {
     "adduser", "base-passwd", "debconf", "debianutils", "dpkg", "gettext-base", "init-system-helpers", "initramfs-tools",
     "install-info", "libpam-modules", "libpam-runtime", "linux-base", "login.defs", "logsave", "mawk", "ncurses-base",
     "netbase", "openssl", "passwd", "perl-base", "perl", "sensible-utils", "tar", "ucf", "libfreetype6",
+    # Linked to by programs that are taken out below, or by none.
+    "libdb5.3t64", "libefiboot1t64", "libefivar1t64", "liblastlog2-2", "libncursesw6", "libsasl2-modules-db", "libsqlite3-0",
   ]
 
   file "/etc/passwd" {
@@ -166,7 +168,7 @@ role "base" {
     "nslookup", "ping", "ps", "sed", "tar", "top", "udhcpc", "uptime", "vi", "which", "xargs", "zcat", "pidof", "killall",
   ]
 
-  remove = [
+  remove = concat([
     "/usr/share/doc", "/usr/share/man", "/usr/share/info", "/usr/share/locale", "/usr/share/lintian", "/usr/share/bash-completion",
     "/usr/share/zsh", "/usr/share/i18n", "/usr/share/bug", "/usr/share/common-licenses", "/usr/share/polkit-1",
     "/usr/share/grub", "/usr/share/mime", "/usr/share/pixmaps", "/usr/share/initramfs-tools", "/usr/share/glib-2.0",
@@ -198,5 +200,23 @@ role "base" {
     "/usr/lib/tmpfiles.d/systemd-nologin.conf", "/usr/lib/tmpfiles.d/systemd-pstore.conf", "/usr/lib/tmpfiles.d/systemd-network.conf",
     "/usr/lib/tmpfiles.d/libselinux1.conf", "/usr/lib/tmpfiles.d/journal-nocow.conf", "/usr/lib/tmpfiles.d/static-nodes-permissions.conf",
     "/usr/lib/systemd/user", "/etc/systemd/user", "/usr/lib/kernel", "/usr/lib/systemd/boot",
-  ]
+    # Addresses are dhcpcd's; the others are for networks that no machine here is in, or need a library that is left out.
+    "/usr/lib/systemd/systemd-networkd", "/usr/lib/systemd/systemd-networkd-wait-online", "/usr/bin/networkctl",
+    "/usr/lib/systemd/system/systemd-networkd.service", "/usr/lib/systemd/system/systemd-networkd.socket",
+    "/usr/lib/systemd/system/systemd-networkd-wait-online.service", "/usr/lib/systemd/system/systemd-networkd-wait-online@.service",
+    "/usr/lib/systemd/system/systemd-networkd-persistent-storage.service",
+    "/usr/sbin/arpd", "/usr/sbin/cfdisk", "/usr/bin/lslogins", "/usr/sbin/dcb", "/usr/sbin/devlink", "/usr/sbin/tipc", "/usr/sbin/vdpa", "/usr/bin/rdma",
+    # The name is busybox's.
+    "/usr/bin/original-awk",
+    ], [for each in [
+      # No program here is linked to these.
+      "libbrotlienc.so.1", "libbrotlienc.so.1.1.0", "libexpatw.so.1", "libexpatw.so.1.13.0",
+    ] : "/usr/lib/${architecture == "arm64" ? "aarch64" : "x86_64"}-linux-gnu/${each}"], [for each in [
+      # Tables of East Asian writing other than Unicode, which are by far the largest; names of files are UTF-8 here.
+       "libCNS", "BIG5HKSCS", "IBM1390", "IBM1399", "GB18030", "IBM1388", "IBM1364", "IBM1371", "libJISX0213", "GBK", "IBM933", "IBM937", "libJIS",
+       "CP932", "IBM930", "IBM939", "SJIS", "BIG5", "EUC-JP-MS", "IBM935", "IBM932", "IBM943", "UHC", "libGB", "libISOIR165", "GBBIG5", "ISO-2022-JP",
+       "ISO-2022-CN-EXT", "libKSC", "ISO-2022-CN", "ISO-2022-JP-3", "EUC-CN", "EUC-JISX0213", "EUC-TW", "ISO-2022-KR", "JOHAB", "SHIFT_JISX0213",
+       "EUC-JP", "EUC-KR", "GBGBK",
+    ] : "/usr/lib/${architecture == "arm64" ? "aarch64" : "x86_64"}-linux-gnu/gconv/${each}.so"],
+  )
 }

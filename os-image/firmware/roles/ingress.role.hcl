@@ -5,8 +5,13 @@ role "ingress" {
   without = ["libgdbm6t64", "libgdbm-compat4t64", "libsensors-config", "libsnmp-base", "lsb-base", "pci.ids", "perl-modules-5.40", "sysvinit-utils"]
 
   mask   = ["haproxy.service", "keepalived.service"]
-  remove = [
-    "/etc/default/haproxy", "/etc/default/keepalived", "/etc/haproxy", "/usr/bin/halog", "/usr/share/vim",
-    "/usr/lib/x86_64-linux-gnu/perl", "/usr/lib/aarch64-linux-gnu/perl",
-  ]
+  remove = concat([
+    "/etc/default/haproxy", "/etc/default/keepalived", "/etc/haproxy", "/usr/bin/halog", "/usr/share/vim", "/usr/share/snmp",
+    ], [for each in [
+      "perl",
+      # Of what comes with those libraries, neither program is linked to these.
+      "libsnmp.so.40", "libsnmp.so.40.2.1", "liblua5.4-c++.so.0", "liblua5.4-c++.so.0.0.0",
+      "libopentracing_mocktracer.so.1", "libopentracing_mocktracer.so.1.6.0",
+    ] : "/usr/lib/${architecture == "arm64" ? "aarch64" : "x86_64"}-linux-gnu/${each}"],
+  )
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -15,6 +15,7 @@ import { packCpio } from "#os-image/firmware/build/cpio.ts";
 import { partitionsOf } from "#os-image/firmware/build/disk.ts";
 import { guidOf, SECTOR, writeGpt } from "#os-image/firmware/build/gpt.ts";
 import { grubEnvironment } from "#os-image/firmware/build/grub.ts";
+import { missingLibraries, neededBy } from "#os-image/firmware/build/linked.ts";
 import { keptModules, namedModules, parseDependencies } from "#os-image/firmware/build/kernel-modules.ts";
 import { postProcess } from "#os-image/firmware/build/post-process.ts";
 import { uBootScript } from "#os-image/firmware/build/u-boot.ts";
@@ -355,6 +356,36 @@ test("builds in one cache take turns", async (t) => {
   } finally {
     env.close();
     rmSync(cacheDir, { recursive: true });
+  }
+});
+
+test("what programs are linked to has to be in the tree", async (t) => {
+  const tree = mkdtempSync(join(tmpdir(), "lares-linked-"));
+  try {
+    const said = execFileSync("readelf", ["-d", "/bin/ls"], { encoding: "utf8" });
+    const needed = [...said.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name = ""]) => name);
+    const ls = readFileSync("/bin/ls");
+    t.true(needed.length > 0);
+    t.deepEqual(neededBy(ls), needed);
+    mkdirSync(join(tree, "usr/bin"), { recursive: true });
+    writeFileSync(join(tree, "usr/bin/ls"), ls);
+    writeFileSync(join(tree, "usr/bin/script"), "#!/bin/sh\n");
+    for (const name of needed.slice(1)) symlinkSync("elsewhere", join(tree, name));
+    t.deepEqual(await missingLibraries(tree), [`${needed[0]}, for /usr/bin/ls`]);
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat({ max: 4096 }), fc.nat({ max: 255 }))),
+        fc.nat({ max: 4096 }),
+        (changes, end) => {
+          const damaged = Buffer.from(ls.subarray(0, end));
+          for (const [at, byte] of changes) if (at < end) damaged[at] = byte;
+          neededBy(damaged);
+        },
+      ),
+    );
+    fc.assert(fc.property(fc.uint8Array(), (bytes) => neededBy(Buffer.from(bytes)).length === 0));
+  } finally {
+    rmSync(tree, { recursive: true });
   }
 });
 
