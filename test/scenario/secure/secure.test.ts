@@ -17,6 +17,7 @@ const State = v.object({ Problems: v.array(v.string()) });
 const folder = mkdtempSync(join(tmpdir(), "lares-secure-"));
 let etcd: TestEtcd;
 const servers: TestAgent[] = [];
+const SESSION = '{"TTL":"10s","NodeChecks":[]}';
 let client: TestAgent;
 let line: readonly string[] = [];
 
@@ -119,8 +120,8 @@ test.serial(
     t.regex(plain, /400|refused/);
     for (const [i, agent] of all.entries()) {
       t.is(await put(agent, `/v1/kv/by/${i}`, `${i}`), "200 true");
-      // Only the leader does that.
-      t.regex(await put(agent, "/v1/session/create", '{"TTL":"10s"}'), /^200 .*"ID"/);
+      // Only the leader does that. These agents do not gossip with each other.
+      t.regex(await put(agent, "/v1/session/create", SESSION), /^200 .*"ID"/);
     }
     for (const agent of all)
       for (const i of all.keys()) t.is(await (await fetch(`${agent.consul}/v1/kv/by/${i}?raw`)).text(), `${i}`);
@@ -143,7 +144,7 @@ test.serial(
         async () => (await put(agent, "/v1/kv/after", agent.dir).catch(() => "")) === "200 true",
       );
       await until("another leads", async () =>
-        (await put(agent, "/v1/session/create", '{"TTL":"10s"}').catch(() => "")).startsWith("200"),
+        (await put(agent, "/v1/session/create", SESSION).catch(() => "")).startsWith("200"),
       );
     }
     await dead.start();
