@@ -76,7 +76,7 @@ async function duringFirstStart(stage: Stage): Promise<void> {
   const path = await bench.disk("live.img", { "lares.hcl": seedText(line, 'hostname = "kitchen"\r\n') });
   truncateSync(path, SIZE);
   const before = copyOf(path, "before");
-  const up = /Lares \S+ on kitchen, slot A\s+http[\s\S]*healthy/;
+  const up = /Lares \S+ on kitchen, slot A[\s\S]*healthy/;
   const events = await record(stage, {
     path,
     work: async (machine, disk) => {
