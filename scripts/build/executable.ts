@@ -4,6 +4,7 @@ import { posix } from "node:path";
 import { promisify } from "node:util";
 import type { Program } from "./bundle.ts";
 import { pack } from "./embedded-assets.ts";
+import { keepEnglishData } from "./icu-data.ts";
 import { emulate, findNode } from "./node-binary.ts";
 import { hashInputs, makeOnce } from "./output.ts";
 import { type Architecture, nodeVersion } from "./place.ts";
@@ -14,6 +15,9 @@ const run = promisify(execFile);
 /** Flags of the runtime inside the executable. */
 const EXEC_ARGV = ["--disable-warning=ExperimentalWarning"];
 
+/** What becomes of the runtime. */
+const RECIPE = ["executable.ts", "icu-data.ts", "strip.ts"];
+
 export type ExecutableOptions = {
   architecture: Architecture;
   program: Program;
@@ -22,7 +26,7 @@ export type ExecutableOptions = {
 };
 
 /**
- * `lares-linux-<arch>`: the pinned Node, stripped, with the program, its code cache and its assets inside
+ * `lares-linux-<arch>`: the pinned Node, stripped and speaking English alone, with the program, its code cache and its assets inside
  * (https://nodejs.org/api/single-executable-applications.html). A code cache is made by the engine that will read it, so
  * the other processor's Node runs under QEMU for that.
  */
@@ -30,9 +34,9 @@ export async function buildExecutable(path: string, options: ExecutableOptions):
   const { architecture, program, codeCache } = options;
   const assets = new Map([...program.assets].filter(([name]) => !isForeign(name, architecture)));
   assets.set("lares.map", program.map);
-  const recipe = readFileSync(new URL(import.meta.url), "utf8");
+  const recipe = RECIPE.map((file) => readFileSync(new URL(file, import.meta.url), "utf8"));
   const settings = JSON.stringify([nodeVersion, architecture, codeCache]);
-  const inputs = hashInputs([recipe, settings, program.code, ...[...assets].flat()]);
+  const inputs = hashInputs([...recipe, settings, program.code, ...[...assets].flat()]);
   return makeOnce(path, inputs, (partial) => build(partial, options, assets));
 }
 
@@ -46,7 +50,7 @@ async function build(
   const work = mkdtempSync(`${output}-`);
   try {
     const node = await findNode(architecture);
-    writeFileSync(`${work}/node`, stripExecutable(readFileSync(node)), { mode: 0o755 });
+    writeFileSync(`${work}/node`, keepEnglishData(stripExecutable(readFileSync(node))), { mode: 0o755 });
     writeFileSync(`${work}/lares.cjs`, program.code);
     const assetFiles = [...assets].map(([name, bytes], index): [string, string] => {
       writeFileSync(`${work}/asset-${index}`, pack(bytes));

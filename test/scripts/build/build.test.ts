@@ -10,6 +10,7 @@ import packageJson from "../../../package.json" with { type: "json" };
 import { bundleExecutableMain, bundleModule, laresRecipe } from "#scripts/build/bundle.ts";
 import { buildDeb, debContents } from "#scripts/build/deb.ts";
 import { buildExecutable } from "#scripts/build/executable.ts";
+import { keepEnglishData } from "#scripts/build/icu-data.ts";
 import { emulate, findNode } from "#scripts/build/node-binary.ts";
 import { thirdPartyNotices } from "#scripts/build/notices.ts";
 import { hashInputs, makeOnce, writeOutput } from "#scripts/build/output.ts";
@@ -144,6 +145,41 @@ test("stripping keeps a program running and refuses what is no program", async (
   if (process.arch === "x64") t.is(execFileSync(`${temp}/stripped`, ["-p", "6 * 7"], { encoding: "utf8" }), "42\n");
   t.true(stripExecutable(stripped).equals(stripped), "nothing is left to strip");
   t.throws(() => stripExecutable(Buffer.from("#!/bin/sh\n")), { message: /not a 64-bit little-endian ELF/ });
+});
+
+/** Whatever the program asks of Intl and its kin; prints one line. */
+const SPOKEN = String.raw`
+  const zones = Intl.supportedValuesOf("timeZone").map((timeZone) =>
+    new Intl.DateTimeFormat("en-GB", { timeZone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(1.79e12));
+  const graphemes = Array.from(new Intl.Segmenter("en").segment("a👨‍👩‍👧e\u0301한국किंต้น"), (each) => each.segment);
+  const sorted = ["ä", "a", "Z", "z", "ñ", "n", "10", "9"].sort((a, b) => a.localeCompare(b));
+  const letters = ["İıIi".toLowerCase(), "straße".toUpperCase(), "e\u0301ﬁ".normalize("NFKC"), /\p{Script=Greek}/u.test("α")];
+  const decoded = ["utf-8", "utf-16le", "windows-1252", "koi8-r"].map((name) => new TextDecoder(name).decode(Buffer.from([0x41, 0xc3, 0xa4, 0x42])));
+  const said = [(1234.5).toLocaleString("en"), new Date(1.8e12).toLocaleString("en-US"), new URL("http://bücher.example/").href];
+  console.log(JSON.stringify([zones, graphemes, sorted, letters, decoded, said]));
+`;
+
+for (const architecture of architectures) {
+  test(`a runtime for ${architecture} that speaks English alone says the same as one that speaks all languages`, async (t) => {
+    const whole = stripExecutable(readFileSync(await findNode(architecture)));
+    const small = keepEnglishData(whole);
+    t.is(small.length, whole.length);
+    const zeros = (bytes: Uint8Array) => bytes.reduce((count, byte) => count + (byte === 0 ? 1 : 0), 0);
+    t.true(zeros(small) - zeros(whole) > 20_000_000);
+    writeFileSync(`${temp}/english-${architecture}`, small, { mode: 0o755 });
+    const env = { ...process.env, LANG: "de_DE.UTF-8", TZ: "Europe/Berlin" };
+    const says = async ([program = "", ...first]: readonly string[], text: string) =>
+      (await run(program, [...first, "-e", text], { env })).stdout;
+    const english = [...emulate(architecture), `${temp}/english-${architecture}`];
+    t.is(await says(english, SPOKEN), await says([process.execPath], SPOKEN));
+    const number = "console.log((1234.5).toLocaleString('de'))";
+    t.is(await says([process.execPath], number), "1.234,5\n");
+    t.is(await says(english, number), "1,234.5\n");
+  });
+}
+
+test("what holds no language data is refused", (t) => {
+  t.throws(() => keepEnglishData(Buffer.from("#!/bin/sh\n")), { message: /none of ICU/ });
 });
 
 test("an output is made again exactly when its inputs change, and never seen half written", async (t) => {
