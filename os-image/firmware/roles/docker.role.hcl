@@ -14,8 +14,11 @@ role "docker" {
   link "/usr/sbin/ip6tables" {
     target = "xtables-nft-multi"
   }
-  # Of containerd only what the engine starts.
-  remove  = ["/usr/bin/ctr", "/usr/bin/containerd-shim", "/usr/bin/containerd-shim-runc-v1", "/usr/share/docker.io", "/usr/src"]
+  # Of containerd only what the engine starts; of the plugins not those for tables of routes of their own.
+  remove = [
+    "/usr/bin/ctr", "/usr/bin/containerd-shim", "/usr/bin/containerd-shim-runc-v1", "/usr/share/docker.io", "/usr/src",
+    "/usr/lib/cni/sbr", "/usr/lib/cni/vrf",
+  ]
   enable  = ["docker.socket"]
   modules = ["kernel/net/bridge", "kernel/net/netfilter", "kernel/drivers/net/veth.ko"]
 }

@@ -6,7 +6,7 @@ role "ingress" {
 
   mask   = ["haproxy.service", "keepalived.service"]
   remove = concat([
-    "/etc/default/haproxy", "/etc/default/keepalived", "/etc/haproxy", "/usr/bin/halog", "/usr/share/vim", "/usr/share/snmp",
+    "/etc/default/haproxy", "/etc/default/keepalived", "/etc/haproxy", "/usr/sbin/halog", "/usr/share/vim", "/usr/share/snmp",
     ], [for each in [
       "perl",
       # Of what comes with those libraries, neither program is linked to these.

@@ -23,9 +23,22 @@ role "qemu" {
     "mesa-libgallium", "qemu-system-gui", "qemu-system-modules-opengl", "qemu-system-modules-spice", "shared-mime-info", "x11-common", "xkb-data",
   ]
   modules = ["kernel/drivers/vfio"]
-  remove = [
-    "/usr/bin/qemu-system-i386", "/usr/share/applications", "/usr/share/icons",
+  remove = concat([
+    "/usr/bin/qemu-system-i386", "/usr/share/applications", "/usr/share/icons", "/usr/lib/qemu/vhost-user-gpu", "/usr/share/qemu/vhost-user",
     "/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "/usr/share/OVMF/OVMF_CODE_4M.snakeoil.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
     "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd", "/usr/share/OVMF/OVMF_CODE_4M.secboot.strictnx.fd",
-  ]
+    ], [for each in [
+      # Firmware of machines with other processors, and what only developers of QEMU read.
+      "QEMU,cgthree.bin", "QEMU,tcx.bin", "bamboo.dtb", "canyonlands.dtb", "hppa-firmware.img", "hppa-firmware64.img", "linux-user-vdso.tar.gz",
+      "npcm7xx_bootrom.bin", "npcm8xx_bootrom.bin", "openbios-ppc", "openbios-sparc32", "openbios-sparc64", "palcode-clipper", "s390-ccw.img",
+      "skiboot.lid", "slof.bin", "trace-events-all", "u-boot-sam460-20100605.bin", "u-boot.e500", "vof.bin",
+    ] : "/usr/share/qemu/${each}"], [for each in [
+      # Parts for windows, sound, 3D and smart cards, whose libraries are left out.
+      "qemu/audio-alsa", "qemu/audio-dbus", "qemu/audio-jack", "qemu/audio-oss", "qemu/audio-pa", "qemu/audio-pipewire", "qemu/audio-sdl",
+      "qemu/audio-spice", "qemu/chardev-baum", "qemu/chardev-spice", "qemu/hw-display-qxl", "qemu/hw-display-virtio-gpu-gl",
+      "qemu/hw-display-virtio-gpu-pci-gl", "qemu/hw-display-virtio-vga-gl", "qemu/hw-s390x-virtio-gpu-ccw", "qemu/hw-usb-redirect",
+      "qemu/hw-usb-smartcard", "qemu/ui-curses", "qemu/ui-dbus", "qemu/ui-egl-headless", "qemu/ui-gtk", "qemu/ui-opengl", "qemu/ui-sdl",
+      "qemu/ui-spice-app", "qemu/ui-spice-core", "vdeplug/libvdeplug_cmd",
+    ] : "/usr/lib/${architecture == "arm64" ? "aarch64" : "x86_64"}-linux-gnu/${each}.so"],
+  )
 }
