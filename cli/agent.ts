@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import { createEnv, type EnvOptions } from "#base/platform/create-env.ts";
 import type { Addresses } from "./agent/addresses.ts";
+import { awaitFile } from "./agent/await-file.ts";
 import { devFields, loadConfig } from "./agent/load-config.ts";
 import { RestartableAgent } from "./agent/restartable.ts";
 import { UsageError, type RunCommand } from "./command/command.ts";
@@ -31,6 +32,9 @@ export const agent: RunCommand = async ({ flags, output }) => {
     const load = (): AgentConfig => loadConfig(flags, base);
     const config = load();
     const env = createEnv({ ...logOptions(config), clockFile: process.env["LARES_CLOCK_FILE"] });
+    const awaited = flags.value("await");
+    if (awaited !== undefined && !(await awaitFile(env, awaited)))
+      env.log.warn("the agent starts without what it was to wait for", { file: awaited });
     const reload = (): Promise<void> => {
       env.logHub.setLevel(load().logLevel);
       env.log.info("configuration read again; the log level is in force, the rest after a restart");

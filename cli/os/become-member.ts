@@ -9,6 +9,7 @@ import { messageOf } from "#base/env/errors.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
 import type { MemberRole } from "#base/protocol/cluster.ts";
 import { CLAIM, CLAIM_PATH, keep, PLACES, readIfThere } from "#os-image/firmware/node/machine.ts";
+import { awaitFile } from "../agent/await-file.ts";
 import type { FlagValues, Invocation, RunCommand } from "../command/command.ts";
 import { joinCluster } from "../membership/join.ts";
 import { lookForCluster } from "../membership/look.ts";
@@ -41,6 +42,7 @@ export const becomeMember: RunCommand = async (called) => {
     if (existsSync(join(PLACES.state, "ready"))) return await done(env);
     // The same program, since its start is what takes long.
     await takeSeed(env, invocation);
+    await awaitFile(env, join(PLACES.run, "network"));
     await keep(PLACES, { name: "lares/os.hcl", text: OWN_CONFIG });
     const isMember = await resumeBecoming(env.disk, { data: DATA, config: join(PLACES.state, "lares") });
     if (!isMember && !(await becomes(env, invocation))) return 1;

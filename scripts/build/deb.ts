@@ -73,6 +73,7 @@ export function debContents(executable: string, notices: string): DebContents {
   return new Map<string, Content>([
     ["usr/bin/lares", { copyOf: executable }],
     ["usr/lib/systemd/system/lares.service", { bytes: readDebianFile("lares.service") }],
+    ["usr/lib/systemd/system/lares.service.d/network.conf", { bytes: readDebianFile("network.conf") }],
     ["usr/share/bash-completion/completions/lares", { bytes: completionScript("bash") }],
     ["usr/share/zsh/vendor-completions/_lares", { bytes: completionScript("zsh") }],
     ["usr/share/fish/vendor_completions.d/lares.fish", { bytes: completionScript("fish") }],

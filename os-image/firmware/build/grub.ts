@@ -32,7 +32,7 @@ const MODULES = [
   "minicmd",
   "true",
 ];
-const PC_MODULES = ["biosdisk", "vga", "vga_text", "at_keyboard"];
+const PC_MODULES = ["biosdisk", "linux16", "vga", "vga_text", "at_keyboard"];
 /** What GRUB is called where: its name for the platform, the file that firmware looks for, modules, and where those lie. */
 const EFI = {
   amd64: {
@@ -137,10 +137,13 @@ export function efiPlatform({ target }: Build) {
   return EFI[target.architecture];
 }
 
+/** Debian's list without those that nothing here uses; each is asked at every call, and systemd loads a program into one of them. */
+const LSM = "lsm=lockdown,landlock,yama,apparmor";
+
 export function kernelParameters({ target }: Build): string {
   const consoles = target.consoles.map((each) => `console=${each}`);
   // `gpt`: when power failed while the first table was written, the second at the disk's end is read.
-  return [...consoles, "quiet", "loglevel=4", "panic=10", "gpt", "ro"].join(" ");
+  return [...consoles, "quiet", "loglevel=4", LSM, "panic=10", "gpt", "ro"].join(" ");
 }
 
 function grubConfig(build: Build, text: string): string {

@@ -11,6 +11,11 @@ trouble() {
   echo "$*" >>$at/troubles
 }
 
+# It takes most of the start; the processor beside this one reads it while nothing else needs that.
+cat /usr/bin/lares >/dev/null &
+# Cards of PCI (class 2) and of virtual machines, which udev would come to after all else; what it names is there by then.
+grep -e 'bc02sc' -e '^virtio:d00000001v' /run/aliases.before 2>/dev/null | xargs -r modprobe -a -b -q &
+
 reset=
 seen=$(cat /proc/cmdline)
 case " $seen " in
@@ -217,7 +222,8 @@ done
   umask 077
   kept=/var/lib/lares-os/random-seed
   [ -s $kept ] && cat $kept >/dev/urandom
-  head -c 512 /dev/urandom >$kept.new && mv $kept.new $kept
+  # Where nothing gives numbers yet this takes seconds.
+  { head -c 512 /dev/urandom >$kept.new && mv $kept.new $kept; } &
 ) 2>/dev/null
 
 # On the serial line, before anything that can go wrong later.

@@ -101,8 +101,10 @@ if [ -e /root.img ]; then
   start_system
 fi
 
-modprobe -a -q squashfs overlay crc32c_generic crc32c_intel ext4 vfat nls_cp437 nls_ascii nls_utf8 sd_mod mmc_block
+modprobe -a -q squashfs overlay crc32c_generic crc32c_intel ext4 vfat nls_cp437 nls_ascii nls_utf8 sd_mod mmc_block &
+readers=$!
 load_drivers
+wait $readers
 tries=0
 until find_disk; do
   tries=$((tries + 1))

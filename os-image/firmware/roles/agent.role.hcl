@@ -6,7 +6,7 @@ role "agent" {
     source = "../../../scripts/build/debian/lares.service"
   }
   file "/usr/lib/systemd/system/lares.service.d/firmware.conf" {
-    content = "[Unit]\nWants=\nAfter=lares-network.service lares-seed.service lares-first.service\n[Service]\nConfigurationDirectory=\n"
+    source = "../files/lares-agent.conf"
   }
   file "/usr/lib/systemd/system/lares-first.service" {
     source = "../files/lares-first.service"

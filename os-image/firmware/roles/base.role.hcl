@@ -95,11 +95,19 @@ role "base" {
   file "/usr/share/dbus-1/system-services/de.pengutronix.rauc.service" {
     content = "[D-BUS Service]\nName=de.pengutronix.rauc\nExec=/bin/false\nUser=root\nSystemdService=rauc.service\n"
   }
-  # Of a PC's thousand devices (terminals, processors, banks of memory), those that need a driver or a name.
+  file "/usr/lib/lares/coldplug" {
+    source = "../files/coldplug.sh"
+    mode   = "0755"
+  }
   file "/usr/lib/systemd/system/systemd-udev-trigger.service.d/lares.conf" {
-    content = "[Service]\nExecStart=\nExecStart=-/usr/bin/udevadm trigger --type=devices --action=add --prioritized-subsystem=block,net ${join(" ", [for each in [
-      "block", "hid", "i2c", "mdio_bus", "misc", "mmc", "net", "nvme", "pci", "platform", "rtc", "scsi", "sdio", "spi", "usb", "virtio", "vmbus", "watchdog",
-    ] : "--subsystem-match=${each}"])}\n"
+    content = "[Service]\nExecStart=\nExecStart=-/usr/lib/lares/coldplug first\n"
+  }
+  file "/usr/lib/systemd/system/lares-devices.service" {
+    source = "../files/lares-devices.service"
+  }
+  # What the first answer does not need has to wait for it a little.
+  file "/usr/lib/systemd/system/systemd-tmpfiles-setup.service.d/lares.conf" {
+    content = "[Service]\nCPUWeight=10\n"
   }
   file "/etc/fstab" {
     content = ""
@@ -143,7 +151,7 @@ role "base" {
   }
 
   default = "multi-user.target"
-  enable  = ["lares-ring.timer", "lares-ring-last.service"]
+  enable  = ["lares-devices.service", "lares-ring.timer", "lares-ring-last.service"]
   # Each of these costs a second or so on a slow processor, and none has anything to do here.
   mask = [
     "systemd-hwdb-update.service", "systemd-journal-catalog-update.service", "systemd-journal-flush.service",

@@ -1,5 +1,5 @@
 import { Resolver } from "node:dns/promises";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -48,6 +48,24 @@ discovery {
     v.parse(Ids, await (await fetch(url)).json()).map(({ ID }) => ID);
   await until("the node is registered", async () => (await idsAt(`${agent.nomad}/v1/nodes`)).length === 1);
   t.deepEqual(await idsAt(`${agent.nomad}/v1/nodes`), await idsAt(`${agent.consul}/v1/catalog/nodes`));
+});
+
+test("an agent that is to wait for a file serves nothing until it is there", async (t) => {
+  const [awaited, log] = [join(root, "network"), join(root, "waits.log")];
+  let serves = false;
+  const starting = testAgent({ flags: ["-await", awaited, "-log-file", log] }).then((agent) => {
+    serves = true;
+    return agent;
+  });
+  // Heard where it is awaited.
+  starting.catch(() => {});
+  await until("it waits", async () => existsSync(log) && readFileSync(log, "utf8").includes(`file=${awaited}`));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  t.false(serves);
+  writeFileSync(awaited, "");
+  const agent = await starting;
+  t.teardown(() => agent.remove());
+  t.true(serves);
 });
 
 for (const [name, config, says] of [

@@ -29,6 +29,8 @@ async function seeded(stage: Stage): Promise<void> {
     shows(await machine.must("cat /boot/lares.hcl.applied.txt"), /Applied, and wiped/, "the seed file");
     shows(await machine.must("cat /boot/lares-errors.txt"), /timezon/, "the list of mistakes");
     shows(await machine.must("mount"), / on \/ type squashfs \(ro/, "mount");
+    // Told of last, when the agent serves.
+    await machine.until("other devices have drivers", async () => /i2c_i801/.test(await machine.must("lsmod")));
     await again(stage, machine);
   } finally {
     await machine.cut();
