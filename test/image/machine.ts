@@ -4,6 +4,7 @@ import { closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync, wr
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { driveArguments, netbootArguments, type Drive } from "./hardware.ts";
 import type { Lan } from "./lan.ts";
 
 /** A slow emulated processor on a busy machine. */
@@ -20,7 +21,13 @@ export interface MachineOptions {
   readonly folder: string;
   readonly name: string;
   /** qcow2 or raw image that is written to. */
-  readonly disk: string;
+  readonly disk?: string;
+  /** In its place: what the machine starts from and writes to, in that order. */
+  readonly drives?: readonly Drive[];
+  /** Started from the network, by this file in this folder, where none of its drives starts. */
+  readonly netboot?: { readonly folder: string; readonly file: string };
+  /** Its serial line can be typed into, at the socket `typing`. */
+  readonly typed?: boolean;
   readonly format?: "raw" | "qcow2";
   /** Default "unsafe": quick, and whatever the machine wants to be sure of is ignored. */
   readonly cache?: "unsafe" | "writeback";
@@ -39,6 +46,8 @@ export interface MachineOptions {
   /** Serial number, of which the machine takes its name. */
   readonly serial?: string;
   readonly more?: readonly string[];
+  /** QEMU's name of its network card. */
+  readonly card?: string;
   /** No network card at all. */
   readonly networkless?: boolean;
   /** A network with other machines; by default it has one of its own. */
@@ -62,6 +71,10 @@ export class Machine {
 
   get console(): string {
     return join(this.options.folder, `${this.options.name}.console`);
+  }
+
+  get typing(): string {
+    return `${this.console}.typed`;
   }
 
   /** What its serial line showed since it was switched on, without colours and cursor movements. */
@@ -265,31 +278,45 @@ export class Machine {
 
   #arguments(): readonly string[] {
     const {
-      disk,
-      format = "qcow2",
-      cache = "unsafe",
-      readOnly = false,
       firmware = "bios",
       memoryMib = 1024,
       processors = this.options.lan === undefined ? 2 : 1,
       serial,
       more = [],
-      networkless,
     } = this.options;
     const random = "-object rng-random,filename=/dev/urandom,id=rng -device virtio-rng-pci,rng=rng";
     const usual = `-no-user-config -cpu Nehalem -smp ${processors} -m ${memoryMib} -display none -accel tcg,thread=multi -monitor none ${random}`;
-    const user = `-netdev user,id=net,${this.#forward()} -device virtio-net-pci,netdev=net,romfile=`;
-    const network = networkless === true ? "-nic none" : user;
     return [
       ...`-machine q35 ${usual}`.split(" "),
       ...(firmware === "uefi" ? this.#uefi(UEFI, UEFI_VARIABLES) : []),
-      ...(this.#card ?? network.split(" ")),
+      ...(this.#card ?? this.#ownNetwork()),
       ...(serial === undefined ? [] : ["-smbios", `type=1,serial=${serial}`]),
-      "-serial",
-      `file:${this.console}`,
+      ...this.#serialLine(),
+      ...this.#drives(),
+      ...more,
+    ];
+  }
+
+  #ownNetwork(): readonly string[] {
+    const { networkless, netboot, card = "virtio-net-pci" } = this.options;
+    if (networkless === true) return ["-nic", "none"];
+    const own = { network: "", card: `${card},netdev=net,romfile=` };
+    const how = netboot === undefined ? own : netbootArguments(netboot);
+    return ["-netdev", `user,id=net,${this.#forward()}${how.network}`, "-device", how.card];
+  }
+
+  #serialLine(): readonly string[] {
+    if (this.options.typed !== true) return ["-serial", `file:${this.console}`];
+    const socket = `socket,id=typed,path=${this.typing},server=on,wait=off,logfile=${this.console}`;
+    return ["-chardev", socket, "-serial", "chardev:typed"];
+  }
+
+  #drives(): readonly string[] {
+    const { disk, drives, format = "qcow2", cache = "unsafe", readOnly = false } = this.options;
+    if (drives !== undefined) return driveArguments(drives);
+    return [
       "-drive",
       `file=${disk},format=${format},if=virtio,cache=${cache},discard=unmap${readOnly ? ",readonly=on" : ""}`,
-      ...more,
     ];
   }
 
@@ -306,7 +333,7 @@ export class Machine {
 }
 
 /** A disk that holds only what is written to it; what it stands on is not changed. */
-export function overlay(path: string, below: string, format: "raw" | "qcow2", size?: string): string {
+export function overlay(path: string, below: string, format: "raw" | "qcow2" | "vmdk", size?: string): string {
   const sized = size === undefined ? [] : [size];
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-b", below, "-F", format, path, ...sized]);
   return path;

@@ -7,6 +7,8 @@ import { bootCases } from "./cases/boot.ts";
 import { clusterCases } from "./cases/cluster.ts";
 import { dataCases } from "./cases/data.ts";
 import { idleCases } from "./cases/idle.ts";
+import { installerCases } from "./cases/installer.ts";
+import { outputCases } from "./cases/outputs.ts";
 import { powerCutCases } from "./cases/power-cut.ts";
 import { provisionerCases } from "./cases/provisioners.ts";
 import { reproducibleCases } from "./cases/reproducible.ts";
@@ -29,6 +31,8 @@ const { positionals, values } = parseArgs({
 const CASES: readonly Case[] = [
   ...bootCases,
   ...boardCases,
+  ...installerCases,
+  ...outputCases,
   ...agentCases,
   ...updateCases,
   ...stickCases,

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { VERSION } from "#cli/version.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
 import { toolsTree } from "#os-image/firmware/build/build.ts";
 import { ADAPTIVE, STORED } from "#os-image/firmware/build/bundle.ts";
@@ -22,7 +23,8 @@ import { IMAGE_TIME_S } from "#os-image/oci/archive.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const CACHE = `${ROOT}dist/os`;
-const BOOT_OFFSET = 1024 * 1024;
+/** Where LARES-BOOT begins. */
+export const BOOT_OFFSET = 1024 * 1024;
 
 /** What a test makes of a build: disks with a seed, and updates that are good or bad in one way each. */
 export class Workbench {
@@ -82,6 +84,12 @@ export class Workbench {
       await this.tool(`mcopy -o -i /making/${name}@@${BOOT_OFFSET} /making/seed.tmp ::${file}`);
     }
     rmSync(join(this.folder, "seed.tmp"), { force: true });
+    return path;
+  }
+
+  emptyDisk(name: string, size: string): string {
+    const path = join(this.folder, name);
+    execFileSync("qemu-img", ["create", "-q", "-f", "raw", path, size]);
     return path;
   }
 
@@ -167,6 +175,15 @@ interface BundleOptions {
 /** Work folder of the last `npm run image`. */
 export function built(target = "amd64", flavour = "minimal"): string {
   return join(CACHE, "work", `${target}-${flavour}`);
+}
+
+/** A file that the last `npm run image` left for people, by its ending. */
+export function output(ending: string): string {
+  return `${ROOT}dist/images/lares-amd64-${VERSION}.${ending}`;
+}
+
+export function needsOutput(ending: string): () => string | undefined {
+  return () => (existsSync(output(ending)) ? undefined : "npm run image, with all that it makes");
 }
 
 export function builtDisk(from = built()): string {

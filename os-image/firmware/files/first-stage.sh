@@ -80,6 +80,9 @@ take_data() {
     trouble "started from the network, without a disk for data (a file system called lares-data)"
     return 1
   fi
+  if [ -e /boot/data-disk ]; then
+    . /usr/lib/lares/data-disk || return 1
+  fi
   [ -b "$data" ] || make_partition || { trouble "no room for a data partition on $disk: $(cat $at/sfdisk.log)"; return 1; }
   if [ "$reset" != all ] && mount_data; then
     if [ -e /var/.lares ]; then

@@ -11,12 +11,14 @@ mkdir -p /run/lares-os
 root=
 slot=A
 install=
+install_data=
 for word in $(cat /proc/cmdline); do
   case $word in
   lares.root=*) root=${word#lares.root=} ;;
   lares.slot=*) slot=${word#lares.slot=} ;;
   lares.install) install=ask ;;
   lares.install=*) install=${word#lares.install=} ;;
+  lares.data=*) install_data=${word#lares.data=} ;;
   esac
 done
 
@@ -82,18 +84,20 @@ find_disk() {
 if [ -n "$install" ]; then
   . /install
   [ "$install" = ask ] && install=
-  installer "$install"
+  installer "$install" "$install_data"
 fi
 
 # From the network: the system came along, and a disk with data is used where there is one.
 if [ -e /root.img ]; then
   modprobe -a -q squashfs overlay loop crc32c_generic crc32c_intel ext4 sd_mod mmc_block
-  load_drivers
-  sleep 2
-  load_drivers
+  # Disks take their time; a machine that has none goes on after five seconds.
+  tries=0
+  until load_drivers && data=$(findfs LABEL=lares-data 2>/dev/null) || [ $tries -ge 25 ]; do
+    tries=$((tries + 1))
+    sleep 0.2
+  done
   mkdir -p /root /run/lares-os/disk
   mount -t squashfs -o ro,loop /root.img /root || give_up "cannot read what came from the network"
-  data=$(blkid | sed -n 's/^\([^:]*\):.*LABEL="lares-data".*/\1/p' | head -n 1)
   ln -s "${data:-/dev/none}" /run/lares-os/disk/data
   ln -s /dev/none /run/lares-os/disk/boot
   echo network >/run/lares-os/slot

@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** How much was written to the disk, and what it says of its own age. */
@@ -26,12 +26,10 @@ export async function readWear(disk: string, root: string): Promise<Wear> {
       () => undefined,
     );
   const stat = (await text(`sys/class/block/${disk}/stat`))?.split(/\s+/) ?? [];
-  const partitions = (await readdir(join(root, "sys/fs/ext4")).catch((): string[] => [])).filter((name) =>
-    name.startsWith(disk),
-  );
-  const kept =
-    partitions[0] === undefined ? undefined : await text(`sys/fs/ext4/${partitions[0]}/lifetime_write_kbytes`);
   const mounts = (await text("proc/mounts")) ?? "";
+  // It may lie on a second disk.
+  const data = /^\/dev\/(\S+) \/var ext4 /m.exec(mounts)?.[1];
+  const kept = data === undefined ? undefined : await text(`sys/fs/ext4/${data}/lifetime_write_kbytes`);
   const life = (await text(`sys/class/block/${disk}/device/life_time`))?.split(/\s+/).map(Number) ?? [];
   const worst = Math.max(...life.filter((each) => each > 0));
   return {

@@ -82,6 +82,9 @@ role "base" {
     source = "../files/first-stage.sh"
     mode   = "0755"
   }
+  file "/usr/lib/lares/data-disk" {
+    source = "../files/data-disk.sh"
+  }
   file "/etc/rauc/system.conf" {
     source = "../files/rauc.conf"
   }

@@ -27,5 +27,7 @@ role "pc" {
     "virtio_blk", "virtio_pci", "virtio_scsi", "ahci", "ata_piix", "sd_mod", "nvme", "usb-storage", "uas", "xhci_pci", "ehci_pci", "uhci_hcd",
     "ohci_pci", "mmc_block", "sdhci_pci", "sdhci_acpi", "vmw_pvscsi", "hv_storvsc", "hv_vmbus", "virtio_rng",
     "squashfs", "overlay", "crc32c_generic", "crc32c_intel", "ext4", "vfat", "nls_cp437", "nls_ascii", "nls_utf8", "nls_iso8859-1", "loop", "isofs", "sr_mod",
+    # The installer's keyboard.
+    "usbhid", "hid-generic",
   ]
 }

@@ -296,7 +296,16 @@ test("the merged layer, its name and its list of packages say what is in the ima
 });
 
 test("the scripts of the first stages are shell", (t) => {
-  for (const name of ["init.sh", "install.sh", "first-stage.sh", "leave.sh", "links.sh", "dhcpcd-hook.sh", "ring.sh"]) {
+  for (const name of [
+    "init.sh",
+    "install.sh",
+    "first-stage.sh",
+    "data-disk.sh",
+    "leave.sh",
+    "links.sh",
+    "dhcpcd-hook.sh",
+    "ring.sh",
+  ]) {
     t.notThrows(() => execFileSync("sh", ["-n", `${root}os-image/firmware/files/${name}`], { stdio: "pipe" }), name);
   }
 });
@@ -421,15 +430,17 @@ test("the entry for Raspberry Pi Imager says what it needs", (t) => {
   const known = { version: "1.2.3", target: "amd64", released: "2026-01-01" };
   const url = "https://downloads.example/lares/lares-amd64-1.2.3.img.xz";
   const entry = imagerEntry({ ...known, url, disk: size(4_000_000), packed: size(1000) });
-  // Required by doc/json-schema/os-list-schema.json of rpi-imager for an image.
+  // Required by doc/json-schema/os-list-schema.json of rpi-imager for an image, and (devices) by schema-notes.md beside it.
   for (const key of [
     "name",
     "description",
+    "icon",
     "url",
     "extract_size",
     "extract_sha256",
     "image_download_size",
     "release_date",
+    "devices",
   ])
     t.true(key in entry, key);
   t.is(entry.url, url);

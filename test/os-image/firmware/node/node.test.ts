@@ -345,6 +345,9 @@ test("what was written to the disk is told, and when it is worn out", async (t) 
     put("proc/mounts", "/dev/sda7 /var ext4 rw,noatime,errors=remount-ro 0 0\n");
     t.false((await readWear("sda", root)).readOnly);
     t.like(await readWear("sda", root), { writtenBytes: 0, dataBytes: undefined, lifeUsedPercent: undefined });
+    put("proc/mounts", "/dev/nvme0n1p1 /var ext4 rw,noatime 0 0\n");
+    put("sys/fs/ext4/nvme0n1p1/lifetime_write_kbytes", "1024\n");
+    t.is((await readWear("sda", root)).dataBytes, 1_048_576, "data lie on a second disk");
   } finally {
     rmSync(root, { recursive: true });
   }
