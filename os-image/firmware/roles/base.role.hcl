@@ -10,7 +10,7 @@ role "base" {
     "install-info", "libpam-modules", "libpam-runtime", "linux-base", "login.defs", "logsave", "mawk", "ncurses-base",
     "netbase", "openssl", "passwd", "perl-base", "perl", "sensible-utils", "tar", "ucf", "libfreetype6",
     # Linked to by programs that are taken out below, or by none.
-    "libdb5.3t64", "libefiboot1t64", "libefivar1t64", "liblastlog2-2", "libncursesw6", "libsasl2-modules-db", "libsqlite3-0",
+    "libdb5.3t64", "libefiboot1t64", "libefivar1t64", "libncursesw6", "libsasl2-modules-db", "libsqlite3-0",
   ]
 
   file "/etc/passwd" {
@@ -222,6 +222,8 @@ role "base" {
     ], [for each in [
       # No program here is linked to these.
       "libbrotlienc.so.1", "libbrotlienc.so.1.1.0", "libexpatw.so.1", "libexpatw.so.1.13.0",
+      # util-linux wants it of its very version; lslogins alone used it.
+      "liblastlog2.so.2", "liblastlog2.so.2.0.0",
     ] : "/usr/lib/${architecture == "arm64" ? "aarch64" : "x86_64"}-linux-gnu/${each}"], [for each in [
       # Tables of East Asian writing other than Unicode, which are by far the largest; names of files are UTF-8 here.
        "libCNS", "BIG5HKSCS", "IBM1390", "IBM1399", "GB18030", "IBM1388", "IBM1364", "IBM1371", "libJISX0213", "GBK", "IBM933", "IBM937", "libJIS",
