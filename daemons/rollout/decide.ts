@@ -30,36 +30,63 @@ export type RolloutStep =
   | { readonly kind: "begin"; readonly node: NodeUpdate; readonly drains: boolean; readonly restore: boolean }
   | { readonly kind: "order"; readonly node: NodeUpdate }
   | { readonly kind: "watch"; readonly node: NodeUpdate }
+  /** It is passed over: the others have theirs. */
+  | { readonly kind: "skip"; readonly node: NodeUpdate; readonly reason: string }
   | { readonly kind: "fail"; readonly node: NodeUpdate; readonly reason: string }
   | { readonly kind: "finish" };
 
 /** A node that was told to update and was not seen well for so long has failed: downloads over slow lines included. */
 export const UPDATE_MS = 3_600_000;
 
-/** One node at a time, in their order; nothing is begun while the cluster is not whole. */
+/** Those that are not ready are waited for when all others have the update, for so long. */
+export const AWAY_MS = 300_000;
+const AWAY = "it is not ready";
+const CLOSED = "it waits for the window";
+const GONE = "it is no node of this cluster any more";
+
+/** One node at a time, in their order, those that are not ready last; nothing is begun while the cluster is not whole. */
 export function nextStep(rollout: Rollout, facts: ClusterFacts): RolloutStep {
-  const node = rollout.Nodes.find(({ State }) => State === "waiting" || State === "draining" || State === "updating");
-  if (node === undefined) return { kind: "finish" };
+  const { Nodes } = rollout;
+  const begun = Nodes.find(({ State }) => State === "draining" || State === "updating");
+  if (begun !== undefined) return stepOfBegun(begun, facts);
+  const waiting = Nodes.filter(({ State }) => State === "waiting");
+  const [first] = waiting;
+  if (first === undefined) return { kind: "finish" };
+  const isGone = ({ NodeID }: NodeUpdate): boolean => !facts.nodes.some(({ id }) => id === NodeID);
+  const gone = waiting.find(isGone);
+  if (gone !== undefined) return { kind: "skip", node: gone, reason: GONE };
+  const isReady = ({ NodeID }: NodeUpdate): boolean => facts.nodes.some((each) => each.id === NodeID && each.isReady);
+  const node = waiting.find(isReady);
+  if (node === undefined) return stepOfAway(first, facts);
+  const hindrance = hindranceOf(rollout, node, facts);
+  if (hindrance !== undefined) return { kind: "wait", node, reason: hindrance };
+  const restore = facts.nodes.some(({ id, isEligible }) => id === node.NodeID && isEligible);
+  return { kind: "begin", node, drains: facts.othersTake(node.NodeID), restore };
+}
+
+function stepOfBegun(node: NodeUpdate, facts: ClusterFacts): RolloutStep {
   const known = facts.nodes.find(({ id }) => id === node.NodeID);
-  if (known === undefined) return { kind: "fail", node, reason: "it is no node of this cluster any more" };
+  if (known === undefined) return { kind: "fail", node, reason: GONE };
   if (node.State === "updating")
     return facts.nowMs - node.Since > UPDATE_MS
       ? { kind: "fail", node, reason: `it was not seen with the update for ${UPDATE_MS / 60_000} minutes` }
       : { kind: "watch", node };
-  if (node.State === "draining") {
-    if (known.isDraining) return { kind: "wait", node, reason: "its tasks move to other nodes" };
-    return { kind: "order", node };
-  }
-  const hindrance = hindranceOf(rollout, node, facts);
-  if (hindrance !== undefined) return { kind: "wait", node, reason: hindrance };
-  return { kind: "begin", node, drains: facts.othersTake(node.NodeID), restore: known.isEligible };
+  if (known.isDraining) return { kind: "wait", node, reason: "its tasks move to other nodes" };
+  return { kind: "order", node };
+}
+
+/** It may be on its way. */
+function stepOfAway(node: NodeUpdate, { nowMs, isInWindow }: ClusterFacts): RolloutStep {
+  if (!isInWindow) return { kind: "wait", node, reason: CLOSED };
+  const isLong = node.Reason === AWAY && nowMs - node.Since > AWAY_MS;
+  return isLong ? { kind: "skip", node, reason: AWAY } : { kind: "wait", node, reason: AWAY };
 }
 
 /** Why a node that waits is not begun now. */
 function hindranceOf({ Nodes }: Rollout, { NodeID }: NodeUpdate, facts: ClusterFacts): string | undefined {
-  if (!facts.isInWindow) return "it waits for the window";
+  if (!facts.isInWindow) return CLOSED;
   const done = new Set(Nodes.filter(({ State }) => State === "updated").map((each) => each.NodeID));
-  const away = facts.nodes.find(({ id, isReady }) => !isReady && (id === NodeID || done.has(id)));
+  const away = facts.nodes.find(({ id, isReady }) => !isReady && done.has(id));
   if (away !== undefined) return `${away.name} is not ready`;
   const busy = facts.nodes.find(({ isDraining }) => isDraining);
   if (busy !== undefined) return `${busy.name} is being drained`;

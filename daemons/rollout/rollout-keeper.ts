@@ -164,8 +164,13 @@ export class RolloutKeeper {
       case "wait": {
         const { reason } = step;
         if (step.node === undefined || step.node.Reason === reason) return rollout;
-        return withNode(rollout, { ...step.node, Reason: reason });
+        const { State, Since } = step.node;
+        // Of one that waits: since when for this.
+        const since = State === "waiting" ? Math.round(this.#deps.env.clock.nowMs()) : Since;
+        return withNode(rollout, { ...step.node, Reason: reason, Since: since });
       }
+      case "skip":
+        return withNode(rollout, { ...this.#moved(step.node, "skipped"), Reason: step.reason });
       case "fail":
         return this.#failed(rollout, step.node, step.reason);
       case "begin":

@@ -7,7 +7,15 @@ import type { FirmwareState, NodeUpdate, Rollout } from "#base/protocol/rollout.
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { rollouts } from "#base/state/tables.ts";
 import { followView } from "#base/state/view.ts";
-import { judge, nextStep, orderOf, UPDATE_MS, type ClusterFacts, type NodeFacts } from "#daemons/rollout/decide.ts";
+import {
+  AWAY_MS,
+  judge,
+  nextStep,
+  orderOf,
+  UPDATE_MS,
+  type ClusterFacts,
+  type NodeFacts,
+} from "#daemons/rollout/decide.ts";
 import { REFUSED, RolloutKeeper, type FirmwareOrder, type RolloutPorts } from "#daemons/rollout/rollout-keeper.ts";
 import { parseWindow } from "#daemons/rollout/window.ts";
 import { until } from "#test/scenario/agent.ts";
@@ -269,7 +277,19 @@ test("what comes next", (t) => {
   t.is(kind({ ...waiting, State: "updating" }, facts({ isReady: false })), "watch");
   t.is(kind({ ...waiting, State: "updating" }, { ...facts(), nowMs: UPDATE_MS + 1 }), "fail");
   t.is(kind({ ...waiting, State: "updated" }, facts()), "finish");
-  t.is(kind({ ...waiting, NodeID: "gone" }, facts()), "fail");
+  const gone = { ...waiting, NodeID: "gone" };
+  t.like(nextStep(rolloutOf(waiting, gone), facts()), { kind: "skip", node: gone });
+  t.is(kind({ ...gone, State: "updating" }, facts()), "fail");
+  const b = { ...waiting, NodeID: "b", Name: "b" };
+  const both = {
+    ...facts({ isReady: false }),
+    nodes: [...facts({ isReady: false }).nodes, ...facts({ id: "b" }).nodes],
+  };
+  t.like(nextStep(rolloutOf(waiting, b), both), { kind: "begin", node: b }, "one that is away comes last");
+  const away = { ...waiting, Reason: "it is not ready", Since: 1000 };
+  t.is(kind(away, { ...facts({ isReady: false }), nowMs: 1000 + AWAY_MS }), "wait");
+  t.is(kind(away, { ...facts({ isReady: false }), nowMs: 1001 + AWAY_MS }), "skip");
+  t.is(kind(away, { ...facts({ isReady: false }), nowMs: 1001 + AWAY_MS, isInWindow: false }), "wait");
   t.deepEqual(
     orderOf([
       facts().nodes[0] ?? t.fail(),
