@@ -6,6 +6,7 @@ import { boardCases } from "./cases/boards.ts";
 import { bootCases } from "./cases/boot.ts";
 import { clusterCases } from "./cases/cluster.ts";
 import { dataCases } from "./cases/data.ts";
+import { faultCases } from "./cases/faults.ts";
 import { idleCases } from "./cases/idle.ts";
 import { installerCases } from "./cases/installer.ts";
 import { outputCases } from "./cases/outputs.ts";
@@ -37,6 +38,7 @@ const CASES: readonly Case[] = [
   ...updateCases,
   ...stickCases,
   ...dataCases,
+  ...faultCases,
   ...clusterCases,
   ...idleCases,
   ...provisionerCases,

@@ -120,6 +120,14 @@ if ! take_data; then
   : >$at/data-in-memory
 fi
 mkdir -p /var/lib/lares-os/lares
+# Whatever filled the disk, there is room for what a start has to write: 16 MiB are put by for that, and again when there is room.
+ballast=/var/lib/lares-os/ballast
+free_mib=$(stat -f -c '%a %S' /var | { read -r blocks bytes; echo $((blocks * bytes / 1048576)); })
+if [ "$free_mib" -lt 8 ]; then
+  rm -f $ballast
+elif [ "$free_mib" -gt 256 ] && ! [ -e $ballast ] && ! [ -e $at/data-in-memory ]; then
+  fallocate -l 16777216 $ballast
+fi
 # How far a new version came, should it never be confirmed.
 grep -qs '"state": "inst' /var/lib/lares-os/update.json && cat $at/slot >>/var/lib/lares-os/starts
 # Without its data a node belongs to no cluster: it founds one or asks to be let in, as at its first start.

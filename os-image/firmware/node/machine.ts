@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, open, readFile, rename, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Exec } from "#base/env/exec.ts";
@@ -22,6 +22,9 @@ export const PLACES: Places = { run: "/run/lares-os", state: "/var/lib/lares-os"
 export const CLAIM = "claim";
 export const CLAIM_PATH = `${PLACES.state}/${CLAIM}`;
 
+const FULL_BYTES = 32 * 1024 * 1024;
+const FULL = "the data partition is full: less than 32 MiB are free; delete what is not needed";
+
 /** Before a command: in the mounts that all see, whatever the unit of whoever asks for it says. */
 export const OUTSIDE = ["nsenter", "--mount=/proc/1/ns/mnt", "--"] as const;
 
@@ -30,10 +33,16 @@ export async function runningSlot({ run }: Places): Promise<SlotName | undefined
   return SLOTS.find((slot) => slot === text);
 }
 
-/** What went wrong since the machine was started, a line each. */
-export async function troublesOf({ run }: Places): Promise<readonly string[]> {
+/** What went wrong since the machine was started, and a data partition without room, a line each. */
+export async function troublesOf({ run, state }: Places): Promise<readonly string[]> {
   const text = (await readIfThere(join(run, "troubles"))) ?? "";
-  return text.split("\n").filter((line) => line !== "");
+  const lines = text.split("\n").filter((line) => line !== "");
+  return (await isFull(state)) ? [...lines, FULL] : lines;
+}
+
+async function isFull(folder: string): Promise<boolean> {
+  const found = await statfs(folder).catch(() => undefined);
+  return found !== undefined && found.bavail * found.bsize < FULL_BYTES;
 }
 
 export async function readBootEnv({ boot }: Places): Promise<BootEnv> {

@@ -58,11 +58,12 @@ async function goodUpdate(stage: Stage): Promise<void> {
     const [loaded, whole] = [sent(), statSync(good).size].map((bytes) => (bytes / 1e6).toFixed(1));
     stage.say(`written in ${((performance.now() - began) / 1000).toFixed(0)} s; ${loaded} of ${whole} MB loaded`);
     const restarting = performance.now();
+    const since = (): string => ((performance.now() - restarting) / 1000).toFixed(0);
     await machine.restarted("systemctl reboot");
+    await machine.whenApi();
+    stage.say(`serves ${since()} s after the restart began`);
     await machine.settled("B");
-    stage.say(
-      `runs and is confirmed ${((performance.now() - restarting) / 1000).toFixed(0)} s after the restart began`,
-    );
+    stage.say(`is confirmed ${since()} s after it`);
     shows(await machine.osStatus(), /"version": "9\.9\.9"[\s\S]*"state": "confirmed"/, "the status");
     assert.equal((await machine.must("cat /var/lib/lares-os/mark")).trim(), "kept");
     await machine.restarted("lares os rollback -reboot");
