@@ -28,7 +28,7 @@ const NETBOOT = { folder: dirname(output("ipxe")), file: basename(output("ipxe")
 /** A person made the file system; what the machine keeps on it is there at its next start. */
 async function fromNetwork({ bench, say }: Stage): Promise<void> {
   const data: Drive = { file: bench.emptyDisk("net-data.img", "1G"), format: "raw", by: "sata" };
-  await bench.tool("mke2fs -q -t ext4 -F -L lares-data /making/net-data.img");
+  execFileSync("mke2fs", ["-q", "-t", "ext4", "-F", "-L", "lares-data", data.file]);
   const machine = new Machine({ folder: bench.folder, name: "net", drives: [data], netboot: NETBOOT });
   const founded = /it looks for a cluster/;
   try {
