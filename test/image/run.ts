@@ -15,6 +15,7 @@ import { provisionerCases } from "./cases/provisioners.ts";
 import { reproducibleCases } from "./cases/reproducible.ts";
 import { stickCases } from "./cases/stick.ts";
 import { updateCases } from "./cases/update.ts";
+import { wifiCases } from "./cases/wifi.ts";
 import type { Case } from "./case.ts";
 import { SharedMachine } from "./shared-machine.ts";
 import { Workbench } from "./workbench.ts";
@@ -44,6 +45,7 @@ const CASES: readonly Case[] = [
   ...provisionerCases,
   ...powerCutCases,
   ...reproducibleCases,
+  ...wifiCases,
 ];
 
 const wanted = CASES.filter(

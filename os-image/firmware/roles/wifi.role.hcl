@@ -5,6 +5,10 @@ role "wifi" {
   file "/usr/lib/systemd/system/lares-wifi@.service" {
     source = "../files/lares-wifi@.service"
   }
+  file "/usr/lib/lares/wifi" {
+    source = "../files/wifi.sh"
+    mode   = "0755"
+  }
   file "/usr/lib/udev/rules.d/90-lares-wifi.rules" {
     content = "ACTION==\"add\", SUBSYSTEM==\"net\", KERNEL==\"wl*\", TAG+=\"systemd\", ENV{SYSTEMD_WANTS}+=\"lares-wifi@%k.service\"\n"
   }
