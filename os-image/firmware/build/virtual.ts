@@ -120,9 +120,10 @@ const VAGRANT_KEY =
 const BOX_SETTINGS = `Vagrant.configure("2") do |config|
   config.vm.synced_folder ".", "/vagrant", disabled: true
   config.vm.allow_hosts_modification = false
-  config.vm.allow_fstab_modification = false
   config.ssh.username = "root"
   config.ssh.insert_key = false
+  config.ssh.shell = "sh"
+  config.ssh.sudo_command = "%c"
   config.vm.boot_timeout = 900
 end
 `;
