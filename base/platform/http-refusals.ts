@@ -1,10 +1,13 @@
 import type { Duplex } from "node:stream";
 import { codeOf } from "./system-error.ts";
 
-/** What the parser could not take, answered in plain text before the connection is closed. */
+/**
+ * What the parser could not take, answered in plain text before the connection is closed. What failed below HTTP is no request
+ * to answer: whoever was too slow to agree on keys would read a refusal, and not ask again.
+ */
 export function refuseMalformed(error: Error, socket: Duplex): void {
   const code = codeOf(error);
-  if (code === "ECONNRESET" || !socket.writable) {
+  if (!socket.writable || !(code.startsWith("HPE_") || code === "ERR_HTTP_REQUEST_TIMEOUT")) {
     socket.destroy();
     return;
   }

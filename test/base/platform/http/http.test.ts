@@ -433,6 +433,33 @@ test("tls: who a client is, what is wrong with it, and new certificates while it
   });
 });
 
+test("tls: who is too slow to agree on keys is dropped, and gets no answer", async (t) => {
+  const ours = testAuthority();
+  const options = { tls: ours.issue(["server.lares"]), limits: { handshakeTimeoutMs: 50 } };
+  await serving({ exchange: hello, ...options }, async (_base, { address }) => {
+    const relay = net.createServer((client) => {
+      const server = net.connect(address.port, "127.0.0.1");
+      for (const socket of [client, server]) socket.on("error", () => {});
+      server.on("data", (bytes) => client.write(bytes)).on("close", () => client.destroy());
+      // The first word comes in time, the second does not.
+      client.once("data", (hello) => {
+        server.write(hello);
+        client.on("data", (bytes) => void sleepHere(300).then(() => server.write(bytes)));
+      });
+    });
+    await once(relay.listen(0, "127.0.0.1"), "listening");
+    t.teardown(() => relay.close());
+    const at = relay.address();
+    const port = at !== null && typeof at === "object" ? at.port : 0;
+    const secure = connectTls({ port, host: "127.0.0.1", ca: ours.ca, servername: "server.lares" });
+    secure.on("error", () => {});
+    const said: string[] = [];
+    secure.on("data", (bytes: Buffer) => said.push(bytes.toString()));
+    await once(secure, "close");
+    t.deepEqual(said, []);
+  });
+});
+
 test("tls: closing waits for nobody who connected and said nothing, before or after the handshake", async (t) => {
   t.timeout(60_000);
   const ours = testAuthority();
