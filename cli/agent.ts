@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
+import { systemClock } from "#base/platform/clock.ts";
 import { createEnv, type EnvOptions } from "#base/platform/create-env.ts";
 import type { Addresses } from "./agent/addresses.ts";
 import { awaitFile } from "./agent/await-file.ts";
@@ -29,12 +30,11 @@ export const agent: RunCommand = async ({ flags, output }) => {
   if (temporary !== undefined) chmodSync(temporary, 0o711);
   const base = dev ? devFields(temporary ?? "") : { dataDir: DEFAULT_DATA_DIR };
   try {
+    // The configuration may come last.
+    for (const awaited of flags.values("await")) await awaitFile(systemClock, awaited, output);
     const load = (): AgentConfig => loadConfig(flags, base);
     const config = load();
     const env = createEnv({ ...logOptions(config), clockFile: process.env["LARES_CLOCK_FILE"] });
-    const awaited = flags.value("await");
-    if (awaited !== undefined && !(await awaitFile(env, awaited)))
-      env.log.warn("the agent starts without what it was to wait for", { file: awaited });
     const reload = (): Promise<void> => {
       env.logHub.setLevel(load().logLevel);
       env.log.info("configuration read again; the log level is in force, the rest after a restart");

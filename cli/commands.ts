@@ -88,7 +88,7 @@ export const COMMANDS: readonly Command[] = [
       "log-level": value("LEVEL", "trace, debug, info, warn or error"),
       "log-json": on("Write the log as JSON"),
       "log-file": value("FILE", "Write the log to a file too"),
-      await: value("FILE", "Load the program, then wait for this file: at most five minutes"),
+      await: values("FILE", "Load the program, then wait until there is this file before anything else"),
       "client-intro-token": value("TOKEN", "Lets this node in where the servers do not know it yet"),
     },
     load: async () => (await import("./agent.ts")).agent,

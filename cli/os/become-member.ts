@@ -42,7 +42,7 @@ export const becomeMember: RunCommand = async (called) => {
     if (existsSync(join(PLACES.state, "ready"))) return await done(env);
     // The same program, since its start is what takes long.
     await takeSeed(env, invocation);
-    await awaitFile(env, join(PLACES.run, "network"));
+    await awaitFile(env.clock, join(PLACES.run, "network"), called.output);
     await keep(PLACES, { name: "lares/os.hcl", text: OWN_CONFIG });
     const isMember = await resumeBecoming(env.disk, { data: DATA, config: join(PLACES.state, "lares") });
     if (!isMember && !(await becomes(env, invocation))) return 1;

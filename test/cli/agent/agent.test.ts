@@ -50,19 +50,25 @@ discovery {
   t.deepEqual(await idsAt(`${agent.nomad}/v1/nodes`), await idsAt(`${agent.consul}/v1/catalog/nodes`));
 });
 
-test("an agent that is to wait for a file serves nothing until it is there", async (t) => {
-  const [awaited, log] = [join(root, "network"), join(root, "waits.log")];
+test("an agent that is to wait for files serves nothing until they are there", async (t) => {
+  const [first, second, said] = [join(root, "network"), join(root, "member"), join(root, "said")];
+  const main = new URL("../../../cli/main.ts", import.meta.url).pathname;
   let serves = false;
-  const starting = testAgent({ flags: ["-await", awaited, "-log-file", log] }).then((agent) => {
+  const starting = testAgent({
+    flags: ["-await", first, "-await", second],
+    command: ["sh", "-c", 'exec "$0" "$@" >"$SAID" 2>&1', process.execPath, main],
+    env: { SAID: said },
+  }).then((agent) => {
     serves = true;
     return agent;
   });
   // Heard where it is awaited.
   starting.catch(() => {});
-  await until("it waits", async () => existsSync(log) && readFileSync(log, "utf8").includes(`file=${awaited}`));
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  t.false(serves);
-  writeFileSync(awaited, "");
+  for (const file of [first, second]) {
+    await until("it waits", async () => existsSync(said) && readFileSync(said, "utf8").includes(`there is ${file}`));
+    t.false(serves);
+    writeFileSync(file, "");
+  }
   const agent = await starting;
   t.teardown(() => agent.remove());
   t.true(serves);

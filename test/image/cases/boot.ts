@@ -88,7 +88,9 @@ async function badToken({ bench, say }: Stage): Promise<void> {
     const tries = "systemctl show -P NRestarts lares-first.service";
     await machine.until("it begins anew", async () => Number(await machine.must(tries)) > 0);
     say("it tries again");
-    shows(await machine.must("systemctl list-jobs --no-legend"), /lares\.service +start +waiting/, "the list of jobs");
+    const jobs = await machine.must("systemctl list-jobs --no-legend");
+    shows(jobs, /lares-confirm\.service +start +waiting/, "the list of jobs");
+    shows(await machine.must("journalctl -u lares"), /waiting until there is .*\/ready/, "the agent's log");
     assert.equal((await machine.run("ls -A /var/lib/lares/state")).stdout, "", "it made itself no cluster");
     shows(await machine.osStatus(), /10\.0\.2\.2:9/, "the status");
     assert.equal(await machine.must("sort /run/lares-os/troubles | uniq -d"), "", "each trouble is told once");
