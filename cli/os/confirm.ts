@@ -17,6 +17,7 @@ import {
 } from "#os-image/firmware/node/machine.ts";
 import { judgeStart, type UpdateRecord } from "#os-image/firmware/node/update-record.ts";
 import type { Output, RunCommand } from "../command/command.ts";
+import { VERSION } from "../version.ts";
 import { failedChecks } from "./check.ts";
 import { onEveryConsole } from "./consoles.ts";
 import { agentAnswers, clusterAnswers, failedUnits, hasDefaultRoute } from "./health.ts";
@@ -34,7 +35,12 @@ export const confirm: RunCommand = async (invocation) => {
   const env = createEnv({ logLevel: "warn" });
   try {
     const slot = await runningSlot(PLACES);
-    if (slot === undefined) return 0;
+    if (slot === undefined) {
+      // Started from the network it has no slots: there is nothing to confirm, and all to tell.
+      const text = (await readIfThere(join(PLACES.run, "slot")))?.trim();
+      if (text === "network") await tell(output, { version: VERSION, slot: text, problems: [] });
+      return 0;
+    }
     const record = await readUpdateRecord(PLACES);
     const problems = await problemsOf(env, slot, record);
     const starts = await startsOf(PLACES, record?.slot ?? slot);
@@ -48,14 +54,14 @@ export const confirm: RunCommand = async (invocation) => {
       const written = await writeBootEnv(PLACES, condemned(before, slot), env.exec);
       if (written.ok) await env.exec.run(["systemctl", "--no-block", "reboot"]);
       // The same slot would start, and judge itself again, for ever.
-      else await tell(env, output, [...problems, written.error.message]);
+      else await tell(output, { ...(await osState(env.exec)), problems: [...problems, written.error.message] });
       return 1;
     }
     if (verdict.kind === "confirm") {
       const written = await writeBootEnv(PLACES, confirmed(before, slot), env.exec);
       if (!written.ok) output.error(written.error.message);
     }
-    await tell(env, output, problems);
+    await tell(output, { ...(await osState(env.exec)), problems });
     return 0;
   } finally {
     env.close();
@@ -86,15 +92,20 @@ async function problemsAfterUpdate(env: SystemEnv, { hadCluster, ran }: UpdateRe
   return (await import("./tasks.ts")).missingTasks(env, ran);
 }
 
+interface Told {
+  readonly version: string;
+  readonly slot: string;
+  readonly problems: readonly string[];
+}
+
 /** What a person sees on a screen or a serial line. */
-async function tell(env: SystemEnv, output: Output, problems: readonly string[]): Promise<void> {
-  const state = await osState(env.exec);
+async function tell(output: Output, { version, slot, problems }: Told): Promise<void> {
   const addresses = ownAddresses();
   const troubles = [...problems, ...(await troublesOf(PLACES))];
   const claim = (await readIfThere(CLAIM_PATH))?.trim() ?? "";
   const lines = [
     "",
-    `  Lares ${state.version} on ${hostname()}, slot ${state.slot}`,
+    `  Lares ${version} on ${hostname()}, slot ${slot}`,
     ...(addresses.length === 0
       ? ["  no address yet: is the cable plugged in?"]
       : addresses.map((each) => `  http://${each}:4646`)),
