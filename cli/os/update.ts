@@ -17,6 +17,7 @@ import { osState, type OsState } from "./status.ts";
 import { ranSteadily, readTasks } from "./tasks.ts";
 
 const INSTALL_MS = 1_800_000;
+const START_MS = 180_000;
 
 /** Exit code 0: written, and started next; 1: not, and the running slot is as it was. */
 export const osUpdate: RunCommand = async (invocation) => {
@@ -100,6 +101,8 @@ export const osRollback: RunCommand = async (invocation) => {
 /** @returns what went wrong */
 async function install(env: SystemEnv, bundle: string): Promise<string | undefined> {
   let problem: string | undefined;
+  // A call over D-Bus starts it as well, but gives up after 25 s, which a slow processor that has other work needs.
+  await env.exec.run(["systemctl", "start", "rauc.service"], { timeoutMs: START_MS });
   const opened = await withWritableBoot(PLACES, env.exec, async () => {
     const done = await env.exec.run(["rauc", "install", bundle], { timeoutMs: INSTALL_MS });
     if (done.code !== 0) problem = reasonIn(`${done.stdout}\n${done.stderr}`);

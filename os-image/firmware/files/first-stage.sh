@@ -14,7 +14,7 @@ trouble() {
 # It takes most of the start; the processor beside this one reads it while nothing else needs that.
 cat /usr/bin/lares >/dev/null &
 # Cards of PCI (class 2) and of virtual machines, which udev would come to after all else; what it names is there by then.
-grep -e 'bc02sc' -e '^virtio:d00000001v' /run/aliases.before 2>/dev/null | xargs -r modprobe -a -b -q &
+grep -e 'bc02sc' -e '^virtio:d00000001v' /run/aliases.before 2>/dev/null | xargs -r /usr/sbin/modprobe -a -b -q &
 
 reset=
 seen=$(cat /proc/cmdline)
