@@ -76,12 +76,13 @@ async function planPackages(apt: Apt, options: ResolveOptions): Promise<Result<r
   // apt prints no address for what it has already, so the plan is made against an empty folder.
   const plan = await options.exec.run(
     [...installWith(apt), "-o", `Dir::Cache::archives=${apt.empty}`, "--print-uris", "-qq", ...options.packages],
-    { timeoutMs: 60_000 },
+    { timeoutMs: 300_000 },
   );
-  if (plan.code !== 0)
+  // Killed for taking too long it has no exit code, and no plan either.
+  if (plan.code !== 0 || plan.timedOut)
     return fail(
       "image_packages",
-      `apt cannot resolve ${options.packages.join(" ")}: ${lastLine(plan.stderr)}`,
+      `apt cannot resolve ${options.packages.join(" ")}: ${plan.timedOut ? "it took longer than five minutes" : lastLine(plan.stderr)}`,
       "run apt-get update, or correct the names",
     );
   const wanted = plan.stdout
