@@ -1,6 +1,7 @@
 import { CodedError } from "#base/env/errors.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
 import { chosen, otherSlot } from "#os-image/firmware/node/boot-env.ts";
+import { tellFlashed } from "#os-image/firmware/node/flashed.ts";
 import {
   keep,
   PLACES,
@@ -18,6 +19,7 @@ import { ranSteadily, readTasks } from "./tasks.ts";
 
 const INSTALL_MS = 1_800_000;
 const START_MS = 180_000;
+const RAUC = "/var/lib/rauc";
 
 /** Exit code 0: written, and started next; 1: not, and the running slot is as it was. */
 export const osUpdate: RunCommand = async (invocation) => {
@@ -65,6 +67,8 @@ export async function takeUpdate(
   await keep(PLACES, { name: "starts", text: "" });
   await keep(PLACES, { name: "left", text: "" });
   await writeUpdateRecord(PLACES, record);
+  // An update without it takes longer, and is as good.
+  await tellFlashed(PLACES, state.slot, RAUC).catch(() => {});
   const problem = await install(env, bundle);
   if (problem !== undefined) {
     await writeUpdateRecord(PLACES, { ...record, state: "failed", reason: problem });

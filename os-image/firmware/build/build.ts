@@ -13,6 +13,7 @@ import { layOut } from "../../oci/tree.ts";
 import type { Build, System } from "../recipe/recipe.ts";
 import { CORE_SECTOR, writeDisk } from "./disk.ts";
 import { fatImage } from "./fat.ts";
+import { layOutFlashed } from "./flashed.ts";
 import { BOOT_PACKAGES, layOutBootPartition, makeBiosGrub } from "./grub.ts";
 import { packSlot } from "./slot.ts";
 import { compatible, layOutSystem, mergedLayer } from "./tree.ts";
@@ -230,6 +231,12 @@ async function makeDisk(workshop: Workshop, build: Build, options: BuildOptions)
   const layOutPartition = build.target.bootloader === "grub" ? layOutBootPartition : layOutPiPartition;
   const laid = await layOutPartition(workshop, build, config);
   if (!laid.ok) return laid;
+  await layOutFlashed({
+    images: workshop.work,
+    boot: join(workshop.work, "esp"),
+    compatible: compatible(build),
+    version: options.version,
+  });
   const made = await fatImage(workshop, {
     folder: "esp",
     image: "esp.img",

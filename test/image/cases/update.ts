@@ -59,7 +59,8 @@ async function goodUpdate(stage: Stage): Promise<void> {
     stage.say(`written in ${((performance.now() - began) / 1000).toFixed(0)} s; ${loaded} of ${whole} MB loaded`);
     const restarting = performance.now();
     const since = (): string => ((performance.now() - restarting) / 1000).toFixed(0);
-    await machine.restarted("systemctl reboot");
+    await machine.run("systemctl --no-block reboot");
+    await machine.until("the old slot serves no longer", async () => !(await machine.answers("/v1/agent/health")));
     await machine.whenApi();
     stage.say(`serves ${since()} s after the restart began`);
     await machine.settled("B");

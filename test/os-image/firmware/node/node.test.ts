@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
 import { createEnv } from "#base/platform/create-env.ts";
+import { layOutFlashed } from "#os-image/firmware/build/flashed.ts";
 import { grubEnvironment } from "#os-image/firmware/build/grub.ts";
 import {
   condemned,
@@ -17,6 +19,7 @@ import {
   type BootEnv,
 } from "#os-image/firmware/node/boot-env.ts";
 import { addToChannel, readChannel } from "#os-image/firmware/node/channel.ts";
+import { tellFlashed } from "#os-image/firmware/node/flashed.ts";
 import { readImagerSeed } from "#os-image/firmware/node/imager-seeds.ts";
 import {
   readBootEnv,
@@ -389,4 +392,56 @@ test("of a stick's updates the newest is taken, and never one that failed here",
   t.is(chooseUpdate(all, "1.10.0", undefined).kind, "pass");
   t.is(chooseUpdate([], "1.0.0", undefined).kind, "pass");
   t.is(chooseUpdate([update("what")], "1.0.0", undefined).kind, "pass", "what is no version is older");
+});
+
+test("the first update need not read what was flashed; nothing is told of slots that are not as flashed", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-flashed-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const places = { run: join(folder, "run"), state: join(folder, "state"), boot: join(folder, "boot") };
+  for (const path of [join(places.run, "disk"), places.boot]) mkdirSync(path, { recursive: true });
+  const block = (byte: number): Buffer => Buffer.alloc(4096, byte);
+  const slot = (name: string, ...blocks: readonly Buffer[]): void =>
+    writeFileSync(join(places.run, "disk", name), Buffer.concat(blocks));
+  const sha256 = (bytes: Buffer): Buffer => createHash("sha256").update(bytes).digest();
+  const image = Buffer.concat([block(1), block(2), block(3)]);
+  const asFlashed = (): void => {
+    for (const part of ["root", "kernel"]) {
+      writeFileSync(join(folder, `${part}.img`), image);
+      // The partition is larger than what was flashed, and the other one is empty.
+      slot(`${part}-a`, image, block(0));
+      slot(`${part}-b`, block(0), block(0));
+    }
+  };
+  asFlashed();
+  await layOutFlashed({ images: folder, boot: places.boot, compatible: "lares-amd64", version: "1.2.3" });
+  let made = 0;
+  const told = async (running: "A" | "B" = "A", before?: string): Promise<string> => {
+    const rauc = join(folder, `rauc-${made++}`);
+    mkdirSync(rauc);
+    if (before !== undefined) writeFileSync(join(rauc, "central.raucs"), before);
+    await tellFlashed(places, running, rauc);
+    return existsSync(join(rauc, "central.raucs")) ? rauc : "";
+  };
+  const rauc = await told();
+  const states = readFileSync(join(rauc, "central.raucs"), "utf8");
+  const digest = sha256(image).toString("hex");
+  t.true(
+    states.includes(
+      `[slot.rootfs.0]\nbundle.compatible=lares-amd64\nbundle.version=1.2.3\nstatus=ok\nsha256=${digest}\nsize=12288\n`,
+    ),
+  );
+  const index = (name: string, hash: string): Buffer =>
+    readFileSync(join(rauc, `slot.${name}`, `hash-${hash}`, "block-hash-index"));
+  t.deepEqual(index("kernel.0", digest), Buffer.concat([sha256(block(1)), sha256(block(2)), sha256(block(3))]));
+  t.deepEqual(index("rootfs.1", sha256(block(0)).toString("hex")), sha256(block(0)));
+  t.is(await told("B"), "");
+  const own = "[slot.rootfs.1]\n";
+  t.is(readFileSync(join(await told("A", own), "central.raucs"), "utf8"), own);
+  slot("root-a", block(1), block(2), block(4));
+  t.is(await told(), "");
+  asFlashed();
+  slot("kernel-b", block(9));
+  t.is(await told(), "");
+  rmSync(join(places.boot, "rauc"), { recursive: true });
+  await t.throwsAsync(told(), { code: "ENOENT" });
 });
