@@ -273,7 +273,9 @@ export class Machine {
   }
 
   #forward(): string {
-    return `hostfwd=tcp:127.0.0.1:${this.sshPort}-:22,hostfwd=tcp:127.0.0.1:${this.apiPort}-:4646`;
+    return [`${this.sshPort}-:22`, `${this.apiPort}-:4646`, `${this.catalogPort}-:8500`]
+      .map((ports) => `hostfwd=tcp:127.0.0.1:${ports}`)
+      .join(",");
   }
 
   #arguments(): readonly string[] {

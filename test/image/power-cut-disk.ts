@@ -48,18 +48,32 @@ export async function record(
   return disk.events;
 }
 
-/** As the first stage looks at it: what the journal holds is put in place, and the rest is whole. @returns the file's text */
+/** @returns the text of a file of the data partition, whose root is /var; empty: there is none */
 export function fileOfData(disk: string, file: string): string {
+  return withData(disk, (image) =>
+    spawnSync("debugfs", ["-R", `cat ${file}`, image], { encoding: "utf8" }).stdout.trim(),
+  );
+}
+
+/** Copies a folder of the data partition, whose root is /var, into another. */
+export function folderOfData(disk: string, folder: string, to: string): void {
+  withData(disk, (image) => execFileSync("debugfs", ["-R", `rdump ${folder} ${to}`, image], { stdio: "ignore" }));
+}
+
+/** As the first stage looks at it: what the journal holds is put in place, and the rest is whole. */
+function withData<T>(disk: string, work: (image: string) => T): T {
   const copy = `${disk}.data`;
   const last = partitionsOf({ boot: 64, kernel: 48, slot: 512 }).at(-1)?.last ?? 0;
   // In a file of its own: e2fsck loses an offset when it opens the disk again after the journal.
   const skip = `skip=${((last + 1) * SECTOR) / MIB}`;
   execFileSync("dd", [`if=${disk}`, `of=${copy}`, "bs=1M", skip, "conv=sparse", "status=none"]);
-  const checked = spawnSync("e2fsck", ["-p", "-f", copy], { encoding: "utf8" });
-  assert.ok((checked.status ?? 8) < 4, `e2fsck: ${checked.stdout}${checked.stderr}`);
-  const shown = spawnSync("debugfs", ["-R", `cat ${file}`, copy], { encoding: "utf8" });
-  rmSync(copy);
-  return shown.stdout.trim();
+  try {
+    const checked = spawnSync("e2fsck", ["-p", "-f", copy], { encoding: "utf8" });
+    assert.ok((checked.status ?? 8) < 4, `e2fsck: ${checked.stdout}${checked.stderr}`);
+    return work(copy);
+  } finally {
+    rmSync(copy);
+  }
 }
 
 /** A copy of the disk that may be written to. */

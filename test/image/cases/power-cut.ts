@@ -1,31 +1,29 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, rmSync, truncateSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync } from "node:fs";
 import { basename, join } from "node:path";
+import { openState } from "#cli/agent/open-state.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import * as tables from "#base/state/tables.ts";
 import type { Case, Stage } from "../case.ts";
-import { DiskPoints, type SlotImages } from "../disk-points.ts";
-import { Machine, makeKey } from "../machine.ts";
-import type { DiskEvent } from "../nbd.ts";
-import { copyOf, fileOfData, record, SIZE, startsAs } from "../power-cut-disk.ts";
+import { DiskPoints } from "../disk-points.ts";
+import { type Machine, makeKey } from "../machine.ts";
+import { copyOf, fileOfData, folderOfData, record, SIZE } from "../power-cut-disk.ts";
+import { ownImages, replay } from "../replay.ts";
 import { serve } from "../serve.ts";
-import { built, seedText } from "../workbench.ts";
+import { seedText } from "../workbench.ts";
 import { BUNDLES, RELEASE } from "../bundles.ts";
 
-/**
- * All points are looked at from outside. Of the others, so many: data partitions that are looked through, starts until the
- * first stage has told slot and data, starts until the machine has judged itself, and writes of a batch that are lost.
- */
-const LOOKS = Number(process.env["LOOKS"] ?? 60);
-const STARTS = Number(process.env["STARTS"] ?? 40);
-const WHOLE = Number(process.env["WHOLE"] ?? 3);
-const LOST = Number(process.env["LOST"] ?? 3);
 /** Files of the data partition, whose root is /var. */
 const MARK = "/lib/lares-os/mark";
 const KEPT = "kept";
+/** Written while the agent's own state is recorded. */
+const VALUES = 100;
 
 export const powerCutCases: readonly Case[] = [
   { name: "power cut after each write of an update", run: duringUpdate },
   { name: "power cut after each write of a first start", run: duringFirstStart },
+  { name: "power cut after each write of the agent's own state", run: duringWork },
 ];
 
 async function duringUpdate(stage: Stage): Promise<void> {
@@ -93,114 +91,99 @@ async function duringFirstStart(stage: Stage): Promise<void> {
   await replay(stage, { events, points, data: () => {}, whole, key });
 }
 
-interface Replay {
-  readonly events: readonly DiskEvent[];
-  readonly points: DiskPoints;
-  /** Throws where data is not as it has to be. */
-  readonly data: (disk: string) => void;
-  /** Waits until a machine that started there is as it has to be. */
-  readonly whole: (machine: Machine) => Promise<void>;
-  readonly key: string;
+/** Values in turn, each written when the one before was answered; among them a job, whose task goes on running. */
+async function duringWork(stage: Stage): Promise<void> {
+  const { bench } = stage;
+  const { key, line } = makeKey(bench.folder);
+  const path = await bench.disk("live.img", { "lares.hcl": seedText(line) });
+  truncateSync(path, SIZE);
+  const before = join(bench.folder, "before.img");
+  /** How many events had happened when the write was answered, of each value, and when the task ran. */
+  const answered: number[] = [];
+  let ran = Infinity;
+  let token = "";
+  const events = await record(stage, {
+    path,
+    machine: { key },
+    work: async (machine, disk) => {
+      await machine.start();
+      await machine.settled("A");
+      token = (await machine.must("cat /var/lib/lares/management-token; sync")).trim();
+      execFileSync("cp", ["--sparse=always", path, before]);
+      disk.isRecording = true;
+      for (let number = 0; number < VALUES; number += 1) {
+        const url = `http://127.0.0.1:${machine.catalogPort}/v1/kv/${valueName(number)}`;
+        const said = await fetch(url, { method: "PUT", body: `value ${number}`, headers: { "X-Consul-Token": token } });
+        assert.equal(await said.text(), "true");
+        answered.push(disk.events.length);
+        if (number === VALUES / 4) await machine.must(`cat >/run/work.nomad.hcl <<'END'\n${WORK}END\n`);
+        if (number === VALUES / 4) await machine.must(`NOMAD_TOKEN=${token} lares job run -detach /run/work.nomad.hcl`);
+      }
+      await machine.until("the task runs", () => taskRuns(machine, token));
+      ran = disk.events.length;
+    },
+  });
+  let lookedUp = 0;
+  const known = (happened: number): readonly number[] =>
+    [...answered.keys()].filter((at) => (answered[at] ?? 0) <= happened);
+  await replay(stage, {
+    events,
+    points: new DiskPoints(before, bench, { A: [ownImages()], B: [] }),
+    data: async (disk, happened) => {
+      const folder = mkdtempSync(join(bench.folder, "state-"));
+      folderOfData(disk, "/lib/lares/state", folder);
+      const state = await openState(join(folder, "state"), bench.env);
+      const text = (number: number): string =>
+        Buffer.from(state.view.table(tables.kv).get(GLOBAL, valueName(number))?.value.Value ?? "", "base64").toString();
+      for (const number of known(happened)) {
+        assert.equal(text(number), `value ${number}`);
+        lookedUp += 1;
+      }
+      if (ran <= happened) assert.ok(state.view.table(tables.jobs).get("default", "work"), "the job is known");
+      await state.close();
+      rmSync(folder, { recursive: true });
+    },
+    whole: async (machine, happened) => {
+      await machine.whenApi();
+      const url = `http://127.0.0.1:${machine.catalogPort}/v1/kv/power-cut/?recurse`;
+      await machine.until("the values are there", async () => {
+        const said = await fetch(url, { headers: { "X-Consul-Token": token } }).catch(() => undefined);
+        const rows = said?.ok === true ? ((await said.json()) as readonly { Key: string; Value: string }[]) : [];
+        const texts = new Map(rows.map(({ Key, Value }) => [Key, Buffer.from(Value, "base64").toString()]));
+        return known(happened).every((number) => texts.get(valueName(number)) === `value ${number}`);
+      });
+      if (ran <= happened) await machine.until("the task runs again", () => taskRuns(machine, token));
+    },
+    key,
+  });
+  assert.ok(lookedUp > 0);
+  stage.say(`${VALUES} values were written, and looked up ${lookedUp} times`);
 }
 
-interface Seen {
-  A: number;
-  B: number;
+function valueName(number: number): string {
+  return `power-cut/${number}`;
 }
 
-/** Makes the disk as it was after each event, and looks at it. */
-async function replay(stage: Stage, { events, points, data, whole, key }: Replay): Promise<Seen> {
-  const writes = events.filter(({ kind }) => kind === "write").length;
-  stage.say(`${writes} writes in ${events.length - writes + 1} batches`);
-  const decisive = [...events.keys()].filter((at) => points.decides(events[at] ?? { kind: "flush" }));
-  const looks = new Set(spread(events.length, LOOKS));
-  const starts = new Set([...some(decisive, STARTS / 2), ...spread(events.length, STARTS / 2)]);
-  const wholes = new Set(spread(events.length, WHOLE));
-  const seen = { A: 0, B: 0, lost: 0, looks: 0, starts: 0, whole: 0 };
-  const choose = pseudoRandom(7);
-  for (const [at, event] of events.entries()) {
-    if (at === 0 || events[at - 1]?.kind === "flush")
-      for (const subset of subsets(batchAt(events, at), choose))
-        await points.attempt(subset, async () => {
-          await points.check();
-          seen.lost += 1;
-        });
-    points.apply(event);
-    const slot = await points.check();
-    seen[slot] += 1;
-    if (looks.has(at)) {
-      data(points.path);
-      seen.looks += 1;
+async function taskRuns({ apiPort }: Machine, token: string): Promise<boolean> {
+  const url = `http://127.0.0.1:${apiPort}/v1/job/work/allocations`;
+  const said = await fetch(url, { headers: { "X-Nomad-Token": token } }).catch(() => undefined);
+  if (said?.ok !== true) return false;
+  return ((await said.json()) as readonly { ClientStatus: string }[]).some((alloc) => alloc.ClientStatus === "running");
+}
+
+const WORK = `job "work" {
+  group "work" {
+    task "work" {
+      driver = "exec"
+      config {
+        command = "/bin/busybox"
+        args    = ["sleep", "100000"]
+      }
+      resources {
+        cpu    = 20
+        memory = 16
+      }
     }
-    if (starts.has(at)) {
-      const disk = copyOf(points.path, "point");
-      assert.equal(await startsAs(stage, disk), slot, `after event ${at}`);
-      data(disk);
-      rmSync(disk);
-      seen.starts += 1;
-    }
-    if (wholes.has(at)) {
-      await startsWhole(stage, { disk: copyOf(points.path, "point"), at, key, whole });
-      seen.whole += 1;
-    }
-    if (at % 500 === 499) stage.say(`${at + 1} of ${events.length}: ${JSON.stringify(seen)}`);
-  }
-  points.close();
-  stage.say(
-    `${events.length} points start: ${seen.A} of slot A, ${seen.B} of slot B; ${seen.lost} more with lost writes; ` +
-      `${seen.looks} data partitions looked through, ${seen.starts} started to the data, ${seen.whole} to the end`,
-  );
-  return seen;
-}
-
-function ownImages(): SlotImages {
-  return { root: join(built(), "root.img"), kernel: join(built(), "kernel.img") };
-}
-
-/** So many of `length` places, evenly. */
-function spread(length: number, count: number): readonly number[] {
-  return Array.from({ length: Math.floor(count) }, (_, at) => Math.floor((length * (at + 0.5)) / count));
-}
-
-function some(places: readonly number[], count: number): readonly number[] {
-  return places.length <= count ? places : spread(places.length, count).flatMap((at) => places[at] ?? []);
-}
-
-/** The writes from here to the next flush: a cut among them leaves any of them. */
-function batchAt(events: readonly DiskEvent[], from: number): readonly DiskEvent[] {
-  const end = events.findIndex(({ kind }, at) => at >= from && kind === "flush");
-  return events.slice(from, end === -1 ? undefined : end);
-}
-
-function subsets(batch: readonly DiskEvent[], choose: () => number): readonly (readonly DiskEvent[])[] {
-  return batch.length < 2 ? [] : Array.from({ length: LOST }, () => batch.filter(() => choose() < 0.5));
-}
-
-/** https://en.wikipedia.org/wiki/Linear_congruential_generator, so that a run can be repeated. */
-function pseudoRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
-    return state / 2 ** 32;
-  };
-}
-
-interface Start {
-  readonly disk: string;
-  readonly at: number;
-  readonly key: string;
-  readonly whole: (machine: Machine) => Promise<void>;
-}
-
-async function startsWhole({ bench, say }: Stage, { disk, at, key, whole }: Start): Promise<void> {
-  const machine = new Machine({ folder: bench.folder, name: "point", disk, format: "raw", key });
-  await machine.start();
-  try {
-    await whole(machine);
-    say(`cut after event ${at}: up after ${machine.sinceStart().toFixed(0)} s`);
-  } finally {
-    await machine.cut();
-    copyFileSync(machine.console, join(bench.folder, `point-${at}.console`));
-    rmSync(disk);
   }
 }
+`;
