@@ -83,20 +83,24 @@ export class Cluster {
     return address;
   }
 
-  /** The machine that founded the cluster, of several that were switched on together; its token is known then. */
+  /** The machine that founded the cluster, of several that were switched on together. */
   async founder(): Promise<Machine> {
     const founded = (machine: Machine): boolean => /first server of cluster/.test(machine.transcript());
     await this.until("one of them founds a cluster", () => this.machines.some(founded));
     const machine = this.machines.find(founded);
     if (machine === undefined) throw new Error("nobody founded");
-    this.#options.say(`${nameOf(machine)} founds a cluster`);
-    await machine.whenApi();
-    await machine.until("its token is there", async () => {
-      const { code, stdout } = await machine.run("cat /var/lib/lares/management-token", 60_000);
+    return machine;
+  }
+
+  /** The founder answers; its token is known then. */
+  async whenFounded(founder: Machine): Promise<void> {
+    this.#options.say(`${nameOf(founder)} founds a cluster`);
+    await founder.whenApi();
+    await founder.until("its token is there", async () => {
+      const { code, stdout } = await founder.run("cat /var/lib/lares/management-token", 60_000);
       this.#token = stdout.trim();
       return code === 0 && this.#token !== "";
     });
-    return machine;
   }
 
   get token(): string {

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { VERSION } from "#cli/version.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
-import { toolsTree } from "#os-image/firmware/build/build.ts";
+import { buildSystem, toolsTree } from "#os-image/firmware/build/build.ts";
 import { ADAPTIVE, STORED } from "#os-image/firmware/build/bundle.ts";
 import { squashRoot } from "#os-image/firmware/build/squash.ts";
 import { openWorkshop, type Workshop } from "#os-image/firmware/build/workshop.ts";
@@ -33,7 +33,6 @@ export class Workbench {
   readonly build: Build;
   /** Tree of the build's tools. */
   readonly tools: string;
-  readonly cache = CACHE;
   readonly executable: string;
   readonly #workshop: Workshop;
 
@@ -112,6 +111,27 @@ export class Workbench {
     renameSync(`${root.slice(0, -"img".length)}new`, root);
     rmSync(tree, { recursive: true, force: true });
     return root;
+  }
+
+  /** Builds a system anew, quickly and into a folder of the workbench. @returns that folder */
+  async system(name: string, build = this.build, updateLock = false): Promise<string> {
+    const work = join(this.folder, name);
+    mkdirSync(work, { recursive: true });
+    const { exec } = this.env;
+    const workshop = await openWorkshop({ exec, tools: this.tools, work, epoch: IMAGE_TIME_S });
+    const built = await buildSystem(build, {
+      exec,
+      cacheDir: CACHE,
+      workshop,
+      version: "1.0.0",
+      executable: this.executable,
+      keyring: readFileSync(join(CACHE, "keys/signing.pem"), "utf8"),
+      updateLock,
+      compression: 1,
+      onProgress: () => {},
+    });
+    if (!built.ok) throw new Error(built.error.message);
+    return work;
   }
 
   async bundle(name: string, options: BundleOptions): Promise<string> {

@@ -3,7 +3,11 @@ role "docker" {
   packages = ["docker.io", "containernetworking-plugins", "iptables"]
   without  = ["tini", "containerd-dev", "procps", "libproc2-0", "sysvinit-utils"]
   file "/etc/docker/daemon.json" {
-    content = "{\"data-root\": \"/var/lib/docker\", \"log-driver\": \"local\", \"live-restore\": true, \"storage-driver\": \"overlay2\"}\n"
+    content = "{\"data-root\": \"/var/lib/docker\", \"log-driver\": \"local\", \"live-restore\": true, \"storage-driver\": \"overlay2\", \"log-level\": \"warn\"}\n"
+  }
+  # For the engine alone: it has layers by overlayfs, and no kubelet asks.
+  file "/etc/containerd/config.toml" {
+    source = "../files/containerd.toml"
   }
   user "docker" {
     uid = 113

@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openWorkshop } from "#os-image/firmware/build/workshop.ts";
-import { buildSystem } from "#os-image/firmware/build/build.ts";
-import { digestOf, IMAGE_TIME_S } from "#os-image/oci/archive.ts";
+import { digestOf } from "#os-image/oci/archive.ts";
 import type { Case, Stage } from "../case.ts";
 
 export const reproducibleCases: readonly Case[] = [{ name: "two builds give the same bytes", run: twice }];
@@ -21,24 +18,9 @@ async function twice({ bench, say }: Stage): Promise<void> {
 }
 
 async function digests(bench: Stage["bench"], name: string, mask: number): Promise<Readonly<Record<string, string>>> {
-  const work = join(bench.folder, "builds", name);
-  mkdirSync(work, { recursive: true });
   const before = process.umask(mask);
   try {
-    const { exec } = bench.env;
-    const workshop = await openWorkshop({ exec, tools: bench.tools, work, epoch: IMAGE_TIME_S });
-    const built = await buildSystem(bench.build, {
-      exec,
-      cacheDir: bench.cache,
-      workshop,
-      version: "1.0.0",
-      executable: bench.executable,
-      keyring: readFileSync(join(bench.cache, "keys/signing.pem"), "utf8"),
-      updateLock: false,
-      compression: 1,
-      onProgress: () => {},
-    });
-    if (!built.ok) throw new Error(built.error.message);
+    const work = await bench.system(join("builds", name));
     const found: Record<string, string> = {};
     for (const part of PARTS) found[part] = await digestOf(join(work, part));
     return found;

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildSystem } from "#os-image/firmware/build/build.ts";
-import { openWorkshop } from "#os-image/firmware/build/workshop.ts";
 import { readBuild } from "#os-image/firmware/recipe/read-system.ts";
-import { IMAGE_TIME_S } from "#os-image/oci/archive.ts";
 import type { Case, Stage } from "../case.ts";
 import { Machine, makeKey, overlay } from "../machine.ts";
 import { seedText, type Workbench } from "../workbench.ts";
@@ -136,24 +133,8 @@ function write(machine: Machine, path: string, text: string): Promise<string> {
 
 /** The PC's image with Wi-Fi, from a recipe of its own with packages of today. @returns its work folder */
 async function buildWithAir({ bench }: Stage): Promise<string> {
-  const work = join(bench.folder, "wifi-build");
-  if (existsSync(join(work, "disk.img"))) return work;
-  const recipe = recipeWithAir(bench);
-  const { exec } = bench.env;
-  const workshop = await openWorkshop({ exec, tools: bench.tools, work, epoch: IMAGE_TIME_S });
-  const built = await buildSystem(recipe, {
-    exec,
-    cacheDir: bench.cache,
-    workshop,
-    version: "1.0.0",
-    executable: bench.executable,
-    keyring: readFileSync(join(bench.cache, "keys/signing.pem"), "utf8"),
-    updateLock: true,
-    compression: 1,
-    onProgress: () => {},
-  });
-  if (!built.ok) throw new Error(built.error.message);
-  return work;
+  const made = join(bench.folder, "wifi-build");
+  return existsSync(join(made, "disk.img")) ? made : bench.system("wifi-build", recipeWithAir(bench), true);
 }
 
 function recipeWithAir(bench: Workbench) {
