@@ -19,7 +19,7 @@ const WINDOW = 200;
 const CALM_WINDOW = 32;
 const LoadSchema = v.object({ seconds: v.number(), p99: v.number(), duplicates: v.number(), retries: v.number() });
 
-/** The figures: durable four-way exchanges of 20,000 clients, beside Kea on the same wire, and 5,000 at once. */
+/** Wanted: durable four-way exchanges of 20,000 clients, beside Kea on the same wire, and 5,000 at once. */
 export const bench: Bench = {
   name: "dhcp",
   title: "DHCP",

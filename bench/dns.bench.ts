@@ -16,7 +16,7 @@ import { timeMs, type Bench, type BenchContext } from "./harness.ts";
 
 const IN_FLIGHT = 64;
 
-/** The figure: a check turns healthy → DNS answers within 50 ms. And what an answer costs, beside a bare socket. */
+/** Wanted: a check turns healthy → DNS answers within 50 ms. And what an answer costs, beside a bare socket. */
 export const bench: Bench = {
   name: "dns",
   title: "Service names in DNS",

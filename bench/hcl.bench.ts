@@ -72,7 +72,7 @@ function group(index: number): string {
 
 const REPEATS = 20;
 
-/** The figure: a 1,000-line job read in under 20 ms. */
+/** Wanted: a 1,000-line job read in under 20 ms. */
 export const bench: Bench = {
   name: "hcl",
   title: "Reading a job file of 1,000 lines",

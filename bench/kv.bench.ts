@@ -18,7 +18,7 @@ request = function()
   return wrk.format(nil, "/v1/kv/bench/" .. t .. "/" .. (n % 1000), nil, string.rep("v", 90) .. n)
 end`;
 
-/** Issue figures: keys over HTTP, load generator on the same machine; many who wait for one change. */
+/** What is wanted: keys over HTTP, load generator on the same machine; many who wait for one change. */
 export const bench: Bench = {
   name: "kv",
   title: "Keys over HTTP, and those who wait for them",

@@ -16,7 +16,7 @@ const VALUE = "v".repeat(256);
 const VIEW_KEYS = 100_000;
 const CHUNK = 2000;
 
-/** Issue figures: the state of three servers on etcd, beside etcd itself; all on one machine. */
+/** What is wanted: the state of three servers on etcd, beside etcd itself; all on one machine. */
 export const bench: Bench = {
   name: "servers",
   title: "Three servers on etcd",

@@ -63,7 +63,7 @@ function render(data: GoValue): string {
   return result.text;
 }
 
-/** The issue's figure: an HAProxy template of 500 services × 4 instances, parsed and rendered. */
+/** Wanted: an HAProxy template of 500 services × 4 instances, parsed and rendered. */
 export const bench: Bench = {
   name: "template",
   title: `Parsing and rendering an HAProxy template of ${SERVICES} services × ${INSTANCES} instances`,

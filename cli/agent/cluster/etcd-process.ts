@@ -145,8 +145,9 @@ function argumentsOf(options: EtcdProcessOptions): string[] {
     `--initial-cluster=${options.initialCluster}`,
     `--initial-cluster-state=${options.isNew ? "new" : "existing"}`,
     `--initial-cluster-token=${options.token}`,
-    // A majority notices the loss of its leader within a second; a slow card's sync fits in several times.
-    "--heartbeat-interval=100",
+    // A majority notices the loss of its leader within a second; a slow card's sync fits in several times. Signs of life are
+    // most of what idle members do: at half of etcd's usual rate, the fewest it allows for that second, they do half as much.
+    "--heartbeat-interval=200",
     "--election-timeout=1000",
     // One that hears nothing, and is heard, would depose the others' leader again and again (the default from 3.5 on).
     "--pre-vote=true",
