@@ -146,6 +146,13 @@ export class Cluster {
     return nodes.output.filter(({ Status }) => Status === "ready").map(({ Name }) => Name);
   }
 
+  /** Whether a task of the job runs. */
+  async runs(job: string): Promise<boolean> {
+    const schema = v.array(v.object({ ClientStatus: v.string() }));
+    const allocs = v.safeParse(schema, await this.api(`/v1/job/${job}/allocations`));
+    return allocs.success && allocs.output.some(({ ClientStatus }) => ClientStatus === "running");
+  }
+
   /** Instances that pass their checks; undefined: nobody answers just now. */
   async passing(service: string): Promise<readonly Instance[] | undefined> {
     const answer = v.safeParse(HealthSchema, await this.api(`/v1/health/service/${service}?passing`, "catalogPort"));
