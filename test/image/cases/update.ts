@@ -9,6 +9,7 @@ import { serve } from "../serve.ts";
 export const updateCases: readonly Case[] = [
   { name: "updates that are refused", run: refusals },
   { name: "update, data kept, and rollback", run: goodUpdate },
+  { name: "update after update, and back", run: twoUpdates },
   bad("update without an agent", "noAgent", /the agent's program does not run/),
   bad("update whose agent hangs", "dumbAgent", /the agent does not answer/),
   bad("update whose agent is lonely", "lonelyAgent", /does not reach its cluster, as it did before/),
@@ -71,6 +72,32 @@ async function goodUpdate(stage: Stage): Promise<void> {
     await machine.settled("A");
     stage.say("rolled back to slot A");
   });
+}
+
+/** The first slot is written, too: then neither holds what was flashed. */
+async function twoUpdates(stage: Stage): Promise<void> {
+  const bundles = [await BUNDLES.good(stage.bench), await BUNDLES.goodAgain(stage.bench)] as const;
+  await withUpdates(stage, async (machine, urlOf, sent) => {
+    for (const [bundle, slot] of [
+      [bundles[0], "B"],
+      [bundles[1], "A"],
+    ] as const) {
+      const [began, before] = [performance.now(), sent()];
+      await machine.must(`lares os update ${urlOf(bundle)}`, 900_000);
+      const took = ((performance.now() - began) / 1000).toFixed(0);
+      stage.say(`slot ${slot} written in ${took} s; ${((sent() - before) / 1e6).toFixed(1)} MB loaded`);
+      await machine.restarted("systemctl reboot");
+      await machine.settled(slot);
+    }
+    shows(await machine.osStatus(), /"version": "9\.9\.10"[\s\S]*"state": "confirmed"/, "the status");
+    await machine.restarted("lares os rollback -reboot");
+    await machine.settled("B");
+    shows(await machine.osStatus(), /"version": "9\.9\.9"/, "the status");
+    assert.equal((await machine.must("cat /var/lib/lares-os/mark")).trim(), "kept");
+    stage.say("two updates, and one back");
+  });
+  // It runs what is newer than the updates of other cases.
+  await stage.shared.discard();
 }
 
 /** Two services ran; in the new version one of them misses something. */
