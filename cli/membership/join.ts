@@ -122,7 +122,8 @@ async function join(
   // The last, because it is what makes this machine a member.
   const { internal } = request;
   const whom = { authorities, trust, servers: [...servers] };
-  const membership = { clusterId, region, role, nodeId, certificate, key, ...whom, internal };
+  const issuedMs = env.clock.nowMs();
+  const membership = { clusterId, region, role, nodeId, certificate, issuedMs, key, ...whom, internal };
   await writeMembership(env.disk, folder.root, membership);
   return { answer, node };
 }

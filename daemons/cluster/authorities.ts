@@ -12,14 +12,16 @@ import type { Compare, Op, Store } from "#base/state/store.ts";
 import type { View } from "#base/state/table.ts";
 import { authorities, clusterMembers, servers } from "#base/state/tables.ts";
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3650;
 /** An authority that ends within this time gets a successor. */
 const SUCCESSOR_DAYS = 730;
 const CERTIFICATE_DAYS = 180;
-/** Clocks of nodes may differ by this much. */
-const BACKDATED_MS = HOUR_MS;
+/**
+ * From when certificates are good (`notBefore`, RFC 5280, section 4.1.2.5): no clock tells an earlier time, so none that is
+ * set back, or is behind the one that signed, finds them not valid yet.
+ */
+const FROM_MS = 0;
 /** A successor signs once all members trust it; one that is away may lose its certificate after this time. */
 const PATIENCE_MS = 30 * DAY_MS;
 
@@ -98,6 +100,7 @@ export class Authorities {
     return made;
   }
 
+  /** The certificate does not tell when it was made: whoever gets it has to note that, to have it renewed in time. */
   sign({ publicKey, names, addresses }: SignRequest): SignedCertificate {
     const { env, seals } = this.#deps;
     const { active } = this;
@@ -110,11 +113,10 @@ export class Authorities {
       );
     const serial = env.random.bytes(16);
     serial[0] = (serial[0] ?? 0) & 0x7f;
-    const nowMs = env.clock.nowMs();
-    const endsMs = Math.min(nowMs + CERTIFICATE_DAYS * DAY_MS, active.EndsMs);
+    const endsMs = Math.min(env.clock.nowMs() + CERTIFICATE_DAYS * DAY_MS, active.EndsMs);
     const certificate = makeCertificate({
       commonName: names[0] ?? "",
-      fromMs: nowMs - BACKDATED_MS,
+      fromMs: FROM_MS,
       toMs: endsMs,
       serial,
       addresses,
@@ -150,7 +152,10 @@ export class Authorities {
     const unused = this.list().filter(
       ({ ID, State }) => State === "trusted" && !current.some(({ Issuer }) => Issuer === ID),
     );
-    if (unused.length > 0) await this.#write(unused.map(({ ID }) => remove(authorities, GLOBAL, ID)));
+    // The clock was set back since it was made: patience begins now.
+    const early = next !== undefined && next.CreatedMs > nowMs ? [putAuthority({ ...next, CreatedMs: nowMs })] : [];
+    const ops = [...early, ...unused.map(({ ID }) => remove(authorities, GLOBAL, ID))];
+    if (ops.length > 0) await this.#write(ops);
   }
 
   /** Whether a key of the keyring is still needed here. */
@@ -176,7 +181,7 @@ export class Authorities {
     const EndsMs = CreatedMs + AUTHORITY_DAYS * DAY_MS;
     const Certificate = makeCertificate({
       commonName: `Lares cluster ${clusterId.slice(0, 8)} authority ${ID.slice(0, 8)}`,
-      fromMs: CreatedMs - DAY_MS,
+      fromMs: FROM_MS,
       toMs: EndsMs,
       serial: Uint8Array.of(1),
       addresses: [],

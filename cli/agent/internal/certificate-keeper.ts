@@ -8,8 +8,9 @@ import type { Grant, RenewRequest } from "#daemons/cluster/calls.ts";
 import { makeEcKey } from "#base/platform/ec-key.ts";
 import { isGoodFor, lifeOf, proofOf, writeMembership, type Membership } from "./membership.ts";
 
-/** Share of a certificate's life after which it is renewed. */
+/** Share of a certificate's life after which it is renewed, and the longest time: one from a clock that was ahead ends too late. */
 const RENEW_AT = 1 / 3;
+const RENEW_AFTER_MS = 60 * 86_400_000;
 const LOOK_EVERY_MS = 3_600_000;
 const RETRY_MS = 30_000;
 
@@ -96,8 +97,10 @@ export class CertificateKeeper {
   #look(): void {
     if (this.#stopped) return;
     const { clock } = this.#deps.env;
+    const nowMs = clock.nowMs();
     const { fromMs, toMs } = lifeOf(this.#membership);
-    const isDue = clock.nowMs() > fromMs + (toMs - fromMs) * RENEW_AT;
+    // Had later than now: the clock was set back, and the end is too far off.
+    const isDue = nowMs < fromMs || nowMs > fromMs + Math.min((toMs - fromMs) * RENEW_AT, RENEW_AFTER_MS);
     if (isDue) void this.renew();
     this.#timer = clock.after(isDue ? RETRY_MS : LOOK_EVERY_MS, () => this.#look());
   }
@@ -109,7 +112,8 @@ export class CertificateKeeper {
       const proof = proofOf(this.#membership.nodeId, key);
       const grant = await ask({ ...proof, nodeName, addresses: [...addresses], internal });
       const { certificate, authorities, trust, region } = grant;
-      await this.#keep({ ...this.#membership, certificate, key, authorities, trust, region });
+      const issuedMs = env.clock.nowMs();
+      await this.#keep({ ...this.#membership, certificate, issuedMs, key, authorities, trust, region });
       env.log.info("this node has a new certificate", { until: new Date(lifeOf(this.#membership).toMs).toISOString() });
     } catch (thrown) {
       if (!this.#stopped)

@@ -15,6 +15,8 @@ export const MembershipSchema = v.object({
   nodeId: v.string(),
   /** PEM. */
   certificate: v.string(),
+  /** When it was got, by this node's clock: see `Authorities.sign`. Earlier programs did not keep it; their certificates tell. */
+  issuedMs: v.optional(v.number()),
   key: v.string(),
   authorities: v.string(),
   /** See `Authorities.trust`. */
@@ -59,10 +61,10 @@ export function proofOf(nodeId: string, key: string): { readonly publicKey: stri
   return { publicKey, proof: sign("sha256", utf8(proofText(nodeId, publicKey)), own).toString("base64") };
 }
 
-/** From when to when, milliseconds since the epoch. */
-export function lifeOf({ certificate }: Membership): { readonly fromMs: number; readonly toMs: number } {
+/** Since when it has its certificate, and until when that is good, milliseconds since the epoch. */
+export function lifeOf({ certificate, issuedMs }: Membership): { readonly fromMs: number; readonly toMs: number } {
   const { validFromDate, validToDate } = new X509Certificate(certificate);
-  return { fromMs: validFromDate.getTime(), toMs: validToDate.getTime() };
+  return { fromMs: issuedMs ?? validFromDate.getTime(), toMs: validToDate.getTime() };
 }
 
 /** Whether it names all of these IP addresses. */

@@ -13,7 +13,7 @@ import { isGoodFor, proofOf, readMembership, writeMembership, type Membership } 
 const CALL_MS = 5000;
 
 interface Renewing {
-  readonly env: Pick<Env, "disk" | "http" | "log">;
+  readonly env: Pick<Env, "clock" | "disk" | "http" | "log">;
   readonly config: AgentConfig;
   readonly addresses: Addresses;
   readonly folder: Pick<DataFolder, "root">;
@@ -59,5 +59,5 @@ async function renewAt(server: string, membership: Membership, known: Renewing):
   const text = await response.text();
   if (response.status !== 200) throw new Error(text.trim());
   const { certificate, authorities, trust, region } = v.parse(GrantSchema, JSON.parse(text));
-  return { ...membership, certificate, key, authorities, trust, region };
+  return { ...membership, certificate, issuedMs: env.clock.nowMs(), key, authorities, trust, region };
 }

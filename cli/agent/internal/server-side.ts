@@ -147,7 +147,8 @@ async function admitSelf(composition: Composition): Promise<Membership> {
   if (!granted.ok) throw new CodedError(granted.error.code, granted.error.message, granted.error.hint);
   const servers = [...membership.servers()];
   const internal = internalAddress(composition);
-  const own: Membership = { ...granted.value, role: "server", nodeId: identity.nodeId, key, servers, internal };
+  const whose = { role: "server", nodeId: identity.nodeId, key, servers, internal } as const;
+  const own: Membership = { ...granted.value, issuedMs: env.clock.nowMs(), ...whose };
   await writeMembership(env.disk, folder.root, own);
   return own;
 }

@@ -1,15 +1,25 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, createServer } from "node:tls";
 import test from "ava";
 import fc from "fast-check";
 import { fail, succeed } from "#base/env/errors.ts";
 import { textOf } from "#base/env/bytes.ts";
+import { makeCertificate } from "#base/language/x509/certificate.ts";
+import { unpem } from "#base/language/x509/keys.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
 import { admissions, authorities, clusterIdentities, clusterMembers, joinTokens, servers } from "#base/state/tables.ts";
 import { followView } from "#base/state/view.ts";
+import { CertificateKeeper } from "#cli/agent/internal/certificate-keeper.ts";
+import { lifeOf, proofOf, readMembership, type Membership } from "#cli/agent/internal/membership.ts";
 import { createCluster } from "#daemons/cluster/create-cluster.ts";
-import { proofText, type JoinRequest } from "#daemons/cluster/calls.ts";
+import { proofText, type Grant, type JoinRequest, type RenewRequest } from "#daemons/cluster/calls.ts";
 import { admissionCode } from "#daemons/cluster/admission-code.ts";
+import { SERVER_NAME } from "#daemons/cluster/names.ts";
 import { certificatesIn, hashOf, pinOf, readToken, writeToken } from "#daemons/cluster/token-text.ts";
 
 const env = createEnv({ logToStderr: false });
@@ -19,6 +29,8 @@ const makeKey = (): Promise<string> =>
   Promise.resolve(
     generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
   );
+
+const DAY_MS = 86_400_000;
 
 async function founded(nowMs: () => number = () => Date.now(), gone: ReadonlySet<string> = new Set()) {
   const store = new MemoryStore();
@@ -150,6 +162,117 @@ test("an authority takes over when all trust it, and the old one goes when nobod
   t.is(cluster.authorities.list().length, 1);
   t.true(textOf(Buffer.from(cluster.authorities.bundle())).startsWith("-----BEGIN CERTIFICATE-----"));
   cluster.stopLeading();
+});
+
+/** A server of a cluster that was founded at `foundedMs`, before it has looked after its certificate; `at.nowMs` sets all clocks. */
+async function firstServer(foundedMs: number) {
+  const at = { nowMs: foundedMs };
+  const cluster = await founded(() => at.nowMs);
+  const peer = { nodeId: env.random.uuid(), role: "server" } as const;
+  const named = { nodeName: "first", addresses: ["127.0.0.1"], internal: "127.0.0.1:4647" };
+  const key = await makeKey();
+  const granted = await cluster.members.admit(peer, { ...named, ...proofOf(peer.nodeId, key) });
+  if (!granted.ok) throw new Error(granted.error.message);
+  const whole = { ...granted.value, ...peer, key, servers: [], internal: named.internal };
+  const first: Membership = { ...whole, issuedMs: at.nowMs };
+  const dataDir = mkdtempSync(join(tmpdir(), "lares-certificate-"));
+  /** What it has after its agent looked once. */
+  const look = async (membership: Membership): Promise<Membership> => {
+    const ask = async (asked: RenewRequest): Promise<Grant> => {
+      const again = await cluster.members.admit(peer, asked);
+      if (!again.ok) throw new Error(again.error.message);
+      return again.value;
+    };
+    const clock = { ...env.clock, nowMs: () => at.nowMs };
+    const keeper = new CertificateKeeper({ ...named, env: { ...env, clock }, dataDir, ask }, membership);
+    keeper.start();
+    await keeper.stop();
+    return keeper.membership;
+  };
+  const end = (): void => {
+    cluster.stopLeading();
+    rmSync(dataDir, { recursive: true });
+  };
+  return { at, cluster, first, look, dataDir, end };
+}
+
+/** Rejects where one does not believe the other. */
+async function handshake({ authorities: ca, certificate: cert, key }: Membership): Promise<void> {
+  const listener = createServer({ ca, cert, key, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.3" });
+  listener.on("secureConnection", (socket) => socket.end("welcome"));
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const address = listener.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const socket = connect({ host: "127.0.0.1", port, ca, cert, key, servername: SERVER_NAME });
+  try {
+    const [said] = await once(socket, "data");
+    if (String(said) !== "welcome") throw new Error(`said: ${String(said)}`);
+  } finally {
+    socket.destroy();
+    listener.close();
+  }
+}
+
+test("what a clock made that was years ahead is good when it is set right, and the certificate is made anew", async (t) => {
+  const { at, cluster, first, look, dataDir, end } = await firstServer(Date.now() + 3650 * DAY_MS);
+  await handshake(first);
+  at.nowMs = Date.now();
+  const second = await look(first);
+  t.not(second.certificate, first.certificate);
+  t.true(lifeOf(second).toMs <= at.nowMs + 180 * DAY_MS);
+  t.deepEqual(await readMembership(env.disk, dataDir), second);
+  await handshake(second);
+  t.is(await look(second), second, "once is enough");
+  // A successor that was made before the clock was set right, and a member that will not come back.
+  at.nowMs += 3650 * DAY_MS;
+  await cluster.members.admit({ nodeId: env.random.uuid(), role: "client" }, await request());
+  const before = cluster.authorities.active?.ID;
+  t.true(await cluster.rotate());
+  at.nowMs -= 3650 * DAY_MS;
+  await cluster.review();
+  t.is(cluster.authorities.active?.ID, before);
+  at.nowMs += 31 * DAY_MS;
+  await cluster.review();
+  t.not(cluster.authorities.active?.ID, before, "it has waited for a month");
+  end();
+});
+
+test("certificates are renewed after 60 days, also those that begin when they were made", async (t) => {
+  const { at, cluster, first, look, end } = await firstServer(Date.now());
+  const madeMs = at.nowMs;
+  const { active } = cluster.authorities;
+  const signing = createPrivateKey(Buffer.from(active?.Key.Data ?? "", "base64").toString());
+  const signed = (fromMs: number, toMs: number): string =>
+    makeCertificate({
+      commonName: SERVER_NAME,
+      fromMs,
+      toMs,
+      isAuthority: false,
+      key: createPrivateKey(first.key),
+      names: [SERVER_NAME],
+      serial: env.random.bytes(16),
+      addresses: [Uint8Array.of(127, 0, 0, 1)],
+      issuer: { certificate: unpem(active?.Certificate ?? "") ?? new Uint8Array(), key: signing },
+    }) ?? "";
+  // As before there was `issuedMs`.
+  const { issuedMs: _, ...rest } = first;
+  const earlier: Membership = { ...rest, certificate: signed(madeMs - 3_600_000, madeMs + 180 * DAY_MS) };
+  await handshake(earlier);
+  const farOff: Membership = { ...first, certificate: signed(0, madeMs + 3650 * DAY_MS) };
+  const short: Membership = { ...first, certificate: signed(0, madeMs + 30 * DAY_MS) };
+  const isRenewed = async (membership: Membership, days: number): Promise<boolean> => {
+    at.nowMs = madeMs + days * DAY_MS;
+    return (await look(membership)) !== membership;
+  };
+  for (const one of [first, earlier, farOff]) {
+    t.false(await isRenewed(one, 59));
+    t.true(await isRenewed(one, 61));
+    t.true(await isRenewed(one, -1), "it was made later than now");
+  }
+  t.false(await isRenewed(short, 9));
+  t.true(await isRenewed(short, 11));
+  end();
 });
 
 function wish(name: string) {
