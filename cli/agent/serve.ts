@@ -39,7 +39,11 @@ export function createAgentApis(composition: Composition, audit: OpenAuditLog | 
       ...nomadRoutes({ server, agent: agentFacts(composition) }),
       ...(client === undefined ? [] : clientRoutes({ env, client, access })),
       ...pageRoutes(),
-      ...firmwareRoutes(composition.firmware),
+      ...firmwareRoutes({
+        ...composition,
+        nodeId: composition.identity.nodeId,
+        rollout: async () => composition.rollout.current()?.value,
+      }),
       ...(composition.firmware === undefined ? [] : claimRoutes(claimOf(composition))),
       ...clusterRoutes(
         composition.membership,

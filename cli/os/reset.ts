@@ -7,7 +7,9 @@ import type { RunCommand } from "../command/command.ts";
 import { osState } from "./status.ts";
 
 /** Exit code 0: the next start resets; 1: it was not agreed to. */
-export const osReset: RunCommand = async ({ flags, output }) => {
+export const osReset: RunCommand = async (invocation) => {
+  const { flags, output } = invocation;
+  if (flags.value("node") !== undefined) return (await import("./reset-node.ts")).resetNode(invocation);
   const env = createEnv({ logLevel: "warn" });
   try {
     await osState(env.exec);

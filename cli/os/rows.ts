@@ -113,7 +113,9 @@ export const OS_COMMANDS: readonly Command[] = [
     summary: "Forget everything at the next start, as new; with -data only what the agent keeps",
     operands: "",
     flags: {
+      ...NOMAD_FLAGS,
       data: on("Keep the machine's settings: name, keys, addresses"),
+      node: value("NAME|ID", "Another machine, by its agent, which starts it again at once"),
       reboot: on("Start again at once"),
       yes: on("Do not ask"),
     },

@@ -2,10 +2,11 @@ import * as v from "valibot";
 import { HttpError } from "#base/http/http-error.ts";
 import { queryText } from "#base/http/query.ts";
 import { route, type Route } from "#base/http/route.ts";
-import type { FirmwareNode } from "./firmware-node.ts";
+import { noFirmware, resetRoute, type ResetRouteDeps } from "./reset-route.ts";
 
-/** What this node says of its firmware, among the routes of Nomad's API; with `node_id` another one is asked. */
-export function firmwareRoutes(firmware: FirmwareNode | undefined): Route[] {
+/** What this node says of its firmware and takes from whoever manages it, among the routes of Nomad's API; with `node_id` another one is asked. */
+export function firmwareRoutes(deps: ResetRouteDeps): Route[] {
+  const { firmware } = deps;
   return [
     route({
       method: "GET",
@@ -14,9 +15,10 @@ export function firmwareRoutes(firmware: FirmwareNode | undefined): Route[] {
       access: { kind: "capability", resource: "node", capability: "read" },
       query: v.object({ node_id: queryText }),
       handle: async () => {
-        if (firmware === undefined) throw new HttpError(404, "this node does not run the Lares firmware");
+        if (firmware === undefined) throw new HttpError(404, noFirmware);
         return { kind: "json", value: await firmware.state() };
       },
     }),
+    resetRoute(deps),
   ];
 }

@@ -9,6 +9,7 @@ import { agentFacts } from "../facts.ts";
 import { followBridges } from "../bridge-routes.ts";
 import { serveFirmware } from "../firmware/firmware-calls.ts";
 import { firmwareRoutes } from "../firmware/firmware-routes.ts";
+import { rolloutOfServers } from "../firmware/rollout-of-servers.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import { listen } from "../listeners.ts";
 import { monitorLog } from "../monitor.ts";
@@ -103,7 +104,7 @@ function createNodeApis(node: ClientNode, audit: AuditLog | undefined) {
     nomadRoutes: [
       ...clientAgentRoutes({ agent, clock: env.clock, nodeId: identity.nodeId, servers: () => set.servers }),
       ...(client === undefined ? [] : clientRoutes({ env, client, access })),
-      ...firmwareRoutes(node.firmware),
+      ...firmwareRoutes({ ...node, nodeId: identity.nodeId, rollout: (token) => rolloutOfServers(set, token) }),
     ],
     consulRoutes: discovery.routes({
       ...(gossip === undefined ? {} : { gossip }),

@@ -8,7 +8,7 @@ import { rollouts } from "#base/state/tables.ts";
 import type { View } from "#base/state/table.ts";
 import type { RolloutKeeper } from "../rollout-keeper.ts";
 
-const PATH = "/v1/operator/firmware/rollout";
+export const ROLLOUT_PATH = "/v1/operator/firmware/rollout";
 const BeginBody = v.object({ Source: v.pipe(v.string(), v.minLength(1)), Window: text, Older: flag, Nodes: texts });
 const STATUS: Readonly<Record<string, number>> = { rollout_runs: 409, no_rollout: 404, no_nodes: 400, bad_window: 400 };
 
@@ -20,7 +20,7 @@ export function rolloutRoutes(keeper: RolloutKeeper, view: Pick<View, "table">):
   return [
     route({
       method: "GET",
-      path: PATH,
+      path: ROLLOUT_PATH,
       summary: "How the update of the cluster's firmware stands",
       access: read,
       tables: [rollouts],
@@ -37,7 +37,7 @@ export function rolloutRoutes(keeper: RolloutKeeper, view: Pick<View, "table">):
     }),
     route({
       method: ["PUT", "POST"],
-      path: PATH,
+      path: ROLLOUT_PATH,
       summary: "Update the firmware of all nodes, one after the other",
       access: write,
       body: jsonBody(BeginBody),
@@ -49,7 +49,7 @@ export function rolloutRoutes(keeper: RolloutKeeper, view: Pick<View, "table">):
     }),
     route({
       method: "DELETE",
-      path: PATH,
+      path: ROLLOUT_PATH,
       summary: "End the update of the cluster's firmware: no further node is begun",
       access: write,
       handle: async () => {

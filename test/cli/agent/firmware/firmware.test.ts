@@ -1,14 +1,30 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { succeed } from "#base/env/errors.ts";
 import { silentLog } from "#base/env/log.ts";
 import { createEnv } from "#base/platform/create-env.ts";
-import type { ExchangeRequest } from "#base/http/exchange.ts";
+import { fullAccess, noAccess, type AccessPolicy } from "#base/http/access.ts";
+import { createApi } from "#base/http/api.ts";
+import { nomadDialect } from "#base/http/dialect.ts";
+import type { Exchange, ExchangeRequest } from "#base/http/exchange.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import type { NodeUpdate, Rollout } from "#base/protocol/rollout.ts";
+import { BlockingQueries } from "#base/state/blocking.ts";
+import { put } from "#base/state/codec.ts";
+import { MemoryStore } from "#base/state/memory/memory-store.ts";
+import { rollouts } from "#base/state/tables.ts";
+import { followView } from "#base/state/view.ts";
 import { serveFirmware } from "#cli/agent/firmware/firmware-calls.ts";
+import { firmwareRoutes } from "#cli/agent/firmware/firmware-routes.ts";
+import { rolloutOfServers } from "#cli/agent/firmware/rollout-of-servers.ts";
 import { createFirmwareNode, runsFirmware, type FirmwareNode } from "#cli/agent/firmware/firmware-node.ts";
 import { MachineChecks, type MachineChecksDeps } from "#cli/agent/firmware/machine-checks.ts";
+import { rolloutRoutes } from "#daemons/rollout/http/rollout-routes.ts";
+import { CURRENT, RolloutKeeper, type RolloutPorts } from "#daemons/rollout/rollout-keeper.ts";
 import { treeSubject } from "#os-image/firmware/check/tree.ts";
+import { requestOf, serve, textOf } from "#test/base/http/serve.ts";
 import { testAgent, until } from "#test/scenario/agent.ts";
 
 const system = createEnv({ logLevel: "error" });
@@ -75,7 +91,113 @@ test("an order runs the update, once at a time, and what went wrong is kept", as
   t.is(readFileSync(join(folder, "calls"), "utf8"), "os update http://x/a.raucb -reboot -older\n");
 });
 
-const NODE = "0b9b2c1e-6f2e-4c7b-8f3e-0123456789ab.node.lares";
+const NODE_ID = "0b9b2c1e-6f2e-4c7b-8f3e-0123456789ab";
+
+/** Whoever holds no token may nothing, `operator` all but what takes a management token. */
+const access: AccessPolicy = (token) => {
+  if (token === "") return succeed(noAccess);
+  if (token === "management") return succeed(fullAccess);
+  return succeed({ ...noAccess, isAnonymous: false, allows: (resource) => resource !== "management" });
+};
+
+/** A server's API for the update of all nodes, and a node's that asks it there. */
+async function twoApis(t: ExecutionContext, firmware: FirmwareNode | undefined) {
+  const store = new MemoryStore();
+  const view = await followView(store, [rollouts]);
+  const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
+  t.teardown(async () => {
+    blocking.close();
+    view.close();
+    await store.close();
+  });
+  const api = (routes: Parameters<typeof createApi>[0]["routes"]): Exchange =>
+    createApi({ env, blocking, dialect: nomadDialect, routes, access });
+  // It never leads here.
+  const keeper = new RolloutKeeper({ env, store, view, ports: {} as RolloutPorts });
+  const server = await serve(t, api(rolloutRoutes(keeper, view)));
+  const set = {
+    request: async ({ path, ...call }: Parameters<Parameters<typeof rolloutOfServers>[0]["request"]>[0]) =>
+      env.http.request({
+        url: `${server}${path.replace("/nomad/", "/")}`,
+        timeoutMs: call.timeoutMs,
+        headers: call.headers ?? {},
+      }),
+  };
+  const node = api(
+    firmwareRoutes({ firmware, nodeId: NODE_ID, nodeName: "pi", rollout: (token) => rolloutOfServers(set, token) }),
+  );
+  const reset = async (body: unknown, token = "management", nodeId = NODE_ID): Promise<string> => {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const url = `/v1/client/firmware/reset?node_id=${nodeId}`;
+    const answer = await node(requestOf({ method: "PUT", url, headers: { "x-nomad-token": token }, text }));
+    return `${answer.status} ${textOf(answer)}`;
+  };
+  const roll = async (State: Rollout["State"], node: NodeUpdate["State"]): Promise<void> => {
+    const rest = { From: "", To: "", Bundle: "", Since: 0, Reason: "", Restore: false, Before: "" };
+    const wish = { Source: "x", Window: "", Older: false };
+    const row: Rollout = {
+      ...wish,
+      State,
+      Reason: "",
+      StartedAt: 1,
+      EndedAt: 0,
+      Nodes: [{ NodeID: NODE_ID, Name: "pi", State: node, ...rest }],
+    };
+    const { revision } = await store.txn({ then: [put(rollouts, { namespace: GLOBAL, id: CURRENT }, row)] });
+    await view.reached(revision);
+  };
+  return { reset, roll };
+}
+
+test("whoever manages the cluster resets a node by its name, and nothing else does", async (t) => {
+  const { node, folder } = machine(
+    t,
+    `echo "$@" >> $(dirname $0)/calls; [ ! -e $(dirname $0)/broken ] || { echo 'lares: no' >&2; exit 1; }`,
+  );
+  const { reset, roll } = await twoApis(t, node);
+  const all = { What: "all", Confirm: "pi" };
+  t.regex(await reset(all, ""), /^403 /);
+  t.regex(await reset(all, "operator"), /^403 /);
+  t.regex(await reset({ Confirm: "pi" }), /^400 .*What is missing/);
+  t.regex(await reset({ What: "some", Confirm: "pi" }), /^400 .*expected \("data" \| "all"\), got "some"/);
+  t.regex(await reset({ What: "all" }), /^400 .*Confirm: expected "pi", the name of the node .*got ""/);
+  t.regex(await reset({ What: "all", Confirm: "pi2" }), /^400 .*expected "pi".*got "pi2"/);
+  t.regex(await reset(""), /^400 /);
+  t.regex(await reset(all, "management", NODE_ID.replace("0", "1")), /^404 Unknown node/);
+  t.regex(await (await twoApis(t, undefined)).reset(all), /^404 this node does not run the Lares firmware/);
+  for (const state of ["draining", "updating"] as const) {
+    await roll("running", state);
+    t.regex(await reset(all), /^409 the update of the cluster's firmware is at this node/);
+  }
+  const record = join(folder, "state/update.json");
+  await roll("running", "waiting");
+  writeFileSync(record, JSON.stringify({ ...RECORD, state: "installing" }));
+  t.regex(await reset(all), /^409 an update of this node's firmware is being written/);
+  writeFileSync(record, JSON.stringify(RECORD));
+  t.false(existsSync(join(folder, "calls")));
+  writeFileSync(join(folder, "broken"), "");
+  t.regex(await reset(all), /^500 this node was not reset: lares: no/);
+  rmSync(join(folder, "broken"));
+  t.is(await reset({ What: "data", Confirm: "pi" }), `200 {"What":"data","Node":"${NODE_ID}"}`);
+  t.is(readFileSync(join(folder, "calls"), "utf8"), "os reset -yes -reboot\nos reset -yes -data -reboot\n");
+  t.regex(await reset(all), /^409 it is reset already/);
+  t.throws(() => node.order({ Source: "http://x/a.raucb", Older: false }), { message: "it is reset now" });
+});
+
+test("a node that writes an update is reset once that is over, also where none of all nodes was ever begun", async (t) => {
+  const { node, folder } = machine(
+    t,
+    `echo "$@" >> $(dirname $0)/calls; until [ -e $(dirname $0)/go ]; do sleep 0.05; done`,
+  );
+  const { reset } = await twoApis(t, node);
+  node.order({ Source: "http://x/a.raucb", Older: false });
+  t.regex(await reset({ What: "all", Confirm: "pi" }), /^409 an update of this node's firmware is being written/);
+  writeFileSync(join(folder, "go"), "");
+  await until("the order is over", async () => (await node.state()).Order?.Running === false);
+  t.is(await reset({ What: "all", Confirm: "pi" }), `200 {"What":"all","Node":"${NODE_ID}"}`);
+});
+
+const NODE = `${NODE_ID}.node.lares`;
 
 interface Asking {
   /** Of the certificate; absent: none was shown. */
@@ -167,6 +289,11 @@ test("a cluster of other machines has nothing to update, and says so", async (t)
     JSON.stringify(await agent.get("/v1/nodes")).includes('"Status":"ready"'),
   );
   t.is((await fetch(`${agent.nomad}/v1/client/firmware`)).status, 404);
+  const [stub] = (await agent.get("/v1/nodes")) as readonly { readonly ID: string; readonly Name: string }[];
+  const reset = await agent.lares("os", "reset", `-node=${stub?.Name}`, "-data", "-yes");
+  t.is(reset.code, 1);
+  t.regex(reset.stderr, /this node does not run the Lares firmware/);
+  t.regex((await agent.lares("os", "reset", `-node=${stub?.ID}`)).stderr, /there is nobody to ask: Forget everything/);
   const begun = await agent.lares("os", "rollout", "http://127.0.0.1:1/stable.json");
   t.is(begun.code, 1);
   t.regex(begun.stderr, /no node of this cluster runs the Lares firmware/);
