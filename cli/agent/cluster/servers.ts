@@ -12,6 +12,7 @@ import { put, remove } from "#base/state/codec.ts";
 import { Leadership } from "#base/state/leadership/leadership.ts";
 import type { ServerPool } from "#base/state/leadership/server-pool.ts";
 import type { Compare, Op } from "#base/state/store.ts";
+import { isOnTrial } from "#os-image/firmware/node/machine.ts";
 import { versionsOf } from "#base/state/shapes/shape-keeper.ts";
 import * as tables from "#base/state/tables.ts";
 import type { Serf } from "#daemons/discovery/serf/shell/serf.ts";
@@ -68,6 +69,8 @@ type Wrap = (exchange: Exchange) => Exchange;
 
 /** A planned hand-over is over, or has failed, within this time. */
 const HAND_OVER_MS = 5000;
+/** Between two looks whether the machine's start was judged. */
+const TRIAL_LOOK_MS = 10_000;
 
 /** This server among the others that share its state: who they are, who leads, and its own part in that. */
 export class ClusterServers implements ServerPool {
@@ -315,6 +318,7 @@ export class ClusterServers implements ServerPool {
     this.#led = [...led, new HistoryKeeper(etcd.store, env), ...members];
     this.members?.start();
     await this.#register();
+    if (isOnTrial()) this.#tellWhenJudged();
     await this.#leadership.start();
     this.reads.start();
     void watchLeader(
@@ -358,6 +362,18 @@ export class ClusterServers implements ServerPool {
     await view.reached(revision);
   }
 
+  #tellWhenJudged(): void {
+    const { env } = this.#deps;
+    const { signal } = this.#end;
+    const tell = async (): Promise<void> => {
+      while (isOnTrial() && !signal.aborted) await sleep(env.clock, TRIAL_LOOK_MS, signal);
+      if (!signal.aborted) await this.#register();
+    };
+    tell().catch((thrown: unknown) =>
+      env.log.warn("the other servers were not told what this version knows", { error: messageOf(thrown) }),
+    );
+  }
+
   #tellClock(): void {
     const { env } = this.#deps;
     this.#register().catch((thrown: unknown) =>
@@ -379,7 +395,8 @@ export class ClusterServers implements ServerPool {
       Version: version,
       EtcdClient: member?.clientUrl ?? "",
       EtcdPeer: member?.peerUrl ?? "",
-      Shapes: versionsOf(Object.values(tables)),
+      // A machine that may still go back to the version before must find the state as that one knows it.
+      Shapes: isOnTrial() ? {} : versionsOf(Object.values(tables)),
       ...(member?.trusts === undefined ? {} : { EtcdTrusts: member.trusts }),
       ...(this.#clocks.aheadMinutes === undefined ? {} : { ClockAhead: this.#clocks.aheadMinutes }),
     };

@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, open, readFile, rename, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -31,6 +31,13 @@ export const OUTSIDE = ["nsenter", "--mount=/proc/1/ns/mnt", "--"] as const;
 export async function runningSlot({ run }: Places): Promise<SlotName | undefined> {
   const text = (await readIfThere(join(run, "slot")))?.trim();
   return SLOTS.find((slot) => slot === text);
+}
+
+/** Whether this machine may still go back to its other slot by itself: its start was not judged yet, or badly. Elsewhere never. */
+export function isOnTrial({ run }: Places = PLACES): boolean {
+  if (!existsSync(join(run, "slot")) || existsSync(join(run, "from-network"))) return false;
+  const judged = join(run, "judged");
+  return !existsSync(judged) || readFileSync(judged, "utf8").trim() === "go-back";
 }
 
 /** What went wrong since the machine was started, and a data partition without room, a line each. */

@@ -97,6 +97,19 @@ test("once all servers know it the new shape is stored, and what is there is wri
   keeper.stop();
 });
 
+test("a machine that may still go back to the version before leaves the state as that one knows it", async (t) => {
+  let isOnTrial = true;
+  const { keeper, servers, stored, write } = await opened({ isOnTrial: () => isOnTrial });
+  servers.splice(0, 2, { things: 2 }, { things: 2 });
+  await write("a", 3);
+  keeper.startLeading();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  t.deepEqual(await stored("things"), ['{"schema":1,"value":{"Size":3000}}']);
+  isOnTrial = false;
+  await eventually(async () => (await stored("things"))[0] === '{"schema":2,"value":{"SizeMB":3}}');
+  keeper.stop();
+});
+
 test("a program that does not know the shape says so, and one whose fence is lost changes nothing", async (t) => {
   const { store, view, write, stored } = await opened();
   await write("a", 1);

@@ -22,6 +22,7 @@ import { addToChannel, readChannel } from "#os-image/firmware/node/channel.ts";
 import { tellFlashed } from "#os-image/firmware/node/flashed.ts";
 import { readImagerSeed } from "#os-image/firmware/node/imager-seeds.ts";
 import {
+  isOnTrial,
   readBootEnv,
   readUpdateRecord,
   runningSlot,
@@ -444,4 +445,23 @@ test("the first update need not read what was flashed; nothing is told of slots 
   t.is(await told(), "");
   rmSync(join(places.boot, "rauc"), { recursive: true });
   await t.throwsAsync(told(), { code: "ENOENT" });
+});
+
+test("a start is on trial until it was judged well, and only where there is another slot", (t) => {
+  const run = mkdtempSync(join(tmpdir(), "lares-trial-"));
+  t.teardown(() => rmSync(run, { recursive: true, force: true }));
+  const places = { run, state: run, boot: run };
+  t.false(isOnTrial(places));
+  writeFileSync(join(run, "slot"), "B\n");
+  t.true(isOnTrial(places));
+  for (const [kind, wanted] of [
+    ["go-back", true],
+    ["confirm", false],
+  ] as const) {
+    writeFileSync(join(run, "judged"), kind);
+    t.is(isOnTrial(places), wanted);
+  }
+  rmSync(join(run, "judged"));
+  writeFileSync(join(run, "from-network"), "");
+  t.false(isOnTrial(places));
 });
