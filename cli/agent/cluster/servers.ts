@@ -12,8 +12,6 @@ import { put, remove } from "#base/state/codec.ts";
 import { Leadership } from "#base/state/leadership/leadership.ts";
 import type { ServerPool } from "#base/state/leadership/server-pool.ts";
 import type { Compare, Op } from "#base/state/store.ts";
-import { isOnTrial } from "#os-image/firmware/node/machine.ts";
-import { versionsOf } from "#base/state/shapes/shape-keeper.ts";
 import * as tables from "#base/state/tables.ts";
 import type { Serf } from "#daemons/discovery/serf/shell/serf.ts";
 import type { GaugeSource } from "#daemons/scheduler/gauge.ts";
@@ -35,6 +33,7 @@ import type { EtcdState } from "./open-etcd-state.ts";
 import { forwarding } from "./forward.ts";
 import { FreshReads } from "./fresh-reads.ts";
 import { HistoryKeeper } from "./history-keeper.ts";
+import { knownShapes, tellWhenJudged } from "./known-shapes.ts";
 import { watchLeader } from "./leader-watch.ts";
 import { sayThatTheyLeft } from "./left-servers.ts";
 import { consulNeedsLeader, nomadNeedsLeader } from "./leader-routes.ts";
@@ -69,8 +68,6 @@ type Wrap = (exchange: Exchange) => Exchange;
 
 /** A planned hand-over is over, or has failed, within this time. */
 const HAND_OVER_MS = 5000;
-/** Between two looks whether the machine's start was judged. */
-const TRIAL_LOOK_MS = 10_000;
 
 /** This server among the others that share its state: who they are, who leads, and its own part in that. */
 export class ClusterServers implements ServerPool {
@@ -89,7 +86,7 @@ export class ClusterServers implements ServerPool {
   constructor(deps: ClusterServersDeps) {
     this.#deps = deps;
     const { env, etcd, state } = deps;
-    this.#clocks = comparingClocks(env.log, () => this.#tellClock());
+    this.#clocks = comparingClocks(env.log, () => this.#tell());
     const self = this.#self();
     this.#leadership = new Leadership({
       api: etcd.client,
@@ -318,7 +315,7 @@ export class ClusterServers implements ServerPool {
     this.#led = [...led, new HistoryKeeper(etcd.store, env), ...members];
     this.members?.start();
     await this.#register();
-    if (isOnTrial()) this.#tellWhenJudged();
+    void tellWhenJudged(env.clock, () => this.#tell(), this.#end.signal);
     await this.#leadership.start();
     this.reads.start();
     void watchLeader(
@@ -362,22 +359,10 @@ export class ClusterServers implements ServerPool {
     await view.reached(revision);
   }
 
-  #tellWhenJudged(): void {
-    const { env } = this.#deps;
-    const { signal } = this.#end;
-    const tell = async (): Promise<void> => {
-      while (isOnTrial() && !signal.aborted) await sleep(env.clock, TRIAL_LOOK_MS, signal);
-      if (!signal.aborted) await this.#register();
-    };
-    tell().catch((thrown: unknown) =>
-      env.log.warn("the other servers were not told what this version knows", { error: messageOf(thrown) }),
-    );
-  }
-
-  #tellClock(): void {
+  #tell(): void {
     const { env } = this.#deps;
     this.#register().catch((thrown: unknown) =>
-      env.log.warn("the other servers could not be told of this one's clock", { error: messageOf(thrown) }),
+      env.log.warn("the other servers could not be told of this one", { error: messageOf(thrown) }),
     );
   }
 
@@ -395,8 +380,7 @@ export class ClusterServers implements ServerPool {
       Version: version,
       EtcdClient: member?.clientUrl ?? "",
       EtcdPeer: member?.peerUrl ?? "",
-      // A machine that may still go back to the version before must find the state as that one knows it.
-      Shapes: isOnTrial() ? {} : versionsOf(Object.values(tables)),
+      Shapes: knownShapes(),
       ...(member?.trusts === undefined ? {} : { EtcdTrusts: member.trusts }),
       ...(this.#clocks.aheadMinutes === undefined ? {} : { ClockAhead: this.#clocks.aheadMinutes }),
     };
