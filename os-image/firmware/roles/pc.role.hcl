@@ -5,6 +5,8 @@ role "pc" {
     "kernel/drivers/block/loop.ko", "kernel/drivers/block/nbd.ko", "kernel/drivers/char/hw_random", "kernel/drivers/char/tpm", "kernel/drivers/cpufreq", "kernel/drivers/dma",
     "kernel/drivers/firmware", "kernel/drivers/hid/hid-generic.ko", "kernel/drivers/hid/hid.ko", "kernel/drivers/hid/usbhid",
     "kernel/drivers/hwmon", "kernel/drivers/cdrom", "kernel/drivers/scsi/sr_mod.ko", "kernel/fs/isofs", "kernel/drivers/i2c/busses/i2c-i801.ko", "kernel/drivers/i2c/i2c-smbus.ko", "kernel/drivers/md/dm-mod.ko",
+    # The watchdog of Intel's chipsets is told of by this.
+    "kernel/drivers/mfd/lpc_ich.ko", "kernel/drivers/mfd/mfd-core.ko",
     "kernel/drivers/md/dm-verity.ko", "kernel/drivers/md/dm-bufio.ko", "kernel/drivers/mmc", "kernel/drivers/net/ethernet/broadcom/b44.ko",
     "kernel/drivers/net/ethernet/broadcom/bnxt", "kernel/drivers/net/ethernet/broadcom/tg3.ko",
     "kernel/drivers/net/ethernet/intel", "kernel/drivers/net/ethernet/realtek", "kernel/drivers/net/ethernet/aquantia",

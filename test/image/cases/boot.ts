@@ -7,6 +7,7 @@ export const bootCases: readonly Case[] = [
   { name: "boot by BIOS, with a seed from Windows that has a mistake", run: seeded },
   { name: "boot by UEFI, without a network", run: offline },
   { name: "boot with a join token that is no good", run: badToken },
+  { name: "boot with an address of its own", run: fixedAddress },
 ];
 
 async function seeded(stage: Stage): Promise<void> {
@@ -29,6 +30,7 @@ async function seeded(stage: Stage): Promise<void> {
     shows(await machine.must("cat /boot/lares.hcl.applied.txt"), /Applied, and wiped/, "the seed file");
     shows(await machine.must("cat /boot/lares-errors.txt"), /timezon/, "the list of mistakes");
     shows(await machine.must("mount"), / on \/ type squashfs \(ro/, "mount");
+    await machine.must("lares os check -quiet");
     // Told of last, when the agent serves.
     await machine.until("other devices have drivers", async () => /i2c_i801/.test(await machine.must("lsmod")));
     await again(stage, machine);
@@ -94,6 +96,22 @@ async function badToken({ bench, say }: Stage): Promise<void> {
     assert.equal((await machine.run("ls -A /var/lib/lares/state")).stdout, "", "it made itself no cluster");
     shows(await machine.osStatus(), /10\.0\.2\.2:9/, "the status");
     assert.equal(await machine.must("sort /run/lares-os/troubles | uniq -d"), "", "each trouble is told once");
+    const left = await machine.run("grep -a -q lares1.id.secret $(readlink /run/lares-os/disk/boot)");
+    assert.equal(left.code, 1, "of the token nothing is left on the boot partition");
+  } finally {
+    await machine.cut();
+  }
+}
+
+async function fixedAddress({ bench }: Stage): Promise<void> {
+  const network = 'address = "10.0.2.77/24"\r\n  gateway = "10.0.2.2"\r\n  dns = ["10.0.2.3"]';
+  const machine = await seededMachine(bench, "fixed", {
+    seed: `hostname = "cellar"\r\nnetwork {\r\n  ${network}\r\n}\r\n`,
+  });
+  await machine.start();
+  try {
+    await machine.whenShown(/Lares [\d.]+ on cellar, slot A\s.*http:\/\/10\.0\.2\.77:4646[\s\S]*healthy/);
+    shows(machine.transcript(), /This is cellar at 10\.0\.2\.77;/, "the console");
   } finally {
     await machine.cut();
   }

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { shows, type Case, type Stage } from "../case.ts";
 import { overlay } from "../machine.ts";
 import { seededMachine } from "../shared-machine.ts";
+import { builtDisk } from "../workbench.ts";
 
 export const faultCases: readonly Case[] = [
   { name: "a second disk with the same labels is left alone, and two that are the same are told", run: twins },
   { name: "a full data partition", run: full },
   { name: "a network that comes late", run: late },
+  { name: "a disk that is too small for data", run: tooSmall },
+  { name: "a system that stands still is started again by its watchdog", run: standstill },
 ];
 
 const TWINS = /are copies of each other/;
@@ -78,6 +82,42 @@ async function late({ bench, say }: Stage): Promise<void> {
     await machine.whenSsh();
     await machine.until("it has its address", async () => (await machine.run(leader)).stdout.includes("10.0.2.15"));
     say("it has taken its address since the cable is in");
+  } finally {
+    await machine.cut();
+  }
+}
+
+/** As large as what was flashed, and no larger: everything is in memory, and it says so. */
+async function tooSmall({ bench, say }: Stage): Promise<void> {
+  const machine = await seededMachine(bench, "small", { size: String(statSync(builtDisk()).size) });
+  await machine.start();
+  try {
+    await machine.whenApi();
+    await machine.settled("A");
+    shows(await machine.osStatus(), /no room for a data partition/, "the status");
+    shows(machine.transcript(), /no room for a data partition/, "the console");
+    assert.match(await machine.must("cat /proc/mounts"), /^data \/var tmpfs /m);
+    say("it comes up without data, tells, and lets one in");
+  } finally {
+    await machine.cut();
+  }
+}
+
+/** Whoever pets the watchdog is dead: systemd stands still when it has crashed. */
+async function standstill({ bench, say }: Stage): Promise<void> {
+  const machine = await seededMachine(bench, "standstill", { more: ["-device", "i6300esb"] });
+  await machine.start();
+  try {
+    await machine.settled("A");
+    await machine.until(
+      "its watchdog has a driver",
+      async () => (await machine.run("test -c /dev/watchdog0")).code === 0,
+    );
+    // Systemd takes one that comes later when it is told to look again.
+    await machine.must("lsmod | grep -q i6300esb");
+    await machine.restarted("kill -SEGV 1");
+    await machine.settled("A");
+    say("it was started again");
   } finally {
     await machine.cut();
   }

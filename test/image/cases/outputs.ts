@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { startPrivateDockerd } from "#cli/setup/private-dockerd.ts";
@@ -21,6 +21,7 @@ export const outputCases: readonly Case[] = [
   { name: "virtual machine from the OVA, with the hardware it names", run: fromOva, needs: needsOutput("ova") },
   { name: "virtual machine from the box, let in by Vagrant's key", run: fromBox, needs: needsVagrantKey },
   { name: "container from the root", run: container, needs: needsOutput("oci.tar") },
+  { name: "what is published can be verified", run: published, needs: needsOutput("imager.json") },
 ];
 
 /** As Debian's package has it, and as its makers' own. */
@@ -153,4 +154,29 @@ async function container({ bench, say }: Stage): Promise<void> {
   } finally {
     await daemon.stop();
   }
+}
+
+/** With the programs that people have: sums, who signed them, and lists that other programs read. */
+async function published({ say }: Stage): Promise<void> {
+  const cwd = dirname(output("imager.json"));
+  const run = (program: string, ...words: readonly string[]): string =>
+    execFileSync(program, words, { cwd, encoding: "utf8" });
+  const key = run("openssl", "x509", "-in", "SHA256SUMS.pem", "-pubkey", "-noout");
+  const keyFile = join(cwd, ".key.pem");
+  writeFileSync(keyFile, key);
+  try {
+    shows(
+      run("openssl", "dgst", "-sha256", "-verify", keyFile, "-signature", "SHA256SUMS.sig", "SHA256SUMS"),
+      /OK/,
+      "who",
+    );
+  } finally {
+    rmSync(keyFile);
+  }
+  const sums = run("sha256sum", "--check", "--ignore-missing", "SHA256SUMS").trim().split("\n");
+  assert.ok(sums.length > 10 && sums.every((line) => line.endsWith(": OK")), sums.join("\n"));
+  shows(readFileSync(output("imager.json"), "utf8"), /"os_list"[\s\S]*"extract_sha256": *"[0-9a-f]{64}"/, "the list");
+  shows(readFileSync(output("spdx.json"), "utf8"), /"spdxVersion": *"SPDX-2\.3"[\s\S]*"name": *"systemd"/, "the bill");
+  say(`${sums.length} files are as their sums say, and these are signed`);
+  return Promise.resolve();
 }
