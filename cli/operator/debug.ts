@@ -3,7 +3,9 @@ import { readDuration } from "#base/language/duration.ts";
 import { withNomad, type NomadSession } from "../api/session.ts";
 import { UsageError } from "../command/command.ts";
 import { writeBundle } from "./debug-bundle.ts";
-import { askedFor, recorded, profiled } from "./debug-sources.ts";
+import { askedFor, firmwares, profiled, recorded } from "./debug-sources.ts";
+import { redactedLine } from "./redact.ts";
+import { redactedText } from "./redact-text.ts";
 
 /** What does not change while one looks, or only says something once. */
 const ONCE: readonly string[] = [
@@ -32,8 +34,8 @@ const EACH_PASS: readonly string[] = [
 const MAX_PASSES = 1000;
 
 /**
- * What somebody who helps needs to know of a cluster: answers of the API without secrets, at intervals, the log and the
- * events meanwhile, profiles; as `NAME.tar.gz` here, or as a folder below `-output`. What could not be asked stands
+ * What somebody who helps needs to know of a cluster: answers of the API at intervals, the log and the events
+ * meanwhile, all without secrets, profiles; as `NAME.tar.gz` here, or as a folder below `-output`. What could not be asked stands
  * inside as its error.
  */
 export const debug = withNomad(async (session) => {
@@ -52,20 +54,16 @@ export const debug = withNomad(async (session) => {
   if (output.terminal && durationMs > 0) output.error(`Looking ${passes} times in ${flags.value("duration") ?? "2m"}`);
   const wanted = { log_level: flags.value("log-level") ?? "debug", plain: true };
   const topics = flags.values("event-topic").flatMap((topic) => (topic === "none" ? [] : [topic]));
+  const record = async (path: string, what: Omit<Parameters<typeof recorded>[1], "ms">): Promise<void> =>
+    durationMs > 0 ? keep(path, recorded(session, { ...what, ms: durationMs })) : undefined;
   const follow = [
-    ...(durationMs > 0
-      ? [keep("monitor.log", recorded(session, { path: "/v1/agent/monitor", query: wanted, ms: durationMs }))]
-      : []),
-    ...(durationMs > 0 && !flags.values("event-topic").includes("none")
-      ? [
-          keep(
-            "eventstream.json",
-            recorded(session, { path: "/v1/event/stream", query: eventsOf(topics), ms: durationMs }),
-          ),
-        ]
-      : []),
+    record("monitor.log", { path: "/v1/agent/monitor", query: wanted, clean: redactedText }),
+    ...(flags.values("event-topic").includes("none")
+      ? []
+      : [record("eventstream.json", { path: "/v1/event/stream", query: eventsOf(topics), clean: redactedLine })]),
   ];
   for (const path of ONCE) await keep(`${path.replace("/v1/", "")}.json`, askedFor(session, path));
+  for (const [file, text] of await firmwares(session)) files.set(`${name}/${file}`, text);
   for (let pass = 0; pass < passes; pass++) {
     const began = env.clock.monotonicMs();
     const folder = `interval/${String(pass).padStart(4, "0")}`;

@@ -190,7 +190,8 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
   },
   {
     name: "operator debug",
-    summary: "Collect what somebody who helps needs to know, without secrets, into a .tar.gz",
+    summary:
+      "Collect what somebody who helps needs to know into a .tar.gz, without values of env, args, templates and secrets",
     operands: "",
     flags: {
       ...NOMAD_FLAGS,

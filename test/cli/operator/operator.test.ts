@@ -2,7 +2,9 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { redacted } from "#cli/operator/redact.ts";
+import fc from "fast-check";
+import { redacted, redactedLine } from "#cli/operator/redact.ts";
+import { redactedText } from "#cli/operator/redact-text.ts";
 import { tarOf } from "#cli/operator/tar.ts";
 import { wordsAs } from "#cli/command/link-name.ts";
 import { lares, startCluster } from "../cluster.ts";
@@ -230,4 +232,125 @@ test("a bundle is a tar archive; names that are secret lose their values", async
     acl: { SecretID: "<redacted>", Enabled: true },
     list: [{ key: "<redacted>", Name: "d" }],
   });
+});
+
+const withSecrets = (round: number): string => `job "teller" {
+  type = "batch"
+  meta { round = "${round}" }
+  group "g" {
+    task "t" {
+      driver = "mock_driver"
+      env {
+        PASSWORD = "hunter2-env"
+        PLAIN    = "hunter2-plain"
+      }
+      template {
+        data        = "x = hunter2-template"
+        destination = "local/x"
+      }
+      config { run_for = "1h" }
+    }
+  }
+  group "elsewhere" {
+    task "t" {
+      driver = "docker"
+      config {
+        image = "nothing"
+        args  = ["--login", "hunter2-args"]
+        auth {
+          username = "ann"
+          password = "hunter2-auth"
+        }
+      }
+    }
+  }
+}
+`;
+
+test("a bundle holds no secret of a job that changes while it is recorded", async (t) => {
+  const { environment, folder } = await startCluster(t);
+  const file = join(folder, "teller.nomad.hcl");
+  const register = async (round: number) => {
+    await writeFile(file, withSecrets(round));
+    const said = await lares(environment, ["job", "run", "-detach", file]);
+    t.is(said.code, 0, said.err);
+  };
+  await register(0);
+  const words = ["operator", "debug", "-duration=2s", "-interval=1s", `-output=${join(folder, "bundle")}`];
+  const recording = lares(environment, words);
+  for (const round of [1, 2, 3]) await register(round);
+  const made = await recording;
+  t.is(made.code, 0, made.err);
+  const bundle = /bundle: (.*)\n/.exec(made.out)?.[1] ?? "";
+  const found = await readdir(bundle, { recursive: true, withFileTypes: true });
+  for (const each of found.filter((one) => one.isFile())) {
+    const text = await readFile(join(each.parentPath, each.name), "utf8");
+    t.deepEqual(text.match(/hunter2-\w+/g), null, each.name);
+  }
+  const stream = (await readFile(join(bundle, "eventstream.json"), "utf8")).split("\n").filter((line) => line !== "");
+  const events = stream.flatMap((line) => JSON.parse(line).Events ?? []);
+  const job = events.find(({ Topic, Key }) => Topic === "Job" && Key === "teller")?.Payload.Job;
+  t.is(job?.Name, "teller");
+  const [task] = job.TaskGroups[0].Tasks;
+  t.deepEqual(task.Env, { PASSWORD: "<redacted>", PLAIN: "<redacted>" });
+  t.is(task.Templates[0].EmbeddedTmpl, "<redacted>");
+  t.is(task.Templates[0].DestPath, "local/x");
+  t.is(job.TaskGroups[1].Tasks[0].Config.image, "nothing");
+  t.true(found.some(({ name }) => name === "monitor.log"));
+  t.false(
+    found.some(({ name }) => name === "firmware"),
+    "this node does not run the firmware",
+  );
+});
+
+test("texts lose what they call secret, and nothing else", (t) => {
+  const join1 = `lares1.abcd.${"s3".repeat(16)}.${"p".repeat(43)}`;
+  const cases: readonly (readonly [given: string, cleaned: string])[] = [
+    ["2026 [INFO]  raft: took over: index=7 name=pi", "2026 [INFO]  raft: took over: index=7 name=pi"],
+    ["x: asked: token=abc,d name=pi", "x: asked: token=<redacted> name=pi"],
+    ['x: asked: db_password="a b\\" c" name=pi', 'x: asked: db_password="<redacted>" name=pi'],
+    [String.raw`body="{\"api_key\":\"a b\",\"n\":1}"`, String.raw`body="{\"api_key\":\"<redacted>\",\"n\":1}"`],
+    ["Authorization: Basic YWJj0 next", "Authorization: <redacted> next"],
+    ["X-Nomad-Token: 5e0f-1 next", "X-Nomad-Token: <redacted> next"],
+    ["sent Bearer abc.def", "sent Bearer <redacted>"],
+    [`lares join ${join1} now`, "lares join lares1.abcd.<redacted> now"],
+    ["GET http://ann:pw@host/a?access-key=k", "GET http://<redacted>@host/a?access-key=<redacted>"],
+    ["secret='unclosed is all", "secret='<redacted>'"],
+    ["-----BEGIN PRIVATE KEY-----\\nMII\\n-----END PRIVATE KEY----- x", "<redacted> x"],
+    ["cannot read the token: no such file", "cannot read the token: no such file"],
+    ["at join-token.ts:27:5", "at join-token.ts:27:5"],
+  ];
+  for (const [given, cleaned] of cases) t.is(redactedText(given), cleaned);
+});
+
+test("whatever JSON is given keeps its names and its shape", (t) => {
+  const shape = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(shape);
+    if (typeof value !== "object" || value === null) return "";
+    return Object.entries(value).map(([name, item]) => [name, shape(item)]);
+  };
+  const names = ["Env", "Args", "Password", "Key", "Topic", "FilterKeys", "Payload", "EmbeddedTmpl", "Name", "Events"];
+  const { tree } = fc.letrec((tie) => ({
+    leaf: fc.oneof(fc.string(), fc.double({ noNaN: true }), fc.boolean(), fc.constant(null)),
+    tree: fc.oneof(
+      { maxDepth: 5 },
+      tie("leaf"),
+      fc.array(tie("tree")),
+      fc.dictionary(fc.oneof(fc.string(), fc.constantFrom(...names)), tie("tree")),
+    ),
+  }));
+  fc.assert(fc.property(tree, (given) => void t.deepEqual(shape(redacted(given)), shape(given))));
+  fc.assert(fc.property(fc.json(), (line) => t.notThrows(() => JSON.parse(redactedLine(line)))));
+  fc.assert(fc.property(fc.string(), (line) => t.notThrows(() => redactedLine(line))));
+  const pieces = fc.constantFrom("token", "=", ":", " ", '"', "\\", "'", "Bearer ", "://", "@", "key", "-----", "1");
+  const text = fc.array(fc.oneof(pieces, fc.string({ maxLength: 3 }))).map((parts) => parts.join(""));
+  fc.assert(fc.property(text, (given) => t.notThrows(() => redactedText(given))));
+  const word = fc.stringMatching(/^[a-z]{12}[0-9]{4}$/);
+  fc.assert(
+    fc.property(word, fc.constantFrom("token=", "my_password: ", '"secret":"', "x_key=", "Bearer "), (value, before) =>
+      t.false(redactedText(`a ${before}${value}`).includes(value)),
+    ),
+  );
+  t.is(redactedLine('{"Events":[{"Payl'), '{"LeftOut":"a line that is not whole"}');
+  t.is(redactedLine(""), "");
 });
