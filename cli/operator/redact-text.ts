@@ -29,7 +29,8 @@ export function redactedText(text: string): string {
     .replace(JWT, REDACTED)
     .replace(BEARER, `$1${REDACTED}`)
     .replace(USER_OF_URL, `${REDACTED}@`)
-    .replace(PAIR, (_all, name: string, is: string, value: string) => {
+    .replace(PAIR, (...found: readonly string[]) => {
+      const [, name = "", is = "", value = ""] = found;
       const quote = /^(?:\\*"|')/.exec(value)?.[0] ?? "";
       return name + is + quote + REDACTED + quote;
     });
