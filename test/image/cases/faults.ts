@@ -113,7 +113,6 @@ async function standstill({ bench, say }: Stage): Promise<void> {
       "its watchdog has a driver",
       async () => (await machine.run("test -c /dev/watchdog0")).code === 0,
     );
-    // Systemd takes one that comes later when it is told to look again.
     await machine.must("lsmod | grep -q i6300esb");
     await machine.restarted("kill -SEGV 1");
     await machine.settled("A");
