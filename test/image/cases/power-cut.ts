@@ -116,8 +116,9 @@ async function duringWork(stage: Stage): Promise<void> {
         const said = await fetch(url, { method: "PUT", body: `value ${number}`, headers: { "X-Consul-Token": token } });
         assert.equal(await said.text(), "true");
         answered.push(disk.events.length);
-        if (number === VALUES / 4) await machine.must(`cat >/run/work.nomad.hcl <<'END'\n${WORK}END\n`);
-        if (number === VALUES / 4) await machine.must(`NOMAD_TOKEN=${token} lares job run -detach /run/work.nomad.hcl`);
+        if (number !== VALUES / 4) continue;
+        await machine.must(`cat >/run/work.nomad.hcl <<'END'\n${WORK}END\n`);
+        await machine.must(`NOMAD_TOKEN=${token} lares job run -detach /run/work.nomad.hcl`);
       }
       await machine.until("the task runs", () => taskRuns(machine, token));
       ran = disk.events.length;
