@@ -14,7 +14,7 @@ import { createMembership } from "../agent/internal/server-side.ts";
 import { Lifecycle } from "../agent/lifecycle.ts";
 import { openAgentState } from "../agent/open-agent-state.ts";
 import { aclSettings } from "../agent/security-settings.ts";
-import type { RunCommand } from "../command/command.ts";
+import type { Invocation, RunCommand } from "../command/command.ts";
 import { VERSION } from "../version.ts";
 import { nodeConfig, type NodeConfig } from "./node-config.ts";
 import { startAgentHere } from "./start-agent.ts";
@@ -23,18 +23,25 @@ const GOSSIP_KEY_BYTES = 32;
 
 interface Founded {
   readonly clusterId: string;
-  readonly join: string;
+  /** Undefined: nobody is invited yet. */
+  readonly join: string | undefined;
   /** A file that only its owner reads. */
   readonly tokenFile: string;
 }
 
 /** Makes this machine the first server of a cluster, and prints the line by which others join. */
-export const init: RunCommand = async (invocation) => {
+export const init: RunCommand = (invocation) => foundCluster(invocation, { invites: true });
+
+/** The same; the line holds a token, which does not belong where everybody reads, or into a log. */
+export async function foundCluster(
+  invocation: Invocation,
+  { invites }: { readonly invites: boolean },
+): Promise<number> {
   const { flags, output } = invocation;
   const env = createEnv({ logLevel: "warn" });
   try {
     const node = nodeConfig(flags, { role: "server" });
-    const founded = await found(node, env);
+    const founded = await found(node, env, invites);
     node.save();
     if (flags.on("json")) output.line(JSON.stringify({ ...founded, config: node.path }, undefined, 2));
     else {
@@ -43,16 +50,18 @@ export const init: RunCommand = async (invocation) => {
         output.line(
           `The token that may do everything is in ${founded.tokenFile}: export NOMAD_TOKEN=$(cat ${founded.tokenFile})`,
         );
-      output.line("On each other machine, within a day:");
-      output.line(`  ${founded.join}`);
+      if (founded.join !== undefined) {
+        output.line("On each other machine, within a day:");
+        output.line(`  ${founded.join}`);
+      }
     }
     return (await startAgentHere({ env, config: node.config, path: node.path }, invocation)) ? 0 : 1;
   } finally {
     env.close();
   }
-};
+}
 
-async function found({ config, path }: NodeConfig, env: SystemEnv): Promise<Founded> {
+async function found({ config, path }: NodeConfig, env: SystemEnv, invites: boolean): Promise<Founded> {
   if (!config.server.enabled)
     throw new CodedError("init", `${path} makes this node no server`, "set server { enabled = true } in it");
   if (config.ports.rpc === 0)
@@ -80,6 +89,7 @@ async function found({ config, path }: NodeConfig, env: SystemEnv): Promise<Foun
     const { store, view } = state;
     const server = createSchedulerServer({ env, store, view, keyring, acl: aclSettings(config, folder) });
     const tokenFile = config.acl.enabled ? await bootstrap(server.acl, env, folder) : "";
+    if (!invites) return { clusterId, join: undefined, tokenFile };
     const { active } = membership.authorities;
     const wanted = { role: "server", ttlMs: DEFAULT_TTL_MS, maxUses: 0, description: "made by lares init" } as const;
     const token = await membership.tokens.create(wanted, pinOf(active?.Certificate ?? ""));

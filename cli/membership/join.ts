@@ -22,7 +22,7 @@ import { readEngineFile, writeEngineFile } from "../agent/cluster/engine-file.ts
 import { gossipKeysPath } from "../agent/gossip.ts";
 import { proofOf, readMembership, writeMembership } from "../agent/internal/membership.ts";
 import { certificateAddresses } from "../agent/internal/certificate-addresses.ts";
-import { UsageError, type RunCommand } from "../command/command.ts";
+import { UsageError, type Invocation, type RunCommand } from "../command/command.ts";
 import { nodeConfig, type NodeConfig } from "./node-config.ts";
 import { startAgentHere } from "./start-agent.ts";
 
@@ -31,17 +31,23 @@ const CALL_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
 
 /** `ADDRESS TOKEN`: makes this machine a member of the cluster that made the token. Nothing is kept of a join that failed. */
-export const joinCluster: RunCommand = async (invocation) => {
+export const joinCluster: RunCommand = (invocation) => joinAs(invocation, roleOf(invocation.flags));
+
+function roleOf(flags: Invocation["flags"]): MemberRole {
+  return flags.on("server") ? "server" : "client";
+}
+
+/** The same. Without a role it becomes what the token allows, and the cluster needs. */
+export async function joinAs(invocation: Invocation, wanted: MemberRole | undefined): Promise<number> {
   const { flags, operands, output } = invocation;
   const [address, text, ...more] = operands;
   if (address === undefined || text === undefined || more.length > 0) throw new UsageError("give ADDRESS and TOKEN");
   const token = readToken(text);
   if (!token.ok) throw new CodedError(token.error.code, token.error.message, token.error.hint);
-  const role: MemberRole = flags.on("server") ? "server" : "client";
   const env = createEnv({ logLevel: "warn" });
   try {
     const at = /:\d+$/.test(address) && !/^[^[].*:.*:/.test(address) ? address : `${bracketed(address)}:${PORT}`;
-    const { answer, node } = await join(env, { at, token: token.value, role, flags });
+    const { answer, node, role } = await join(env, { at, token: token.value, role: wanted, flags });
     const { clusterId, servers, trust } = answer;
     if (flags.on("json"))
       output.line(JSON.stringify({ clusterId, role, servers, trust, config: node.path }, undefined, 2));
@@ -51,7 +57,7 @@ export const joinCluster: RunCommand = async (invocation) => {
   } finally {
     env.close();
   }
-};
+}
 
 /** What to know of the number of servers: a majority of them has to be there. */
 function advice({ serverCount, sharesState }: JoinAnswer): readonly string[] {
@@ -71,27 +77,27 @@ function advice({ serverCount, sharesState }: JoinAnswer): readonly string[] {
 interface Joining {
   readonly at: string;
   readonly token: TokenText;
-  readonly role: MemberRole;
+  readonly role: MemberRole | undefined;
   readonly flags: Parameters<typeof nodeConfig>[0];
 }
 
 async function join(
   env: SystemEnv,
-  { at, token, role, flags }: Joining,
-): Promise<{ answer: JoinAnswer; node: NodeConfig }> {
-  const first = nodeConfig(flags, { role });
-  requireFit(first, role);
+  { at, token, role: wanted, flags }: Joining,
+): Promise<{ answer: JoinAnswer; node: NodeConfig; role: MemberRole }> {
+  const first = nodeConfig(flags, { role: wanted ?? "server" });
+  if (wanted !== undefined) requireFit(first, wanted);
   const { config } = first;
   const before = await readMembership(env.disk, config.dataDir);
   if (before !== undefined)
     throw new CodedError(
       "member",
       `${config.dataDir} belongs to a member of cluster ${before.clusterId} already`,
-      `to join another, stop the agent and remove ${config.dataDir}/cluster${role === "server" ? ` and ${config.dataDir}/state` : ""}`,
+      `to join another, stop the agent and remove ${config.dataDir}/cluster${wanted === "client" ? "" : ` and ${config.dataDir}/state`}`,
     );
   const knowsEtcd = config.state.etcd.endpoints.length > 0;
   const folder = await openDataFolder(env.disk, config);
-  if (role === "server" && !knowsEtcd) await requireNoState(env, folder);
+  if (wanted !== "client" && !knowsEtcd) await requireNoState(env, folder);
   const ca = await pinned(env, at, token);
   const { nodeId } = await loadIdentity(env, folder.client);
   const key = await makeEcKey();
@@ -100,7 +106,7 @@ async function join(
     tokenId: token.id,
     secret: token.secret,
     nodeId,
-    role,
+    role: wanted,
     nowMs: env.clock.nowMs(),
     knowsEtcd,
     ...proofOf(nodeId, key),
@@ -112,6 +118,7 @@ async function join(
   const text = await ask(env, { url: `https://${at}${JOIN_PATH}`, method: "PUT", body: JSON.stringify(request), tls });
   const answer = v.parse(JoinAnswerSchema, JSON.parse(text));
   const { certificate, authorities, trust, clusterId, region, servers, datacenter } = answer;
+  const role = answer.role ?? wanted ?? "client";
   const node = nodeConfig(flags, { role, datacenter, region });
   if (answer.gossipKeys.length > 0)
     await env.disk.replace(gossipKeysPath(folder), utf8(`${JSON.stringify(answer.gossipKeys)}\n`), { mode: 0o600 });
@@ -125,7 +132,7 @@ async function join(
   const issuedMs = env.clock.nowMs();
   const membership = { clusterId, region, role, nodeId, certificate, issuedMs, key, ...whom, internal };
   await writeMembership(env.disk, folder.root, membership);
-  return { answer, node };
+  return { answer, node, role };
 }
 
 /** What a server already keeps is not given up for another cluster's. */

@@ -5,7 +5,7 @@ import { loadIdentity } from "#daemons/scheduler/client/fingerprint/node-identit
 import { openDataFolder } from "../agent/data-folder.ts";
 import type { FlagValues, Invocation, RunCommand } from "../command/command.ts";
 import { findCluster } from "./find-cluster.ts";
-import { init } from "./init.ts";
+import { foundCluster } from "./init.ts";
 import { joinCluster } from "./join.ts";
 import { nodeConfig } from "./node-config.ts";
 
@@ -14,6 +14,8 @@ interface Looking {
   readonly role?: MemberRole | undefined;
   /** Makes a cluster where there is none. */
   readonly founds: boolean;
+  /** Prints the line by which others join it. Default true. */
+  readonly invites?: boolean;
   /** Where one was made: the others are told that it comes, until this resolves. Default: while it is made. */
   readonly heraldedUntil?: () => Promise<void>;
 }
@@ -38,7 +40,7 @@ export async function lookForCluster(invocation: Invocation, looking: Looking): 
     const found = await findCluster({ env, sockets: systemLinkSockets, nodeId, nodeName, role, founds, say });
     if (found.kind === "found") {
       try {
-        const code = await init({ ...invocation, operands: [] });
+        const code = await foundCluster({ ...invocation, operands: [] }, { invites: looking.invites ?? true });
         if (code === 0) await looking.heraldedUntil?.();
         return code;
       } finally {

@@ -7,11 +7,10 @@ import * as v from "valibot";
 import { sleep } from "#base/env/clock.ts";
 import { messageOf } from "#base/env/errors.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
-import type { MemberRole } from "#base/protocol/cluster.ts";
 import { CLAIM, CLAIM_PATH, keep, PLACES, readIfThere } from "#os-image/firmware/node/machine.ts";
 import { awaitFile } from "../agent/await-file.ts";
 import type { FlagValues, Invocation, RunCommand } from "../command/command.ts";
-import { joinCluster } from "../membership/join.ts";
+import { joinAs } from "../membership/join.ts";
 import { lookForCluster } from "../membership/look.ts";
 import { onEveryConsole } from "./consoles.ts";
 import { takeSeed } from "./first-boot.ts";
@@ -101,10 +100,10 @@ async function readWish(): Promise<Wish> {
 }
 
 async function byToken(env: SystemEnv, wish: Wish, invocation: Invocation): Promise<boolean> {
+  introduce(invocation, `joins the cluster of ${wish.join?.address}`);
   const operands = [wish.join?.address ?? "", wish.join?.token ?? ""];
   for (let tries = 1; tries <= JOIN_TRIES; tries++) {
-    const flags = flagsFor(wish.role ?? "server");
-    if (await attempt(() => joinCluster({ ...invocation, operands, flags }), invocation)) return true;
+    if (await attempt(() => joinAs({ ...invocation, operands, flags: FLAGS }, wish.role), invocation)) return true;
     await sleep(env.clock, JOIN_PAUSE_MS);
   }
   return false;
@@ -112,20 +111,24 @@ async function byToken(env: SystemEnv, wish: Wish, invocation: Invocation): Prom
 
 async function byLooking(env: SystemEnv, wish: Wish, invocation: Invocation): Promise<boolean> {
   const { role } = wish;
-  // Nothing else tells who it is, and whether the cable is good, while it waits.
-  const [address] = ownAddresses();
-  invocation.output.line(
-    address === undefined
-      ? `This is ${hostname()}; it has no address yet, and looks for a cluster.`
-      : `This is ${hostname()} at ${address}; it looks for a cluster.`,
-  );
+  introduce(invocation, "looks for a cluster");
   return attempt(
     () =>
       lookForCluster(
-        { ...invocation, operands: [], flags: flagsFor("client") },
-        { role, founds: true, heraldedUntil: () => untilAgentSpeaks(env) },
+        { ...invocation, operands: [], flags: FLAGS },
+        { role, founds: true, invites: false, heraldedUntil: () => untilAgentSpeaks(env) },
       ),
     invocation,
+  );
+}
+
+/** Nothing else tells who it is, and whether the cable is good, while it waits. */
+function introduce({ output }: Invocation, what: string): void {
+  const [address] = ownAddresses();
+  output.line(
+    address === undefined
+      ? `This is ${hostname()}; it has no address yet, and ${what}.`
+      : `This is ${hostname()} at ${address}; it ${what}.`,
   );
 }
 
@@ -139,7 +142,4 @@ async function attempt(work: () => Promise<number>, invocation: Invocation): Pro
 }
 
 /** The firmware starts the agent itself, right after this. */
-function flagsFor(role: MemberRole): FlagValues {
-  const switches = new Set(role === "server" ? ["no-start", "server"] : ["no-start"]);
-  return { on: (name) => switches.has(name), value: () => undefined, values: () => [] };
-}
+const FLAGS: FlagValues = { on: (name) => name === "no-start", value: () => undefined, values: () => [] };

@@ -20,7 +20,7 @@ import type { Output, RunCommand } from "../command/command.ts";
 import { VERSION } from "../version.ts";
 import { failedChecks } from "./check.ts";
 import { onEveryConsole } from "./consoles.ts";
-import { agentAnswers, clusterAnswers, failedUnits, hasDefaultRoute } from "./health.ts";
+import { agentAnswers, agentsLastWords, clusterAnswers, failedUnits, hasDefaultRoute } from "./health.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { osState } from "./status.ts";
 
@@ -75,8 +75,11 @@ async function problemsOf(
 ): Promise<readonly string[]> {
   const found: string[] = [];
   const isNew = record?.state === "installed" && record.slot === slot;
-  if (!(await agentAnswers(env, AGENT_MS))) found.push("the agent does not answer");
-  else if (isNew) found.push(...(await problemsAfterUpdate(env, record)));
+  if (!(await agentAnswers(env, AGENT_MS))) {
+    const why = await agentsLastWords(env);
+    found.push(`the agent does not answer${why === undefined ? "" : `: ${why}`}`);
+  }
+  if (isNew && found.length === 0) found.push(...(await problemsAfterUpdate(env, record)));
   if (record?.hadNetwork === true && !hasDefaultRoute()) found.push("there is no network, as there was before");
   found.push(...(await failedChecks(env)));
   const units = await failedUnits(env);

@@ -19,6 +19,16 @@ export async function agentAnswers(env: Env, timeoutMs: number): Promise<boolean
   }
 }
 
+/** Why the agent is not there, as it said it when it ended last (`ERROR` of the command line); undefined: it said nothing. */
+export async function agentsLastWords(env: Pick<Env, "exec">): Promise<string | undefined> {
+  const argv = ["journalctl", "--unit=lares.service", "--boot", "--lines=40", "--output=cat", "--no-pager"];
+  const { stdout } = await env.exec.run(argv);
+  return stdout
+    .split("\n")
+    .findLast((line) => line.startsWith("lares: ") && !line.startsWith("lares: waiting"))
+    ?.slice("lares: ".length);
+}
+
 /** Waits until the agent, a server or not, is in touch with a cluster that has a leader. */
 export async function clusterAnswers(env: Env, timeoutMs: number): Promise<boolean> {
   const deadline = env.clock.monotonicMs() + timeoutMs;

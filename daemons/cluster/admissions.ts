@@ -76,7 +76,7 @@ export class Admissions {
     const admission: Admission = {
       NodeID: request.nodeId,
       Name: request.nodeName,
-      Role: request.role ?? this.#neededRole(),
+      Role: request.role ?? this.neededRole(),
       Address: address,
       Code: "",
       SecretHash: request.secretHash,
@@ -137,7 +137,7 @@ export class Admissions {
   }
 
   /** One that is gone does not count: whoever comes then takes its place. */
-  #neededRole(): MemberRole {
+  neededRole(): MemberRole {
     const { members, isGone } = this.#deps;
     const servers = members.list().filter(({ Role, Name }) => Role === "server" && !isGone(Name)).length;
     const coming = this.list().filter(({ Role, State }) => Role === "server" && State !== "refused").length;

@@ -29,7 +29,8 @@ export const JoinRequestSchema = v.object({
   tokenId: v.string(),
   secret: v.string(),
   nodeId: v.pipe(v.string(), v.uuid()),
-  role: v.picklist(MEMBER_ROLES),
+  /** Undefined: a server where the token lets one in and there are fewer than three, else a client. */
+  role: v.optional(v.picklist(MEMBER_ROLES)),
   nowMs: v.number(),
   /** Of a server: its configuration names the etcd that somebody else runs. */
   knowsEtcd: flag,
@@ -95,6 +96,8 @@ export type Grant = v.InferOutput<typeof GrantSchema>;
 
 export const JoinAnswerSchema = v.object({
   ...GrantSchema.entries,
+  /** Undefined, of a server of version 0.1.0 and before: what was asked for. */
+  role: v.optional(v.picklist(MEMBER_ROLES)),
   datacenter: v.string(),
   servers: v.array(v.string()),
   gossipKeys: v.array(v.string()),

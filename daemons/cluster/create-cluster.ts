@@ -55,7 +55,7 @@ export function createCluster(deps: ClusterDeps): Cluster {
   const tokens = new JoinTokens(deps);
   const identityOf = (): ClusterIdentity | undefined => view.table(clusterIdentities).get(GLOBAL, CURRENT)?.value;
   const cluster = (): { clusterId: string; region: string } => ({ clusterId: identityOf()?.ClusterID ?? "", region });
-  const members = new Members({ ...deps, authorities, tokens, cluster });
+  const members = new Members({ ...deps, authorities, tokens, cluster, neededRole: () => admissions.neededRole() });
   const admissions = new Admissions({ env, store, view, authorities, tokens, members, cluster, isGone });
   let timer: Timer | undefined;
   let reviewing: Promise<void> = Promise.resolve();

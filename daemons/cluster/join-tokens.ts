@@ -80,8 +80,8 @@ export class JoinTokens {
     return succeed(undefined);
   }
 
-  /** Whether it lets a node of this role in. Fails with `bad_token`, `expired_token`, `revoked_token` or `wrong_role`. */
-  check({ id, secret }: Pick<TokenText, "id" | "secret">, role: MemberRole): Result<Row<JoinToken>> {
+  /** Whether it lets a node of this role in, or of the role that it is for. Fails with `bad_token`, `expired_token`, `revoked_token` or `wrong_role`. */
+  check({ id, secret }: Pick<TokenText, "id" | "secret">, role?: MemberRole): Result<Row<JoinToken>> {
     const row = this.#row(id);
     if (row === undefined || !isSecret(secret, row.value.SecretHash))
       return fail("bad_token", "this cluster knows no such join token", CREATE);

@@ -24,6 +24,8 @@ export interface MembersDeps {
   readonly authorities: Authorities;
   readonly tokens: JoinTokens;
   readonly cluster: () => { readonly clusterId: string; readonly region: string };
+  /** What a node becomes that leaves it to the cluster. */
+  readonly neededRole: () => MemberRole;
 }
 
 /** The nodes of the cluster and their certificates. */
@@ -46,7 +48,7 @@ export class Members {
    * Lets a node in. Fails with those of `JoinTokens.check`, `clock_skew`, `bad_request`, `node_known` or `name_taken`;
    * nothing is written then.
    */
-  async join(request: JoinRequest): Promise<Result<Grant>> {
+  async join(request: JoinRequest): Promise<Result<Grant & { readonly role: MemberRole }>> {
     const { env, tokens, store, view } = this.#deps;
     const token = tokens.check({ id: request.tokenId, secret: request.secret }, request.role);
     if (!token.ok) return token;
@@ -54,7 +56,8 @@ export class Members {
     if (skew !== undefined) return skew;
     const refusal = this.#collision(request);
     if (refusal !== undefined) return refusal;
-    const signed = this.#sign({ nodeId: request.nodeId, role: request.role }, request);
+    const role = request.role ?? (token.value.value.Role === "server" ? this.#deps.neededRole() : "client");
+    const signed = this.#sign({ nodeId: request.nodeId, role }, request);
     if (!signed.ok) return signed;
     const { member, grant } = signed.value;
     const use = tokens.use(token.value);
@@ -64,8 +67,8 @@ export class Members {
     });
     await view.reached(revision);
     if (!ok) return this.join(request);
-    env.log.info("a node joined the cluster", { node: request.nodeId, name: request.nodeName, role: request.role });
-    return succeed(grant);
+    env.log.info("a node joined the cluster", { node: request.nodeId, name: request.nodeName, role });
+    return succeed({ ...grant, role });
   }
 
   /** A new certificate for a member. Fails with `not_member` or `bad_request`. */

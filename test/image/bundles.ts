@@ -15,6 +15,12 @@ const LONELY_AGENT = `${RELEASE}; mv usr/bin/lares usr/bin/lares.real; printf '#
 const SILENT_AGENT = `${RELEASE}; rm usr/bin/lares; printf '#!/bin/sh\\n[ "$1" = agent ] && exec sleep 100001\\necho Lares v9.9.9\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
 /** All is well with it, but for what looks for this file. */
 const NO_TASK = `${RELEASE}; touch usr/lib/no-tasks`;
+/** A card gets no address: the program that asks for one does nothing. */
+const NO_NETWORK = `${RELEASE}; rm usr/sbin/dhcpcd; printf '#!/bin/sh\\nexit 0\\n' > usr/sbin/dhcpcd; chmod 755 usr/sbin/dhcpcd`;
+/** Something that belongs to it ends with an error. */
+const FAILED_UNIT = `${RELEASE}; printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/busybox false\\n' > usr/lib/systemd/system/broken.service; mkdir -p usr/lib/systemd/system/sysinit.target.wants; ln -s ../broken.service usr/lib/systemd/system/sysinit.target.wants/broken.service`;
+/** Nobody judges its start; the time for that is shorter than it is. */
+const NO_VERDICT = `${RELEASE}; sed -i 's/^ExecStart=.*/ExecStart=\\/usr\\/bin\\/busybox sleep 100000/' usr/lib/systemd/system/lares-confirm.service; sed -i 's/15min/150/' usr/lib/systemd/system/lares-late.timer`;
 const version = "9.9.9";
 
 const made = {
@@ -29,6 +35,12 @@ const made = {
     bench.bundle("lonely-agent", { root: await bench.slot("lonely-agent", LONELY_AGENT), version }),
   silentAgent: async (bench: Workbench) =>
     bench.bundle("silent-agent", { root: await bench.slot("silent-agent", SILENT_AGENT), version }),
+  noNetwork: async (bench: Workbench) =>
+    bench.bundle("no-network", { root: await bench.slot("no-network", NO_NETWORK), version }),
+  failedUnit: async (bench: Workbench) =>
+    bench.bundle("failed-unit", { root: await bench.slot("failed-unit", FAILED_UNIT), version }),
+  noVerdict: async (bench: Workbench) =>
+    bench.bundle("no-verdict", { root: await bench.slot("no-verdict", NO_VERDICT), version }),
   noTask: async (bench: Workbench) => bench.bundle("no-task", { root: await bench.slot("no-task", NO_TASK), version }),
   noKernel: async (bench: Workbench) => {
     const { refused: kernel } = await badKernels(bench);

@@ -11,6 +11,8 @@ const DEVICES = {
   sata: ["ide-hd,drive=@,bus=ide.#"],
   nvme: ["nvme,drive=@,serial=lares-@"],
   disc: ["ide-cd,drive=@,bus=ide.#"],
+  /** An eMMC looks like a card to whoever starts from it; its place in the order cannot be said. */
+  card: ["sdhci-pci,id=@-bus", "sd-card,drive=@,bus=sd-bus"],
   stick: ["qemu-xhci,id=@-bus", "usb-storage,drive=@,bus=@-bus.0"],
 } as const;
 
@@ -20,7 +22,8 @@ export function driveArguments(drives: readonly Drive[]): readonly string[] {
     const name = `drive${at}`;
     const readOnly = by === "disc" || by === "stick" ? ",readonly=on" : "";
     const devices = DEVICES[by].map((each) => each.replaceAll("@", name).replaceAll("#", String(at)));
-    const ordered = devices.map((each, index) => (index === devices.length - 1 ? `${each},bootindex=${at + 1}` : each));
+    const last = by === "card" ? -1 : devices.length - 1;
+    const ordered = devices.map((each, index) => (index === last ? `${each},bootindex=${at + 1}` : each));
     return [
       "-drive",
       `file=${file},format=${format},if=none,id=${name},cache=unsafe${readOnly}`,

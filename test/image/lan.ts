@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { askLink } from "./ask-link.ts";
 import { Switch } from "./switch.ts";
 
 const READY_MS = 30_000;
@@ -28,10 +29,11 @@ export class Lan {
     this.#switch = hub;
   }
 
-  static async open(): Promise<Lan> {
+  /** @param routerVlan the router is there for machines that are in this VLAN, and for no others */
+  static async open(routerVlan?: number): Promise<Lan> {
     // Paths of sockets are short.
     const folder = mkdtempSync(join(tmpdir(), "lares-lan-"));
-    const hub = await Switch.open(join(folder, "switch"));
+    const hub = await Switch.open(join(folder, "switch"), routerVlan);
     const monitor = `-machine none -nodefaults -display none -monitor unix:${join(folder, "monitor")},server=on,wait=off`;
     const router = "-netdev user,id=router -netdev hubport,id=inside,hubid=0,netdev=router";
     const cable = `${stream("cable", hub.path)} -netdev hubport,id=outside,hubid=0,netdev=cable`;
@@ -57,6 +59,11 @@ export class Lan {
     const said = await this.#order(`hostfwd_add router tcp:127.0.0.1:${port}-${to}`);
     if (/could not|invalid|unknown|error/i.test(said))
       throw new Error(`port ${port} is not forwarded to ${to}: ${said}`);
+  }
+
+  /** The address of a name that ends in `.local`, as any machine here hears it; undefined: nobody said it. */
+  whereIs(host: string): Promise<string | undefined> {
+    return askLink(this.#switch.path, host);
   }
 
   async close(): Promise<void> {

@@ -121,7 +121,7 @@ export class Machine {
 
   /** On a network with others: its screen tells its address, at which its ports are reached from then on. */
   async addressed(): Promise<string> {
-    const told = /This is \S+ at ([\d.]+); it looks/;
+    const told = /This is \S+ at ([\d.]+); it (?:looks|joins)/;
     await this.whenShown(told);
     const [, address = ""] = told.exec(this.transcript()) ?? [];
     const { lan } = this.options;

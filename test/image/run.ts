@@ -7,12 +7,15 @@ import { bootCases } from "./cases/boot.ts";
 import { clusterCases } from "./cases/cluster.ts";
 import { dataCases } from "./cases/data.ts";
 import { faultCases } from "./cases/faults.ts";
+import { guestCases } from "./cases/guest.ts";
 import { idleCases } from "./cases/idle.ts";
 import { installerCases } from "./cases/installer.ts";
 import { outputCases } from "./cases/outputs.ts";
+import { memberCases } from "./cases/members.ts";
 import { powerCutCases } from "./cases/power-cut.ts";
 import { provisionerCases } from "./cases/provisioners.ts";
 import { reproducibleCases } from "./cases/reproducible.ts";
+import { seedCases } from "./cases/seeds.ts";
 import { stickCases } from "./cases/stick.ts";
 import { updateCases } from "./cases/update.ts";
 import { wifiCases } from "./cases/wifi.ts";
@@ -32,6 +35,7 @@ const { positionals, values } = parseArgs({
 });
 const CASES: readonly Case[] = [
   ...bootCases,
+  ...seedCases,
   ...boardCases,
   ...installerCases,
   ...outputCases,
@@ -40,7 +44,9 @@ const CASES: readonly Case[] = [
   ...stickCases,
   ...dataCases,
   ...faultCases,
+  ...memberCases,
   ...clusterCases,
+  ...guestCases,
   ...idleCases,
   ...provisionerCases,
   ...powerCutCases,

@@ -45,10 +45,10 @@ export class Workbench {
     this.#workshop = workshop;
   }
 
-  static async open(folder: string, flavour = "minimal"): Promise<Workbench> {
+  static async open(folder: string, flavour = "minimal", target = "amd64"): Promise<Workbench> {
     const env = createEnv({ logLevel: "warn" });
     const read = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, "utf8") : undefined);
-    const build = readBuild(`${ROOT}os-image/firmware/lares.os.hcl`, read, { target: "amd64", flavour });
+    const build = readBuild(`${ROOT}os-image/firmware/lares.os.hcl`, read, { target, flavour });
     if (!build.ok) throw new Error(build.error.message);
     const tools = await toolsTree(build.value, { exec: env.exec, cacheDir: CACHE });
     if (!tools.ok) throw new Error(tools.error.message);
@@ -139,7 +139,7 @@ export class Workbench {
       root,
       kernel = join(this.built, "kernel.img"),
       version,
-      compatible = "lares-amd64",
+      compatible = `lares-${this.build.target.name}`,
       stranger = false,
     } = options;
     const made = join(this.folder, `${name}.raucb`);

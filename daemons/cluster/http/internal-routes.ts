@@ -95,11 +95,12 @@ function joinRoute(cluster: Cluster, around: Surroundings): Route {
     access: open,
     body: jsonBody(JoinRequestSchema),
     handle: async ({ body }) => {
-      const isServer = body.role === "server";
       const state = around.state();
-      if (isServer && state === "external" && !body.knowsEtcd) throw new HttpError(409, NAME_ETCD);
-      const granted = await cluster.members.join(body);
+      const lacksEtcd = state === "external" && !body.knowsEtcd;
+      if (lacksEtcd && body.role === "server") throw new HttpError(409, NAME_ETCD);
+      const granted = await cluster.members.join(lacksEtcd ? { ...body, role: "client" } : body);
       if (!granted.ok) throw refused(granted.error);
+      const isServer = granted.value.role === "server";
       const value: JoinAnswer = {
         ...granted.value,
         datacenter: around.datacenter,

@@ -7,3 +7,15 @@ BOUND | BOUND6 | ROUTERADVERT | STATIC)
   fi
   ;;
 esac
+
+# The network's own servers of time, beside those that everybody has.
+sources=${LARES_SOURCES:-/run/chrony-dhcp}/$interface.sources
+servers=
+for each in $new_ntp_servers; do servers="${servers}server $each iburst
+"; done
+case "$reason" in EXPIRE | FAIL | RELEASE | STOP | DEPARTED) servers= ;; esac
+if [ "$(printf %s "$servers")" != "$(cat "$sources" 2>/dev/null)" ]; then
+  mkdir -p "${sources%/*}"
+  if [ -n "$servers" ]; then printf %s "$servers" >"$sources"; else rm -f "$sources"; fi
+  chronyc reload sources >/dev/null 2>&1 || :
+fi

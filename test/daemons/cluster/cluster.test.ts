@@ -127,6 +127,23 @@ test("a node that may come gets a certificate of the cluster, once", async (t) =
   cluster.stopLeading();
 });
 
+test("a node that leaves its role to the cluster becomes what the token allows and the cluster needs", async (t) => {
+  const cluster = await founded();
+  const joined = async (Role: "server" | "client"): Promise<string> => {
+    const made = await cluster.tokens.create({ role: Role, ttlMs: 60_000, maxUses: 1, description: "" }, "pin");
+    const [, tokenId = "", secret = ""] = made.ok ? made.value.text.split(".") : [];
+    const { role: _, ...rest } = await request({ tokenId, secret });
+    const done = await cluster.members.join(rest);
+    return done.ok ? `${done.value.role} ${cluster.members.get(rest.nodeId)?.Role}` : done.error.code;
+  };
+  t.is(await joined("client"), "client client");
+  const servers = ["server", "server", "server", "server"] as const;
+  const became: string[] = [];
+  for (const each of servers) became.push(await joined(each));
+  t.deepEqual(became, ["server server", "server server", "server server", "client client"], "three are enough");
+  cluster.stopLeading();
+});
+
 test("tokens end", async (t) => {
   let nowMs = Date.now();
   const cluster = await founded(() => nowMs);

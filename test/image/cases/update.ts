@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
-import { basename } from "node:path";
+import { statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { addToChannel } from "#os-image/firmware/node/channel.ts";
 import { BUNDLES } from "../bundles.ts";
 import { shows, type Case, type Stage } from "../case.ts";
 import type { Machine } from "../machine.ts";
@@ -13,6 +14,9 @@ export const updateCases: readonly Case[] = [
   bad("update without an agent", "noAgent", /the agent's program does not run/),
   bad("update whose agent hangs", "dumbAgent", /the agent does not answer/),
   bad("update whose agent is lonely", "lonelyAgent", /does not reach its cluster, as it did before/),
+  bad("update without a network", "noNetwork", /there is no network, as there was before/),
+  bad("update with a unit that fails", "failedUnit", /failed: broken\.service/),
+  bad("update whose start is never over", "noVerdict", /the start was not over after 15 minutes/),
   bad("update whose kernel is none", "noKernel", /its kernel or its system does not start/),
   bad("update whose kernel dies", "panic", /its kernel or its system does not start/),
   { name: "update with which a task does not run", run: lostTask },
@@ -74,16 +78,18 @@ async function goodUpdate(stage: Stage): Promise<void> {
   });
 }
 
-/** The first slot is written, too: then neither holds what was flashed. */
+/** By a channel. The first slot is written, too: then neither holds what was flashed. */
 async function twoUpdates(stage: Stage): Promise<void> {
   const bundles = [await BUNDLES.good(stage.bench), await BUNDLES.goodAgain(stage.bench)] as const;
+  const channel = join(stage.bench.folder, "stable.json");
   await withUpdates(stage, async (machine, urlOf, sent) => {
-    for (const [bundle, slot] of [
-      [bundles[0], "B"],
-      [bundles[1], "A"],
+    for (const [bundle, slot, release] of [
+      [bundles[0], "B", "9.9.9"],
+      [bundles[1], "A", "9.9.10"],
     ] as const) {
+      writeFileSync(channel, addToChannel(undefined, "lares-amd64", { version: release, bundle: basename(bundle) }));
       const [began, before] = [performance.now(), sent()];
-      await machine.must(`lares os update ${urlOf(bundle)}`, 900_000);
+      await machine.must(`lares os update ${urlOf(channel)}`, 900_000);
       const took = ((performance.now() - began) / 1000).toFixed(0);
       stage.say(`slot ${slot} written in ${took} s; ${((sent() - before) / 1e6).toFixed(1)} MB loaded`);
       await machine.restarted("systemctl reboot");
@@ -179,7 +185,9 @@ async function resets({ shared, say }: Stage): Promise<void> {
     const kept = await machine.must("cat /var/lib/lares-os/machine-id");
     const founded = (): number => (machine.transcript().match(/first server of cluster/g) ?? []).length;
     const first = founded();
-    await machine.restarted("lares os reset -data -yes -reboot");
+    // By the API, as of another machine.
+    const token = "NOMAD_TOKEN=$(cat /var/lib/lares/management-token)";
+    await machine.restarted(`${token} lares os reset -data -node=$(hostname) -yes`);
     await machine.settled("A");
     assert.ok(founded() > first, "it founded a cluster of its own anew");
     await machine.whenApi();

@@ -322,6 +322,30 @@ const canLink = process.getuid?.() === 0;
   }
 });
 
+test("servers of time that the network names are asked, until its address is gone", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-hook-"));
+  try {
+    const script = new URL("../../../../os-image/firmware/files/dhcpcd-hook.sh", import.meta.url).pathname;
+    const hear = (reason: string, servers: string): string => {
+      const env = { PATH: folder, LARES_SOURCES: folder, interface: "eth0", reason, new_ntp_servers: servers };
+      execFileSync("/bin/sh", ["-c", `PATH=/usr/bin:/bin; chronyc() { echo told >>${folder}/log; }; . ${script}`], {
+        env,
+      });
+      const path = join(folder, "eth0.sources");
+      return existsSync(path) ? readFileSync(path, "utf8") : "";
+    };
+    t.is(hear("BOUND", ""), "");
+    t.is(hear("BOUND", "10.0.0.1 10.0.0.2"), "server 10.0.0.1 iburst\nserver 10.0.0.2 iburst\n");
+    t.is(hear("RENEW", "10.0.0.1 10.0.0.2"), "server 10.0.0.1 iburst\nserver 10.0.0.2 iburst\n");
+    t.is(readFileSync(join(folder, "log"), "utf8"), "told\n", "what is known is not told again");
+    t.is(hear("REBIND", "10.0.0.3"), "server 10.0.0.3 iburst\n");
+    t.is(hear("EXPIRE", "10.0.0.3"), "");
+    t.is(readFileSync(join(folder, "log"), "utf8"), "told\ntold\ntold\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("what was written to the disk is told, and when it is worn out", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "lares-wear-"));
   const put = (path: string, text: string): void => {
