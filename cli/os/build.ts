@@ -1,15 +1,11 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CodedError, type Result } from "#base/env/errors.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
-import {
-  aloneInWork,
-  buildSystem,
-  changedPackages,
-  openTools,
-  type ToolsOptions,
-} from "#os-image/firmware/build/build.ts";
+import { aloneInWork, buildSystem, openTools } from "#os-image/firmware/build/build.ts";
 import { ownSigningKey } from "#os-image/firmware/build/bundle.ts";
+import { changedPackages, keepLock, lockedVersion, type CacheOptions } from "#os-image/firmware/build/lock.ts";
 import { outputsOf, type OutputKind } from "#os-image/firmware/build/output-options.ts";
 import { writeOutputs } from "#os-image/firmware/build/outputs.ts";
 import type { Build } from "#os-image/firmware/recipe/recipe.ts";
@@ -36,18 +32,20 @@ export const osBuild: RunCommand = async (invocation) => {
   };
   try {
     const cacheDir = resolve(flags.value("cache") ?? "dist/os");
+    const executable = executableOf(build.value, flags);
     const ifChanged = flags.on("if-changed");
     if (ifChanged && !(await anyChange(build.value, { exec: env.exec, cacheDir }, { onProgress, output }))) {
-      if (flags.on("json")) output.line(JSON.stringify({ files: [], packages: 0 }, undefined, 2));
+      const version = must(await lockedVersion(build.value, VERSION));
+      if (flags.on("json")) output.line(JSON.stringify({ version, files: [], packages: 0 }, undefined, 2));
       return 0;
     }
-    const making = { env, cacheDir, kinds, updateLock: ifChanged || flags.on("update-lock"), onProgress };
-    const { files, packages } = must(
+    const making = { env, cacheDir, executable, kinds, updateLock: ifChanged || flags.on("update-lock"), onProgress };
+    const made = must(
       await aloneInWork(build.value, { exec: env.exec, cacheDir }, () => makeFiles(build.value, flags, making)),
     );
     onProgress("done");
-    if (flags.on("json")) output.line(JSON.stringify({ files, packages }, undefined, 2));
-    else for (const file of files) output.line(file);
+    if (flags.on("json")) output.line(JSON.stringify(made, undefined, 2));
+    else for (const file of made.files) output.line(file);
     return 0;
   } finally {
     env.close();
@@ -57,19 +55,21 @@ export const osBuild: RunCommand = async (invocation) => {
 interface Making {
   readonly env: SystemEnv;
   readonly cacheDir: string;
+  readonly executable: string;
   readonly kinds: readonly OutputKind[];
   readonly updateLock: boolean;
   readonly onProgress: (message: string) => void;
 }
 
 interface Made {
+  readonly version: string;
   readonly files: readonly string[];
   /** How many it is made of. */
   readonly packages: number;
 }
 
 async function makeFiles(build: Build, flags: FlagValues, making: Making): Promise<Result<Made>> {
-  const { env, cacheDir, kinds, updateLock, onProgress } = making;
+  const { env, cacheDir, executable, kinds, updateLock, onProgress } = making;
   const { exec } = env;
   onProgress("tools");
   const workshop = must(await openTools(build, { exec, cacheDir }));
@@ -79,8 +79,8 @@ async function makeFiles(build: Build, flags: FlagValues, making: Making): Promi
       exec,
       cacheDir,
       workshop,
-      version: VERSION,
-      executable: resolve(flags.value("executable") ?? `dist/${build.target.executable}`),
+      lares: VERSION,
+      executable,
       keyring: await readFile(signing.certificate, "utf8"),
       updateLock,
       compression: Number(flags.value("compression") ?? 19),
@@ -88,9 +88,20 @@ async function makeFiles(build: Build, flags: FlagValues, making: Making): Promi
     }),
   );
   const folder = resolve(flags.value("output") ?? "dist/images");
-  const options = { exec, build, built, version: VERSION, folder, kinds, signing, ...publishing(flags), onProgress };
+  const options = { exec, build, built, folder, kinds, signing, ...publishing(flags), onProgress };
   const files = must(await writeOutputs(options));
-  return { ok: true, value: { files, packages: built.packages.length } };
+  await keepLock(build, built.lock);
+  return { ok: true, value: { version: built.version, files, packages: built.packages.length } };
+}
+
+function executableOf({ target }: Build, flags: FlagValues): string {
+  const path = resolve(flags.value("executable") ?? `dist/${target.executable}`);
+  if (existsSync(path)) return path;
+  throw new CodedError(
+    "os_no_agent",
+    `there is no agent ${path}`,
+    "make it with `npm run build`, or name one with -executable",
+  );
 }
 
 interface Telling {
@@ -99,7 +110,7 @@ interface Telling {
 }
 
 /** Whether a build would bring other packages than the lock's; they are named. */
-async function anyChange(build: Build, tools: ToolsOptions, { onProgress, output }: Telling): Promise<boolean> {
+async function anyChange(build: Build, tools: CacheOptions, { onProgress, output }: Telling): Promise<boolean> {
   onProgress("looking for newer packages");
   const changes = must(await changedPackages(build, tools));
   for (const change of changes) output.error(change);

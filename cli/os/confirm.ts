@@ -5,6 +5,7 @@ import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
 import { condemned, confirmed, type SlotName } from "#os-image/firmware/node/boot-env.ts";
 import {
   CLAIM_PATH,
+  OS_RELEASE,
   PLACES,
   readBootEnv,
   readIfThere,
@@ -12,12 +13,12 @@ import {
   runningSlot,
   startsOf,
   troublesOf,
+  versionIn,
   writeBootEnv,
   writeUpdateRecord,
 } from "#os-image/firmware/node/machine.ts";
 import { judgeStart, type UpdateRecord } from "#os-image/firmware/node/update-record.ts";
 import type { Output, RunCommand } from "../command/command.ts";
-import { VERSION } from "../version.ts";
 import { failedChecks } from "./check.ts";
 import { onEveryConsole } from "./consoles.ts";
 import { agentAnswers, agentsLastWords, clusterAnswers, failedUnits, hasDefaultRoute } from "./health.ts";
@@ -38,7 +39,8 @@ export const confirm: RunCommand = async (invocation) => {
     if (slot === undefined) {
       // Started from the network it has no slots: there is nothing to confirm, and all to tell.
       const text = (await readIfThere(join(PLACES.run, "slot")))?.trim();
-      if (text === "network") await tell(output, { version: VERSION, slot: text, problems: [] });
+      if (text === "network")
+        await tell(output, { version: versionIn(await readIfThere(OS_RELEASE)), slot: text, problems: [] });
       return 0;
     }
     const record = await readUpdateRecord(PLACES);

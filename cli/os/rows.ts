@@ -26,7 +26,9 @@ export const OS_COMMANDS: readonly Command[] = [
       key: value("FILE", "Private key (PEM) that signs updates; default: one made for this cache"),
       certificate: value("FILE", "Its certificate (PEM), which the image believes"),
       compression: value("LEVEL", "Of the slot, 1 to 22; default: 19"),
-      "update-lock": on("Take the newest packages, and write them to the lock"),
+      "update-lock": on(
+        "Take the newest packages, and write them to the lock; where they differ the version counts on: 0.1.0.1",
+      ),
       "if-changed": on("As -update-lock, but build nothing when no package is newer than the lock's"),
     },
     load: async () => (await import("./build.ts")).osBuild,

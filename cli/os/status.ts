@@ -4,6 +4,7 @@ import type { Exec } from "#base/env/exec.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { nextSlot, otherSlot, type SlotName } from "#os-image/firmware/node/boot-env.ts";
 import {
+  OS_RELEASE,
   PLACES,
   readBootEnv,
   readIfThere,
@@ -48,7 +49,7 @@ export async function osState(exec: Exec): Promise<OsState> {
       "this machine does not run the Lares firmware",
       "flash it: docs/firmware.md",
     );
-  const release = await readIfThere("/usr/lib/os-release");
+  const release = await readIfThere(OS_RELEASE);
   return {
     slot,
     next: nextSlot(await readBootEnv(PLACES)),

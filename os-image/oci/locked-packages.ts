@@ -19,10 +19,18 @@ export async function fetchLocked(lock: string, options: AptSettings): Promise<R
   for (const file of wanted.value) if (!(await isThere(file))) absent.push(file);
   if (absent.length > 0) {
     const names = absent.map((file) => `${file.name}=${file.version}`);
-    const download = await options.exec.run(["apt-get", ...apt.value.options, "download", "-qq", ...names], {
-      cwd: apt.value.archives,
-      timeoutMs: DOWNLOAD_TIMEOUT_MS,
-    });
+    const ask = () =>
+      options.exec.run(["apt-get", ...apt.value.options, "download", "-qq", ...names], {
+        cwd: apt.value.archives,
+        timeoutMs: DOWNLOAD_TIMEOUT_MS,
+      });
+    let download = await ask();
+    if (download.code !== 0) {
+      // What is known of the mirror may be older than the lock, which somebody else updated.
+      const refreshed = await prepareApt({ ...options, refresh: true });
+      if (!refreshed.ok) return refreshed;
+      download = await ask();
+    }
     if (download.code !== 0)
       return fail(
         "os_lock",

@@ -4,8 +4,8 @@ import { built, cutShort, type Workbench } from "./workbench.ts";
 
 export const RELEASE =
   "sed 's/^VERSION_ID=.*/VERSION_ID=9.9.9/' usr/lib/os-release > usr/lib/os-release.new; mv usr/lib/os-release.new usr/lib/os-release";
-/** The release after that. */
-const NEXT_RELEASE = RELEASE.replace("9.9.9", "9.9.10");
+/** The same release with packages that got fixes. */
+const NEXT_RELEASE = RELEASE.replace("9.9.9", "9.9.9.1");
 const NO_AGENT = `${RELEASE}; rm usr/bin/lares; printf '#!/bin/sh\\nexit 1\\n' > usr/bin/lares; chmod 755 usr/bin/lares`;
 /** It says that it is one, and never answers. */
 const DUMB_AGENT = `${RELEASE}; mv usr/bin/lares usr/bin/lares.real; printf '#!/bin/sh\\n[ "$1" = agent ] && exec sleep 100000\\nexec /usr/bin/lares.real "$@"\\n' > usr/bin/lares; chmod 755 usr/bin/lares; sed -i 's/-gt 300/-gt 5/' usr/lib/systemd/system/lares-confirm.service`;
@@ -26,7 +26,7 @@ const version = "9.9.9";
 const made = {
   good: async (bench: Workbench) => bench.bundle("good", { root: await bench.slot("next", RELEASE), version }),
   goodAgain: async (bench: Workbench) =>
-    bench.bundle("good-again", { root: await bench.slot("after", NEXT_RELEASE), version: "9.9.10" }),
+    bench.bundle("good-again", { root: await bench.slot("after", NEXT_RELEASE), version: "9.9.9.1" }),
   noAgent: async (bench: Workbench) =>
     bench.bundle("no-agent", { root: await bench.slot("no-agent", NO_AGENT), version }),
   dumbAgent: async (bench: Workbench) =>

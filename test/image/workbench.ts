@@ -15,6 +15,7 @@ import { VERSION } from "#cli/version.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
 import { buildSystem, toolsTree } from "#os-image/firmware/build/build.ts";
 import { ADAPTIVE, STORED } from "#os-image/firmware/build/bundle.ts";
+import { versionOf } from "#os-image/firmware/build/revision.ts";
 import { squashRoot } from "#os-image/firmware/build/squash.ts";
 import { openWorkshop, type Workshop } from "#os-image/firmware/build/workshop.ts";
 import { readBuild } from "#os-image/firmware/recipe/read-system.ts";
@@ -123,7 +124,7 @@ export class Workbench {
       exec,
       cacheDir: CACHE,
       workshop,
-      version: "1.0.0",
+      lares: "1.0.0",
       executable: this.executable,
       keyring: readFileSync(join(CACHE, "keys/signing.pem"), "utf8"),
       updateLock,
@@ -192,6 +193,16 @@ interface BundleOptions {
   readonly stranger?: boolean;
 }
 
+/** Version of the PC's image without more, as its lock has it. */
+export const FIRMWARE_VERSION = firmwareVersion();
+
+function firmwareVersion(): string {
+  const lock = readFileSync(`${ROOT}os-image/firmware/locks/lares-amd64-minimal.lock`, "utf8");
+  const version = versionOf(VERSION, lock);
+  if (!version.ok) throw new Error(version.error.message);
+  return version.value;
+}
+
 /** Work folder of the last `npm run image`. */
 export function built(target = "amd64", flavour = "minimal"): string {
   return join(CACHE, "work", `${target}-${flavour}`);
@@ -199,7 +210,7 @@ export function built(target = "amd64", flavour = "minimal"): string {
 
 /** A file that the last `npm run image` left for people, by its ending. */
 export function output(ending: string): string {
-  return `${ROOT}dist/images/lares-amd64-${VERSION}.${ending}`;
+  return `${ROOT}dist/images/lares-amd64-${FIRMWARE_VERSION}.${ending}`;
 }
 
 export function needsOutput(ending: string): () => string | undefined {

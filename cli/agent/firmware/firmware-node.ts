@@ -5,6 +5,7 @@ import type { Env } from "#base/env/env.ts";
 import type { FirmwareState, OfferedFirmware } from "#base/protocol/rollout.ts";
 import type { FirmwareOrder } from "#daemons/rollout/rollout-keeper.ts";
 import {
+  OS_RELEASE,
   PLACES,
   readIfThere,
   readUpdateRecord,
@@ -42,7 +43,6 @@ export interface FirmwareNodeDeps {
   readonly releasePath?: string;
 }
 
-const RELEASE = "/usr/lib/os-release";
 const UPDATE_MS = 3_000_000;
 const RESET_MS = 60_000;
 
@@ -52,7 +52,7 @@ export function runsFirmware(places: Places = PLACES): boolean {
 }
 
 export function createFirmwareNode(deps: FirmwareNodeDeps): FirmwareNode {
-  const { env, places = PLACES, releasePath = RELEASE } = deps;
+  const { env, places = PLACES, releasePath = OS_RELEASE } = deps;
   let last: FirmwareState["Order"] = null;
   let isReset = false;
   const version = async (): Promise<string> => versionIn(await readIfThere(releasePath));

@@ -13,8 +13,9 @@ export const STORED = "--mksquashfs-args=-noI -noD -noF -noX";
 
 /** An update: https://rauc.readthedocs.io/en/latest/reference.html#manifest, format verity, signed. */
 export async function writeBundle(name: string, options: OutputOptions): Promise<Result<readonly string[]>> {
-  const { build, built, version, signing } = options;
-  const { work } = built.workshop;
+  const { build, built, signing } = options;
+  const { version, workshop } = built;
+  const { work } = workshop;
   const folder = join(work, "bundle");
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
@@ -42,7 +43,7 @@ export async function writeBundle(name: string, options: OutputOptions): Promise
   await copyFile(signing.certificate, join(work, "signing.pem"));
   const file = `${name}.raucb`;
   await rm(join(work, file), { force: true });
-  const made = await built.workshop.run([
+  const made = await workshop.run([
     "rauc",
     "bundle",
     STORED,

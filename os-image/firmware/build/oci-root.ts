@@ -7,8 +7,9 @@ import { mergedLayer } from "./tree.ts";
 
 /** The slot's root as a container image, to look into or to build upon. */
 export async function writeOciRoot(name: string, options: OutputOptions): Promise<Result<readonly string[]>> {
-  const { build, built, version, exec } = options;
-  const { work } = built.workshop;
+  const { build, built, exec } = options;
+  const { version, workshop } = built;
+  const { work } = workshop;
   const tar = join(work, "root.tar");
   const packed = await packTree({ exec, root: join(work, "tree"), target: tar, privileged: true, exclude: ["boot"] });
   if (!packed.ok) return packed;

@@ -42,7 +42,6 @@ export interface OutputOptions {
   readonly exec: Exec;
   readonly build: Build;
   readonly built: Built;
-  readonly version: string;
   readonly folder: string;
   readonly kinds: readonly OutputKind[];
   readonly signing: SigningKey;

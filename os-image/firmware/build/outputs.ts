@@ -17,10 +17,10 @@ import { virtualDisk, writeBoxes, writeOva } from "./virtual.ts";
 
 /** Writes `lares-<target>-<version>.*` into the folder, and SHA256SUMS over all that lies there. */
 export async function writeOutputs(options: OutputOptions): Promise<Result<readonly string[]>> {
-  const { build, folder, version, kinds, onProgress } = options;
+  const { build, built, folder, kinds, onProgress } = options;
   await mkdir(folder, { recursive: true });
   const flavour = build.flavour === "minimal" ? "" : `-${build.flavour}`;
-  const name = `${build.system.name}-${build.target.name}${flavour}-${version}`;
+  const name = `${build.system.name}-${build.target.name}${flavour}-${built.version}`;
   const made: string[] = [];
   for (const kind of OUTPUTS.filter((each) => kinds.includes(each))) {
     onProgress(kind);
@@ -85,7 +85,7 @@ async function writeRaw(name: string, { built }: OutputOptions): Promise<Result<
 }
 
 async function writeImager(name: string, options: OutputOptions): Promise<Result<readonly string[]>> {
-  const { folder, built, version, build, baseUrl } = options;
+  const { folder, built, build, baseUrl } = options;
   const packed = join(folder, `${name}.img.xz`);
   const sizeOf = async (path: string) => ({
     bytes: (await stat(path)).size,
@@ -98,7 +98,7 @@ async function writeImager(name: string, options: OutputOptions): Promise<Result
       "build raw, too",
     );
   const entry = imagerEntry({
-    version,
+    version: built.version,
     target: build.target.name,
     url: `${baseUrl}${name}.img.xz`,
     disk: await sizeOf(built.disk),
@@ -112,10 +112,10 @@ async function writeImager(name: string, options: OutputOptions): Promise<Result
 
 /** The channel's file of the folder, with this update in it. */
 async function writeChannel(name: string, options: OutputOptions): Promise<Result<readonly string[]>> {
-  const { folder, built, version, build, channel } = options;
+  const { folder, built, build, channel } = options;
   const before = await readFile(join(folder, `${channel}.json`), "utf8").catch(() => undefined);
   const path = join(built.workshop.work, `${channel}.json`);
-  await writeFile(path, addToChannel(before, compatible(build), { version, bundle: `${name}.raucb` }));
+  await writeFile(path, addToChannel(before, compatible(build), { version: built.version, bundle: `${name}.raucb` }));
   return succeed([path]);
 }
 

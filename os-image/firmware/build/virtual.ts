@@ -55,8 +55,8 @@ async function fixContentId(path: string): Promise<void> {
 }
 
 /** Open Virtualization Format 1.0 (DMTF DSP0243), in one file. */
-export async function writeOva(name: string, { built, version }: OutputOptions): Promise<Result<readonly string[]>> {
-  const { workshop } = built;
+export async function writeOva(name: string, { built }: OutputOptions): Promise<Result<readonly string[]>> {
+  const { workshop, version } = built;
   const { work } = workshop;
   const disk = `${name}-disk1.vmdk`;
   const made = await virtualDisk(built, disk, { format: "vmdk" });
@@ -77,8 +77,8 @@ export async function writeOva(name: string, { built, version }: OutputOptions):
 }
 
 /** Boxes of Vagrant for libvirt (https://vagrant-libvirt.github.io/vagrant-libvirt/boxes.html) and VirtualBox. */
-export async function writeBoxes(name: string, { built, version }: OutputOptions): Promise<Result<readonly string[]>> {
-  const { workshop } = built;
+export async function writeBoxes(name: string, { built }: OutputOptions): Promise<Result<readonly string[]>> {
+  const { workshop, version } = built;
   const { work } = workshop;
   const seed = `ssh_keys = [${JSON.stringify(VAGRANT_KEY)}]\n`;
   const libvirt = await virtualDisk(built, "box.img", { format: "qcow2", seed });

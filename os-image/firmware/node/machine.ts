@@ -132,6 +132,9 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   return readFile(path, "utf8").catch(() => undefined);
 }
 
+/** Of the system that runs. */
+export const OS_RELEASE = "/usr/lib/os-release";
+
 /** `VERSION_ID` of os-release(5). */
 export function versionIn(osRelease: string | undefined): string {
   return /^VERSION_ID=(\S+)$/m.exec(osRelease ?? "")?.[1] ?? "";

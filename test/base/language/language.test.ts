@@ -162,11 +162,48 @@ test("semantic versions are ordered as semver.org has it", (t) => {
     const b = parseSemver(order[index + 1] ?? "");
     t.true(a !== undefined && b !== undefined && compareVersions(a, b) < 0, older);
   }
+  const firmware = [
+    "0.1.0-rc1",
+    "0.1.0-rc1.1",
+    "0.1.0-rc2",
+    "0.1.0",
+    "0.1.0.1",
+    "0.1.0.2",
+    "0.1.0.10",
+    "0.1.1",
+    "0.2.0",
+  ];
+  for (const [index, older] of firmware.slice(0, -1).entries()) {
+    const a = parseVersion(older);
+    const b = parseVersion(firmware[index + 1] ?? "");
+    t.true(a !== undefined && b !== undefined && compareVersions(a, b) < 0, older);
+  }
   t.is(parseSemver("1.0"), undefined);
   t.is(parseSemver("01.0.0"), undefined);
   const semver = parseSemverConstraint(">= 1.6.0, < 2.0.0");
   t.true(semver.ok && semver.value("1.7.0-beta.1") && !semver.value("1.7"));
   t.false(parseSemverConstraint("~> 1.0.0").ok);
+});
+
+test("the order of versions is one: of any three, none is before itself by way of another", (t) => {
+  const part = fc.constantFrom("0", "1", "2", "10", "rc", "rc1", "beta", "00", "x-1");
+  const version = fc
+    .tuple(fc.array(fc.nat({ max: 3 }), { minLength: 1, maxLength: 5 }), fc.array(part, { maxLength: 3 }), fc.boolean())
+    .map(([numbers, parts, hasMetadata]) => {
+      const text = `${numbers.join(".")}${parts.length === 0 ? "" : `-${parts.join(".")}`}${hasMetadata ? "+1" : ""}`;
+      return parseVersion(text) ?? t.fail(text);
+    });
+  fc.assert(
+    fc.property(version, version, version, (a, b, c) => {
+      const sign = (x: typeof a, y: typeof a): number => Math.sign(compareVersions(x, y));
+      if (sign(a, a) !== 0 || sign(a, b) !== -sign(b, a)) return false;
+      if (sign(a, b) <= 0 && sign(b, c) <= 0 && sign(a, c) > 0) return false;
+      // What is the same in order has the same place among all others.
+      return sign(a, b) !== 0 || sign(a, c) === sign(b, c);
+    }),
+    { numRuns: 2000 },
+  );
+  t.pass();
 });
 
 const CONSTRAINTS: readonly (readonly [

@@ -6,6 +6,7 @@ import { createEnv } from "#base/platform/create-env.ts";
 import { writeMembership } from "#cli/agent/internal/membership.ts";
 import { onEveryConsole } from "#cli/os/consoles.ts";
 import { missingTasks, ranSteadily, readTasks } from "#cli/os/tasks.ts";
+import { requireUsable } from "#cli/os/offer.ts";
 import { resumeBecoming } from "#cli/os/unfinished.ts";
 import { testAgent, until } from "#test/scenario/agent.ts";
 
@@ -69,6 +70,21 @@ test("what a machine says of itself is shown on every console, once on each", (t
     t.deepEqual(said.slice(2), ["still here", "and here"]);
   } finally {
     rmSync(root, { recursive: true });
+  }
+});
+
+test("an update that is older than what runs is refused, but where it is wanted", (t) => {
+  const taken = (version: string, than: string, older = false): void => requireUsable({ version, than, older });
+  for (const [version, than] of [
+    ["0.1.0", "0.1.0"],
+    ["0.1.0.1", "0.1.0"],
+    ["0.1.0.10", "0.1.0.9"],
+    ["0.1.1", "0.1.0.10"],
+  ] as const) {
+    taken(version, than);
+    if (version === than) continue;
+    t.throws(() => taken(than, version), { message: `the update is version ${than}, older than ${version} that runs` });
+    taken(than, version, true);
   }
 });
 

@@ -40,9 +40,11 @@ class Fleet {
   readonly #orders = new Map<string, FirmwareState["Order"]>();
   readonly #updates = new Map<string, FirmwareState["Update"]>();
   readonly names: readonly string[];
+  readonly #offered: string;
 
-  constructor(names: readonly string[]) {
+  constructor(names: readonly string[], offered = NEW) {
     this.names = names;
+    this.#offered = offered;
     for (const name of names) this.versions.set(name, OLD);
   }
 
@@ -77,7 +79,7 @@ class Fleet {
     state: async (id) => this.#state(id),
     offered: async (id) => {
       if (this.troubles.get(id) === "refuses") throw new CodedError(REFUSED, "signed by a stranger");
-      return { Version: NEW, Running: this.versions.get(id) ?? "", Bundle: `http://x/${id}.raucb` };
+      return { Version: this.#offered, Running: this.versions.get(id) ?? "", Bundle: `http://x/${id}.raucb` };
     },
     order: async (id, { Source }: FirmwareOrder) => {
       this.log.push(`order ${id}`);
@@ -98,9 +100,9 @@ class Fleet {
     this.#orders.delete(id);
     setTimeout(() => {
       this.away.delete(id);
-      if (!goesBack) this.versions.set(id, NEW);
+      if (!goesBack) this.versions.set(id, this.#offered);
       this.#updates.set(id, {
-        Version: NEW,
+        Version: this.#offered,
         From: OLD,
         Slot: "B",
         State: goesBack ? "failed" : "confirmed",
@@ -173,6 +175,24 @@ test("nodes are updated one after the other, whoever leads last, and take tasks 
   );
   t.true(fleet.ineligible.has("s2"), "what was kept free stays so");
   t.is((await keeper.stop()).ok, false, "nothing is left to stop");
+});
+
+test("the same Lares with packages that got fixes is another version, and the same one of it is not", async (t) => {
+  const fleet = new Fleet(["s1", "c1"], `${OLD}.1`);
+  const { keeper } = await keeperOf(t, fleet);
+  keeper.startLeading();
+  const told = async () => {
+    t.true((await keeper.begin(WISH)).ok);
+    return (await over(keeper)).Nodes.map(({ Name, State, From, Reason }) => [Name, State, From, Reason]);
+  };
+  t.deepEqual(
+    await told(),
+    ["c1", "s1"].map((name) => [name, "updated", OLD, ""]),
+  );
+  t.deepEqual(
+    await told(),
+    ["c1", "s1"].map((name) => [name, "skipped", `${OLD}.1`, `it runs ${OLD}.1 already`]),
+  );
 });
 
 for (const [trouble, reason] of [

@@ -9,7 +9,7 @@ import { VERSION } from "#cli/version.ts";
 import { shows, type Case, type Stage } from "../case.ts";
 import type { Drive } from "../hardware.ts";
 import { Machine, overlay } from "../machine.ts";
-import { output, needsOutput } from "../workbench.ts";
+import { FIRMWARE_VERSION, output, needsOutput } from "../workbench.ts";
 
 /** Writes come to the disk within 30 s (`commit` of the file system). */
 const KEEPING_MS = 40_000;
@@ -145,7 +145,7 @@ async function container({ bench, say }: Stage): Promise<void> {
     execFileSync("docker", ["-H", daemon.host, ...line.split(" ")], { encoding: "utf8" }).trim();
   try {
     const [, image = ""] = /Loaded image: (\S+)/.exec(docker(`load -q -i ${output("oci.tar")}`)) ?? [];
-    assert.equal(image, `lares-amd64:${VERSION}`);
+    assert.equal(image, `lares-amd64:${FIRMWARE_VERSION}`);
     const run = "run --rm --network none --read-only";
     shows(docker(`${run} ${image} version`), new RegExp(`^Lares v${VERSION.replaceAll(".", "\\.")}`), "its agent");
     shows(docker(`${run} --entrypoint /usr/bin/cat ${image} /etc/os-release`), /^VERSION_ID=/m, "its root");

@@ -95,7 +95,7 @@ async function twoUpdates(stage: Stage): Promise<void> {
       await machine.restarted("systemctl reboot");
       await machine.settled(slot);
     }
-    shows(await machine.osStatus(), /"version": "9\.9\.10"[\s\S]*"state": "confirmed"/, "the status");
+    shows(await machine.osStatus(), /"version": "9\.9\.9\.1"[\s\S]*"state": "confirmed"/, "the status");
     await machine.restarted("lares os rollback -reboot");
     await machine.settled("B");
     shows(await machine.osStatus(), /"version": "9\.9\.9"/, "the status");

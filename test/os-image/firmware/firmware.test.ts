@@ -6,18 +6,28 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import test from "ava";
 import fc from "fast-check";
+import { compareVersions, parseVersion } from "#base/language/version.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { imagerEntry } from "#os-image/firmware/build/imager-entry.ts";
-import { aloneInWork, lockPath, toolsTree } from "#os-image/firmware/build/build.ts";
+import { aloneInWork, toolsTree } from "#os-image/firmware/build/build.ts";
 import { builtAt } from "#os-image/firmware/build/built-at.ts";
 import { makeBmap } from "#os-image/firmware/build/bmap.ts";
 import { packCpio } from "#os-image/firmware/build/cpio.ts";
 import { partitionsOf } from "#os-image/firmware/build/disk.ts";
 import { guidOf, SECTOR, writeGpt } from "#os-image/firmware/build/gpt.ts";
 import { grubEnvironment } from "#os-image/firmware/build/grub.ts";
+import {
+  changedPackages,
+  keepLock,
+  lockedVersion,
+  lockPath,
+  takePackages,
+  type CacheOptions,
+} from "#os-image/firmware/build/lock.ts";
 import { missingLibraries, neededBy } from "#os-image/firmware/build/linked.ts";
 import { keptModules, namedModules, parseDependencies } from "#os-image/firmware/build/kernel-modules.ts";
 import { postProcess } from "#os-image/firmware/build/post-process.ts";
+import { raisedLock, versionOf } from "#os-image/firmware/build/revision.ts";
 import { uBootScript } from "#os-image/firmware/build/u-boot.ts";
 import { writeSpdx } from "#os-image/firmware/build/spdx.ts";
 import { mergedLayer, osRelease, packageList } from "#os-image/firmware/build/tree.ts";
@@ -25,6 +35,7 @@ import { arrangeUnits } from "#os-image/firmware/build/units.ts";
 import { lintBuild } from "#os-image/firmware/recipe/lint.ts";
 import { readBuild } from "#os-image/firmware/recipe/read-system.ts";
 import type { Build } from "#os-image/firmware/recipe/recipe.ts";
+import { DebianArchive } from "../debian-archive.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 const recipe = `${root}os-image/firmware/lares.os.hcl`;
@@ -396,6 +407,123 @@ test("what programs are linked to has to be in the tree", async (t) => {
   } finally {
     rmSync(tree, { recursive: true });
   }
+});
+
+test("packages that got fixes make a version of their own, which a lock keeps once its build is through", async (t) => {
+  t.timeout(120_000);
+  const archive = await DebianArchive.open(t);
+  const env = createEnv({ logLevel: "error" });
+  t.teardown(() => env.close());
+  const folder = join(archive.folder, "recipe");
+  const options: CacheOptions = { exec: env.exec, cacheDir: join(archive.folder, "cache") };
+  const tiny = smallBuild(folder, archive);
+  const take = async (updateLock: boolean, lares = "0.1.0") => {
+    const taken = await takePackages(tiny, { ...options, lares, updateLock });
+    if (!taken.ok) throw new Error(taken.error.message);
+    return taken.value;
+  };
+  const changed = async () => {
+    const found = await changedPackages(tiny, options);
+    return found.ok ? found.value.map((line) => line.replaceAll(/ \([0-9a-f]{8}\)/g, "")) : found.error.message;
+  };
+  archive.publish({ kernel: "6.12-1", tool: "1:1.0-1" });
+  t.deepEqual(await changed(), ["kernel not there -> 6.12-1", "tool not there -> 1:1.0-1"], "there is no lock yet");
+  const first = await take(false);
+  t.like(first, { version: "0.1.0", lock: archive.lock });
+  t.deepEqual(
+    first.packages.map(({ name, version }) => `${name} ${version}`),
+    ["kernel 6.12-1", "tool 1:1.0-1"],
+  );
+  await keepLock(tiny, first.lock);
+  t.deepEqual(await changed(), []);
+  t.deepEqual(await take(true), first, "what is no newer changes nothing");
+
+  archive.publish({ kernel: "6.12-1", tool: "1:1.0-1+deb13u1" });
+  t.deepEqual(await changed(), ["tool 1:1.0-1 -> 1:1.0-1+deb13u1"]);
+  t.deepEqual(await take(false), first, "a build from the lock is what it was");
+  const second = await take(true);
+  t.like(second, { version: "0.1.0.1", lock: `# version 0.1.0.1\n${archive.lock}` });
+  t.is((await changed()).length, 1, "a build that fails leaves the lock as it was: they are news still");
+  t.deepEqual(await take(true), second);
+  await keepLock(tiny, second.lock);
+  t.deepEqual(await changed(), []);
+  t.deepEqual(await take(false), second, "the version is in the lock");
+
+  archive.publish({ kernel: "6.12-2", tool: "1:1.0-1+deb13u1" });
+  const third = await take(true);
+  t.is(third.version, "0.1.0.2");
+  await keepLock(tiny, third.lock);
+  t.is((await take(false, "0.2.0")).version, "0.2.0", "another Lares begins anew");
+  t.deepEqual(await lockedVersion(tiny, "0.2.0"), { ok: true, value: "0.2.0" });
+  archive.publish({ kernel: "6.12-3", tool: "1:1.0-1+deb13u1" });
+  t.is((await take(true, "0.2.0")).version, "0.2.0.1");
+
+  writeFileSync(lockPath(tiny), "# version one\n");
+  for (const updateLock of [false, true])
+    t.regex(
+      JSON.stringify(await takePackages(tiny, { ...options, lares: "0.1.0", updateLock })),
+      /the version in the lock is \\"one\\".*expected a line \\"# version 0\.1\.0\.1\\"/,
+    );
+});
+
+/** Of a kernel and a tool. */
+function smallBuild(folder: string, { source }: DebianArchive): Build {
+  const target =
+    'target "pc" {\n  architecture = "amd64"\n  kernel = "kernel"\n  bootloader = "grub"\n  executable = "lares"\n  roles = ["base"]\n}\n';
+  const files: Readonly<Record<string, string>> = {
+    "x.os.hcl": `system "x" {\n  tools = "tools"\n  disk {\n    boot = 64\n    kernel = 48\n    slot = 512\n  }\n  flavour "minimal" {}\n${target}${source}}\n`,
+    "roles/base.role.hcl": 'role "base" {\n  packages = ["tool"]\n}\n',
+    "roles/tools.layer.hcl": 'layer "tools" {}\n',
+  };
+  const found = readBuild(join(folder, "x.os.hcl"), (path) => files[path.slice(folder.length + 1)], {
+    target: "pc",
+    flavour: "minimal",
+  });
+  if (!found.ok) throw new Error(found.error.message);
+  return found.value;
+}
+
+test("however often packages change, each version is newer than the one before and older than the next Lares", (t) => {
+  const packages = (number: number): string => `${"a".repeat(64)}  tool_${number}_amd64.deb\n`;
+  const number = fc.nat({ max: 30 });
+  const lares = fc
+    .tuple(number, number, number, fc.constantFrom("", "-rc1", "-beta.2", "-beta-3"))
+    .map(([major, minor, patch, end]) => ({
+      own: `${major}.${minor}.${patch}${end}`,
+      next: `${major}.${minor}.${patch + 1}`,
+    }));
+  const isOlder = (a: string, b: string): boolean => {
+    const [left, right] = [parseVersion(a), parseVersion(b)];
+    return (
+      left !== undefined && right !== undefined && compareVersions(left, right) < 0 && compareVersions(right, left) > 0
+    );
+  };
+  fc.assert(
+    fc.property(lares, fc.integer({ min: 1, max: 25 }), ({ own, next }, times) => {
+      let lock = packages(0);
+      let before = own;
+      for (let time = 1; time <= times; time++) {
+        const raised = raisedLock(own, lock, packages(time));
+        const version = raised.ok ? versionOf(own, raised.value) : raised;
+        if (!raised.ok || !version.ok) return false;
+        if (!isOlder(before, version.value) || !isOlder(version.value, next)) return false;
+        // As os-release(5) and tags of container images have it.
+        if (!/^[a-z0-9._-]+$/.test(version.value)) return false;
+        lock = raised.value;
+        before = version.value;
+      }
+      const last = versionOf(own, lock);
+      const other = versionOf(next, lock);
+      return last.ok && last.value === `${own}.${times}` && other.ok && other.value === next;
+    }),
+  );
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      const found = versionOf("1.0.0", `# version ${text}\n`);
+      return found.ok ? /^1\.0\.0(\.[1-9]\d*)?$/.test(found.value) : found.error.code === "os_lock_version";
+    }),
+  );
+  t.is(JSON.stringify(versionOf("1.0.0", "")), '{"ok":true,"value":"1.0.0"}');
 });
 
 test("a system was made no earlier than the newest of its packages", async (t) => {

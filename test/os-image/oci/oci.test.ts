@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -9,9 +18,10 @@ import { createEnv } from "#base/platform/create-env.ts";
 import { buildImage } from "#os-image/oci/build.ts";
 import { aloneInCache } from "#os-image/oci/cache-lock.ts";
 import { lintImage } from "#os-image/oci/lint.ts";
-import { lockChanges } from "#os-image/oci/locked-packages.ts";
+import { fetchLocked, lockChanges } from "#os-image/oci/locked-packages.ts";
 import { readImage } from "#os-image/oci/read-recipe.ts";
 import type { Image } from "#os-image/oci/recipe.ts";
+import { DebianArchive } from "../debian-archive.ts";
 
 const packs = new URL("../../../packs/", import.meta.url).pathname;
 
@@ -234,6 +244,52 @@ test("a lock's changes are named, and nothing where there are none", (t) => {
   ]);
   t.is(lockChanges(before, before.replace(/^a+/, "b".repeat(64))).length, 1, "the same version with other bytes");
   t.deepEqual(lockChanges("", ""), []);
+});
+
+test("just what a lock names is taken, whatever the mirror has; other bytes are refused", async (t) => {
+  t.timeout(120_000);
+  const archive = await DebianArchive.open(t);
+  const env = createEnv({ logToStderr: false });
+  t.teardown(() => env.close());
+  const text = `Types: deb\nURIs: ${archive.url}\nSuites: stable\nComponents: main\nSigned-By: ${archive.keyring}\n`;
+  const fetch = async (lock: string, cache = "cache") => {
+    const fetched = await fetchLocked(lock, {
+      exec: env.exec,
+      cacheDir: join(archive.folder, cache),
+      architecture: "amd64",
+      without: [],
+      present: [],
+      sources: { name: "own", text },
+    });
+    if (!fetched.ok) return `${fetched.error.message}; ${fetched.error.hint ?? ""}`;
+    return fetched.value.map(({ name, version, path }) => `${name} ${version} ${existsSync(path)}`);
+  };
+  archive.publish({ tool: "1:1.0-1", other: "2" });
+  const first = archive.lock;
+  t.deepEqual(await fetch(first), ["other 2 true", "tool 1:1.0-1 true"]);
+  archive.publish({ tool: "1:1.0-2", other: "2" });
+  const second = archive.lock;
+  t.deepEqual(
+    await fetch(second),
+    ["other 2 true", "tool 1:1.0-2 true"],
+    "lists older than the lock are asked for anew",
+  );
+  t.deepEqual(await fetch(first), ["other 2 true", "tool 1:1.0-1 true"], "what the mirror has no more is in the cache");
+  t.regex(String(await fetch(first, "empty")), /packages of the lock cannot be had any more: .*; .*-update-lock/);
+  const hash = second.slice(0, 64);
+  t.regex(
+    String(await fetch(second.replace(hash, "0".repeat(64)))),
+    /^other 2 is not what the lock names \(sha256 0{64}\); find out why before you use -update-lock$/,
+  );
+  const [path] = globSync(join(archive.folder, "cache/apt/*/archives/other_2_amd64.deb"));
+  if (path === undefined) return t.fail("it is not in the cache");
+  writeFileSync(path, "what a failing disk left");
+  t.deepEqual(
+    await fetch(second),
+    ["other 2 true", "tool 1:1.0-2 true"],
+    "what went bad in the cache is fetched again",
+  );
+  t.regex(String(await fetch(`# a word\n${second}tool`)), /line 4 of the lock is "tool"; expected: hash, two spaces/);
 });
 
 test("provisioners change a layer and leave nothing of themselves; mistakes are told before", async (t) => {

@@ -417,6 +417,13 @@ test("of a stick's updates the newest is taken, and never one that failed here",
   t.is(chooseUpdate(all, "1.10.0", undefined).kind, "pass");
   t.is(chooseUpdate([], "1.0.0", undefined).kind, "pass");
   t.is(chooseUpdate([update("what")], "1.0.0", undefined).kind, "pass", "what is no version is older");
+  const fixed = [update("1.0.0.9"), update("1.0.0.10"), update("1.0.0")];
+  t.deepEqual(
+    chooseUpdate(fixed, "1.0.0", undefined),
+    { kind: "take", update: update("1.0.0.10") },
+    "packages got fixes",
+  );
+  t.is(chooseUpdate(fixed, "1.0.0.10", undefined).kind, "pass");
 });
 
 test("the first update need not read what was flashed; nothing is told of slots that are not as flashed", async (t) => {
