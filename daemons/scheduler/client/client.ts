@@ -147,13 +147,16 @@ export class SchedulerClient {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#leaving.abort();
     this.#watch?.close();
     this.#registration?.close();
     await this.#token?.close();
     this.#lonely?.close();
     this.#rounds.close();
-    if (this.#deps.onStop === "stop") await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
+    const { onStop } = this.#deps;
+    // Told before they are let go on: one that waits for what it replaces has to know that it only ends.
+    const ended = onStop === "stop" ? [...this.#runners.values()].map((runner) => runner.stop()) : [];
+    this.#leaving.abort();
+    await Promise.all(ended);
     for (const runner of this.#runners.values()) runner.leave();
     this.#endStatus();
     this.#volumes?.close();
@@ -314,7 +317,7 @@ export class SchedulerClient {
       const message = messageOf(thrown);
       this.#deps.env.log.error("cannot start an allocation", { alloc: runner.current.alloc.ID, error: message });
       const why = { Type: "Setup Failure", DisplayMessage: message, Message: message, FailsTask: true };
-      for (const task of runner.tasks.values()) task.send({ kind: "stop", why });
+      runner.giveUp(why);
     }
   }
 

@@ -6,6 +6,7 @@ import type { Service } from "#base/protocol/service.ts";
 import type { Task } from "#base/protocol/task.ts";
 import type { ExecRequest, TaskHandle } from "#drivers/driver.ts";
 import type { ClientAlloc } from "../../link.ts";
+import type { Happening } from "../task/task-event.ts";
 import { newTaskRecord } from "../task/task-machine.ts";
 import type { TaskRecord } from "../task/task-record.ts";
 import { TaskRunner } from "../task/task-runner.ts";
@@ -162,6 +163,12 @@ export class AllocRunner {
       this.#atEnd.push(resolve);
       this.#advance();
     });
+  }
+
+  /** It cannot begin: its tasks end with these words. */
+  giveUp(why: Happening): void {
+    for (const runner of this.tasks.values()) runner.send({ kind: "stop", why });
+    if (!this.#ready && this.isTerminal()) this.#ended();
   }
 
   /** Lets go of everything; the tasks run on. */

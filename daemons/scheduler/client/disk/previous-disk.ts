@@ -40,7 +40,8 @@ export async function startAfter(predecessors: Predecessors, runner: AllocRunner
   } else if (PreviousAllocation !== "" && disk?.Migrate === true) {
     await migrate(predecessors, runner, disk.SizeMB ?? 0);
   }
-  if (!predecessors.signal.aborted) await runner.start();
+  // One that is to end does so by its start, for which somebody may wait.
+  if (!predecessors.signal.aborted || runner.stopping) await runner.start();
 }
 
 /** Whether an agent before died before the allocation had its folders: then what it replaces is still to be waited for. */

@@ -100,6 +100,23 @@ test("a client that ends its tasks has ended only when their drivers have cleane
   t.deepEqual(order, ["cleaned", "closed"]);
 });
 
+test("a client ends while allocations of it still wait for what they replace, and for one that cannot begin", async (t) => {
+  const { servers, start, dir } = place(t);
+  const client = await start("stop");
+  const [first, second, third, broken] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+  const job = jobOf([mock("web", { run_for: "1h", kill_after: "1s" })]);
+  servers.set(job, { ID: first });
+  await servers.until(first, (report) => report.ClientStatus === "running");
+  fs.writeFileSync(`${dir}/alloc/${broken}`, "no folder");
+  servers.set(job, { ID: broken, PreviousAllocation: first });
+  servers.set(job, { ID: second, PreviousAllocation: first });
+  servers.set(job, { ID: third, PreviousAllocation: second });
+  while (client.runner(third) === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+  await client.stop();
+  t.true([...client.runners().values()].every((runner) => runner.isTerminal()));
+  t.false(fs.existsSync(`${dir}/alloc/${third}/web`), "it never ran");
+});
+
 test("a raw_exec task runs, sees its environment, writes its log, ends by a stop with nothing left", async (t) => {
   const { servers, start, dir } = place(t);
   await start();
