@@ -20,28 +20,37 @@ export interface Due {
 
 /** A certificate is renewed when this part of its life is left, as Let's Encrypt advises. */
 const LEFT = 1 / 3;
-const LOOK_MS = 12 * 3_600_000;
+const LOOK_MS = 3_600_000;
 
-/** Names whose certificate is missing, unreadable or in the last third of its life. */
+/** Names whose certificate is missing, unreadable or in the last third of its life, or was signed here by a clock that was set back since. */
 export function dueNames({ nowMs, wanted, have, notBeforeMs }: DueOptions): Due {
   const keys: string[] = [];
   let nextMs = nowMs + LOOK_MS;
-  for (const [key, { name }] of wanted) {
-    const pem = have(key);
-    const atMs = Math.max(pem === undefined ? 0 : renewalMs(pem, exampleOf(name)), notBeforeMs(key));
+  for (const [key, { name, by }] of wanted) {
+    const life = lifeOf(have(key), exampleOf(name));
+    // Others' clocks are not asked after: were this one behind, theirs would be asked without end.
+    const isEarly = by === "internal" && life !== undefined && nowMs < life.fromMs;
+    const renewalMs = life === undefined || isEarly ? 0 : life.toMs - (life.toMs - life.fromMs) * LEFT;
+    const atMs = Math.max(renewalMs, notBeforeMs(key));
     if (atMs <= nowMs) keys.push(key);
     else nextMs = Math.min(nextMs, atMs);
   }
   return { keys, nextMs };
 }
 
-/** 0: at once. */
-function renewalMs(pem: string, host: string): number {
+interface Life {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Undefined: it is no certificate for this host. */
+function lifeOf(pem: string | undefined, host: string): Life | undefined {
+  if (pem === undefined) return undefined;
   try {
     const certificate = new X509Certificate(pem);
-    const [fromMs, toMs] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
-    return certificate.checkHost(host) === undefined ? 0 : toMs - (toMs - fromMs) * LEFT;
+    if (certificate.checkHost(host) === undefined) return undefined;
+    return { fromMs: certificate.validFromDate.getTime(), toMs: certificate.validToDate.getTime() };
   } catch {
-    return 0;
+    return undefined;
   }
 }

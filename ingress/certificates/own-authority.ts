@@ -21,6 +21,11 @@ export type OwnAuthority = v.InferOutput<typeof AuthoritySchema>;
 const DAY_MS = 86_400_000;
 const AUTHORITY_MS = 3650 * DAY_MS;
 const CERTIFICATE_MS = 90 * DAY_MS;
+/**
+ * An authority is good whatever clock made it: no clock tells an earlier time. What it signs begins now, for some clients take
+ * no certificate that is good for more than 825 days (https://support.apple.com/en-us/103769), and is due again where a clock was set back.
+ */
+const AUTHORITY_FROM_MS = 0;
 /** Clocks of clients may be behind. */
 const BACKDATED_MS = 3_600_000;
 const SERIAL_BYTES = 16;
@@ -100,7 +105,7 @@ function make({ clock, random }: Env, { lifeMs, ...parts }: Parts): string | und
   const nowMs = clock.nowMs();
   return makeCertificate({
     ...parts,
-    fromMs: nowMs - BACKDATED_MS,
+    fromMs: parts.isAuthority ? AUTHORITY_FROM_MS : nowMs - BACKDATED_MS,
     toMs: nowMs + lifeMs,
     serial: random.bytes(SERIAL_BYTES),
     addresses: [],

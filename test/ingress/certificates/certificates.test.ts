@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { connect } from "node:tls";
+import { once } from "node:events";
+import { connect, createServer } from "node:tls";
 import test from "ava";
 import fc from "fast-check";
 import * as v from "valibot";
@@ -11,6 +12,7 @@ import { createEnv } from "#base/platform/create-env.ts";
 import { makeEcKey } from "#base/platform/ec-key.ts";
 import { CertificateKeeper, type Issue } from "#ingress/certificates/certificate-keeper.ts";
 import { dueNames } from "#ingress/certificates/due.ts";
+import { openOwnAuthority, readOwnAuthority } from "#ingress/certificates/own-authority.ts";
 import { ocspQuestion, readOcsp } from "#ingress/certificates/ocsp.ts";
 import { certificateKeyOf } from "#ingress/certificates/wanted.ts";
 import { certificateCommands } from "#ingress/control/certificate-changes.ts";
@@ -40,6 +42,46 @@ test("names are due when their certificate is missing, no certificate, or in the
     { keys: [], nextMs: nowMs + 5000 },
   );
   fc.assert(fc.property(fc.string(), (text) => due(["a.test"], () => text).keys.length === 1));
+});
+
+test("the cluster's own authority is good whatever clock made it, and what it signed is made anew when that is set back", async (t) => {
+  const env = createEnv({ logToStderr: false });
+  t.teardown(() => env.close());
+  const { url } = await startNode(t);
+  const consul = createConsulClient({ http: env.http, address: { origin: url, socketPath: undefined }, token: "" });
+  const [nowMs, dayMs] = [Date.now(), 86_400_000];
+  const signedAt = async (atMs: number): Promise<string> => {
+    const clock = { ...env.clock, nowMs: () => atMs };
+    const issue = await openOwnAuthority({ env: { ...env, clock }, consul, storeKey: "authority", makeKey: makeEcKey });
+    const pem = issue.ok ? await issue.value("a.test", new AbortController().signal) : issue;
+    if (!pem.ok) throw new Error(pem.error.message);
+    return pem.value;
+  };
+  const ahead = await signedAt(nowMs + 2000 * dayMs);
+  const kept = await consul.kv.get("authority");
+  const text = kept.ok ? Buffer.from(kept.value.value[0]?.Value ?? "", "base64").toString("utf8") : "";
+  const authority = new X509Certificate(readOwnAuthority(text)?.certificate ?? "");
+  t.is(authority.validFromDate.getTime(), 0);
+  const due = (pem: string, by: "acme" | "internal", atMs = nowMs): boolean => {
+    const wanted = new Map([["key", { name: "a.test", by }]]);
+    return dueNames({ nowMs: atMs, wanted, have: () => pem, notBeforeMs: () => 0 }).keys.length > 0;
+  };
+  t.true(due(ahead, "internal"));
+  t.false(due(ahead, "acme"), "what others' clocks say is not judged by this one");
+  const again = await signedAt(nowMs);
+  t.false(due(again, "internal"));
+  t.true(due(again, "internal", nowMs + 61 * dayMs));
+  const { validFromDate, validToDate } = new X509Certificate(again);
+  t.true(validFromDate.getTime() <= nowMs && validToDate.getTime() - validFromDate.getTime() < 825 * dayMs);
+  const server = createServer({ cert: again, key: again }, (socket) => void socket.end());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.teardown(() => server.close());
+  const { port } = v.parse(v.object({ port: v.number() }), server.address());
+  const client = connect({ host: "127.0.0.1", port, servername: "a.test", ca: authority.toString() });
+  await once(client, "secureConnect");
+  t.true(client.authorized);
+  client.destroy();
 });
 
 test("certificates are swapped by commands; what else is beside them takes a reload", (t) => {
