@@ -2,7 +2,7 @@ import type { Env } from "#base/env/env.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 import { ShapeKeeper } from "#base/state/shapes/shape-keeper.ts";
 import * as tables from "#base/state/tables.ts";
-import { isOnTrial } from "#os-image/firmware/node/machine.ts";
+import { knownShapes } from "./cluster/known-shapes.ts";
 import type { ClusterServers } from "./cluster/servers.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { State } from "./open-state.ts";
@@ -25,10 +25,9 @@ export function keepShapes({ env, config, state, cluster }: Keeping, lifecycle: 
     view,
     held,
     tables: Object.values(tables),
-    servers: () => (cluster === undefined ? [] : cluster.list().map(({ Shapes = {} }) => Shapes)),
+    servers: () => (cluster === undefined ? [knownShapes()] : cluster.list().map(({ Shapes = {} }) => Shapes)),
     fence: () => cluster?.fence() ?? [],
     afterMs: config.state.migrateAfterMs,
-    isOnTrial,
   });
   lifecycle.add("the state's shape", () => keeper.stop());
   return keeper;

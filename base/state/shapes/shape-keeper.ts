@@ -23,14 +23,12 @@ export interface ShapeKeeperDeps {
   readonly view: View;
   readonly held: Pick<FormerShapes, "hold">;
   readonly tables: readonly Table<unknown>[];
-  /** What each server of the cluster knows, by {@link versionsOf}; none: this one is alone. */
+  /** What each server of the cluster, this one too, says that it knows, by {@link versionsOf}. */
   readonly servers: () => readonly Readonly<Record<string, number>>[];
   /** Holds while this server leads. */
   readonly fence: () => readonly Compare[];
   /** So long all servers know a new shape before it is stored: who updates may change his mind. */
   readonly afterMs: number;
-  /** Whether the machine may still go back to the version before by itself. Default: never. */
-  readonly isOnTrial?: () => boolean;
 }
 
 /** Which shape each table's rows are stored in, and the change to the next one. Nothing is to be done where no table changed. */
@@ -107,11 +105,9 @@ export class ShapeKeeper {
   async #look(): Promise<void> {
     const { clock, afterMs, log } = this.#deps;
     const pending = this.#pending;
-    const isKnown =
-      this.#deps.isOnTrial?.() !== true &&
-      pending.every(({ name, schemaVersion }) =>
-        this.#deps.servers().every((known) => (known[name] ?? 1) >= schemaVersion),
-      );
+    const isKnown = pending.every(({ name, schemaVersion }) =>
+      this.#deps.servers().every((known) => (known[name] ?? 1) >= schemaVersion),
+    );
     const nowMs = clock.monotonicMs();
     this.#knownSinceMs = isKnown ? (this.#knownSinceMs ?? nowMs) : undefined;
     const since = this.#knownSinceMs;

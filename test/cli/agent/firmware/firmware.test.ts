@@ -14,8 +14,10 @@ import type { NodeUpdate, Rollout } from "#base/protocol/rollout.ts";
 import { BlockingQueries } from "#base/state/blocking.ts";
 import { put } from "#base/state/codec.ts";
 import { MemoryStore } from "#base/state/memory/memory-store.ts";
-import { rollouts } from "#base/state/tables.ts";
+import { versionsOf } from "#base/state/shapes/shape-keeper.ts";
+import * as tables from "#base/state/tables.ts";
 import { followView } from "#base/state/view.ts";
+import { knownShapes } from "#cli/agent/cluster/known-shapes.ts";
 import { serveFirmware } from "#cli/agent/firmware/firmware-calls.ts";
 import { firmwareRoutes } from "#cli/agent/firmware/firmware-routes.ts";
 import { rolloutOfServers } from "#cli/agent/firmware/rollout-of-servers.ts";
@@ -43,7 +45,7 @@ const RECORD = {
 };
 
 /** A machine's folders, and a program in the place of `lares` that runs this script. */
-function machine(t: ExecutionContext, script: string): { readonly node: FirmwareNode; readonly folder: string } {
+function machine(t: ExecutionContext, script: string) {
   const folder = mkdtempSync(join(tmpdir(), "lares-firmware-"));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const places = { run: join(folder, "run"), state: join(folder, "state"), boot: join(folder, "boot") };
@@ -58,7 +60,7 @@ function machine(t: ExecutionContext, script: string): { readonly node: Firmware
   chmodSync(program, 0o755);
   t.true(runsFirmware(places));
   const node = createFirmwareNode({ env, self: [program], places, releasePath: join(folder, "os-release") });
-  return { node, folder };
+  return { node, folder, places };
 }
 
 test("a node says how its firmware stands", async (t) => {
@@ -93,6 +95,17 @@ test("an order runs the update, once at a time, and what went wrong is kept", as
 
 const NODE_ID = "0b9b2c1e-6f2e-4c7b-8f3e-0123456789ab";
 
+test("a server says that it knows no new shape of the state for as long as its machine may go back", (t) => {
+  const { places } = machine(t, "exit 0");
+  const known = versionsOf(Object.values(tables));
+  t.true(Object.keys(known).length > 0);
+  t.deepEqual(knownShapes(places), known);
+  writeFileSync(join(places.run, "judged"), "go-back");
+  t.deepEqual(knownShapes(places), {});
+  rmSync(join(places.run, "slot"));
+  t.deepEqual(knownShapes(places), known, "another system");
+});
+
 /** Whoever holds no token may nothing, `operator` all but what takes a management token. */
 const access: AccessPolicy = (token) => {
   if (token === "") return succeed(noAccess);
@@ -103,7 +116,7 @@ const access: AccessPolicy = (token) => {
 /** A server's API for the update of all nodes, and a node's that asks it there. */
 async function twoApis(t: ExecutionContext, firmware: FirmwareNode | undefined) {
   const store = new MemoryStore();
-  const view = await followView(store, [rollouts]);
+  const view = await followView(store, [tables.rollouts]);
   const blocking = new BlockingQueries({ view, clock: env.clock, random: env.random });
   t.teardown(async () => {
     blocking.close();
@@ -143,7 +156,7 @@ async function twoApis(t: ExecutionContext, firmware: FirmwareNode | undefined) 
       EndedAt: 0,
       Nodes: [{ NodeID: NODE_ID, Name: "pi", State: node, ...rest }],
     };
-    const { revision } = await store.txn({ then: [put(rollouts, { namespace: GLOBAL, id: CURRENT }, row)] });
+    const { revision } = await store.txn({ then: [put(tables.rollouts, { namespace: GLOBAL, id: CURRENT }, row)] });
     await view.reached(revision);
   };
   return { reset, roll };
