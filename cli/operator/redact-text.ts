@@ -4,14 +4,21 @@ export const REDACTED = "<redacted>";
 export const NAMES =
   "secret|token|passw(?:or)?d|passphrase|credential|private|encrypt|hmackey|rsakey|signature|authorization|cookie|basicauth|pwhash|(?:api|ssh|access)-?key";
 
+const SAID = `[\\w.-]*?(?:${NAMES}|(?<![a-z])(?:pass|pwd|psk)(?![\\w.-])|[_-]key(?![\\w.-]))`;
 /** The look-behind lets a match begin at a word's first letter only, so that long words cost no more than their length. */
-const NAME = `(?<![\\w.-])(?=[\\w.-]*?(?:${NAMES}|(?<![a-z])(?:pass|pwd|psk)(?![\\w.-])|[_-]key(?![\\w.-])))[\\w.-]+`;
+const NAME = `(?<![\\w.-])(?=${SAID})[\\w.-]+`;
 /** `name=`, `"name":` (escaped or not), and `name: ` before what is no word of a sentence. */
 const IS = `\\\\*["']?\\s*=\\s*|\\\\*["']\\s*:\\s*|:\\s+(?=\\S{0,200}\\d|["']|Basic\\s)`;
 const SCHEME = `(?:(?:Bearer|Basic)\\s+)?`;
 /** Quoted (escaped or not; to the end where the quote is not closed), or up to the next space. */
 const VALUE = `(?<open>\\\\*)"[^]*?(?:(?<!\\\\)\\k<open>"|$)|'[^']*(?:'|$)|${SCHEME}(?:[^\\s"\\\\]|\\\\(?!"))+`;
 
+/** `-name value`, also where both are quoted, as in a list; no value begins as a flag does. */
+const FLAG = new RegExp(
+  `(?<name>(?<![\\w.-])(?=-${SAID})[\\w.-]+)(?<is>\\s+|\\\\*["']\\s*,\\s*)(?!-)(?<value>${VALUE})`,
+  "gi",
+);
+const FLAG_ALONE = new RegExp(`^(?=-${SAID})[\\w.-]+$`, "i");
 const PAIR = new RegExp(`(?<name>${NAME})(?<is>${IS})(?<value>${VALUE})`, "gi");
 const PRIVATE_KEY = /-----BEGIN [^-\n]*PRIVATE KEY-----[^]*?(?:-----END[^-]*-----|$)/g;
 const JOIN_TOKEN = /\b(lares\d+\.[\w-]+)\.[\w-]{16,}(?:\.[\w-]+)?/g;
@@ -29,9 +36,17 @@ export function redactedText(text: string): string {
     .replace(JWT, REDACTED)
     .replace(BEARER, `$1${REDACTED}`)
     .replace(USER_OF_URL, `${REDACTED}@`)
-    .replace(PAIR, (...found: readonly string[]) => {
-      const [, name = "", is = "", value = ""] = found;
-      const quote = /^(?:\\*"|')/.exec(value)?.[0] ?? "";
-      return name + is + quote + REDACTED + quote;
-    });
+    .replace(FLAG, withoutValue)
+    .replace(PAIR, withoutValue);
+}
+
+/** Whether what follows it among a command's arguments is secret. */
+export function isSecretFlag(argument: unknown): boolean {
+  return typeof argument === "string" && FLAG_ALONE.test(argument);
+}
+
+function withoutValue(...found: readonly string[]): string {
+  const [, name = "", is = "", value = ""] = found;
+  const quote = /^(?:\\*"|')/.exec(value)?.[0] ?? "";
+  return name + is + quote + REDACTED + quote;
 }

@@ -191,7 +191,7 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
   {
     name: "operator debug",
     summary:
-      "Collect what somebody who helps needs to know into a .tar.gz, without values of env, args, templates and secrets",
+      "Collect what somebody who helps needs to know into a .tar.gz, without values of env, args, labels, templates and secrets",
     operands: "",
     flags: {
       ...NOMAD_FLAGS,

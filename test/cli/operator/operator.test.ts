@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
+import { processProfiles } from "#cli/agent/profiles.ts";
 import { redacted, redactedLine } from "#cli/operator/redact.ts";
 import { redactedText } from "#cli/operator/redact-text.ts";
 import { tarOf } from "#cli/operator/tar.ts";
@@ -257,6 +258,9 @@ const withSecrets = (round: number): string => `job "teller" {
       config {
         image = "nothing"
         args  = ["--login", "hunter2-args"]
+        labels {
+          "proxy.users" = "hunter2-label"
+        }
         auth {
           username = "ann"
           password = "hunter2-auth"
@@ -317,10 +321,34 @@ test("texts lose what they call secret, and nothing else", (t) => {
     ["GET http://ann:pw@host/a?access-key=k", "GET http://<redacted>@host/a?access-key=<redacted>"],
     ["secret='unclosed is all", "secret='<redacted>'"],
     ["-----BEGIN PRIVATE KEY-----\\nMII\\n-----END PRIVATE KEY----- x", "<redacted> x"],
+    ["ran: tool --db-password hunter2 -n 3", "ran: tool --db-password <redacted> -n 3"],
+    ['"-token","a b","-n","3"', '"-token","<redacted>","-n","3"'],
+    [String.raw`body="[\"--api-key\", \"k\"]"`, String.raw`body="[\"--api-key\", \"<redacted>\"]"`],
+    ["lacks -token -n", "lacks -token -n"],
     ["cannot read the token: no such file", "cannot read the token: no such file"],
     ["at join-token.ts:27:5", "at join-token.ts:27:5"],
   ];
   for (const [given, cleaned] of cases) t.is(redactedText(given), cleaned);
+  const cmd = ["x", "--password", "a", "-n", "b", "-token", "-v"];
+  t.deepEqual(redacted({ cmd, labels: [{ a: "b" }], Labels: { host: "pi" } }), {
+    cmd: cmd.with(2, "<redacted>"),
+    labels: [{ a: "<redacted>" }],
+    Labels: { host: "pi" },
+  });
+});
+
+test("profiles tell of functions, and of nothing that the process holds", async (t) => {
+  const held: string[] = [];
+  const timer = setInterval(() => {
+    for (let at = 0; at < 10_000; at++) held.push(`hunter2-${at}-${held.length}`);
+  }, 5);
+  const profiles = processProfiles();
+  const { signal } = new AbortController();
+  const texts = [await profiles.cpu(0.3, signal), await profiles.heap(0.3, signal), profiles.handles()];
+  clearInterval(timer);
+  t.true(held.length > 0);
+  t.true(texts[1]?.includes("operator.test"), "what asked for that memory");
+  for (const text of texts) t.notRegex(text, /hunter2/);
 });
 
 test("whatever JSON is given keeps its names and its shape", (t) => {
@@ -347,8 +375,10 @@ test("whatever JSON is given keeps its names and its shape", (t) => {
   fc.assert(fc.property(text, (given) => t.notThrows(() => redactedText(given))));
   const word = fc.stringMatching(/^[a-z]{12}[0-9]{4}$/);
   fc.assert(
-    fc.property(word, fc.constantFrom("token=", "my_password: ", '"secret":"', "x_key=", "Bearer "), (value, before) =>
-      t.false(redactedText(`a ${before}${value}`).includes(value)),
+    fc.property(
+      word,
+      fc.constantFrom("token=", "my_password: ", '"secret":"', "x_key=", "Bearer ", "--token "),
+      (value, before) => t.false(redactedText(`a ${before}${value}`).includes(value)),
     ),
   );
   t.is(redactedLine('{"Events":[{"Payl'), '{"LeftOut":"a line that is not whole"}');
