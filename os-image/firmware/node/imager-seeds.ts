@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { parse } from "yaml";
+import { tomlStrings, tomlValues } from "./imager-toml.ts";
 import { checkSeed, NOTHING, plainText, type ReadSeed } from "./seed.ts";
 
 /**
@@ -15,29 +16,27 @@ export function readImagerSeed(name: string, bytes: Uint8Array): ReadSeed | unde
   return undefined;
 }
 
-/** The few shapes of TOML that Imager writes: tables, strings, and lists of strings on one line. */
+/** https://github.com/raspberrypi/rpi-preseed; `custom.toml` is what came before it. */
 function fromToml(text: string): ReadSeed {
-  const values = new Map<string, string>();
-  let table = "";
-  for (const line of text.split("\n")) {
-    const [, named] = /^\s*\[([\w.]+)\]\s*$/.exec(line) ?? [];
-    if (named !== undefined) table = named;
-    const [, key, value] = /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (key !== undefined && value !== undefined) values.set(`${table}.${key}`, value);
-  }
-  const keys = quoted(values.get("ssh.authorized_keys") ?? values.get("ssh.ssh_import") ?? "");
-  return checkSeed({
-    ...first("hostname", quoted(values.get("system.hostname") ?? "")),
-    ...first("timezone", quoted(values.get("locale.timezone") ?? "")),
-    sshKeys: keys,
+  const values = tomlValues(text);
+  const all = (key: string): readonly string[] => tomlStrings(values.get(key));
+  const hex = all("wlan.ssid_hex")[0];
+  const read = checkSeed({
+    ...filled("hostname", all("system.hostname")[0]),
+    ...filled("timezone", all("locale.timezone")[0]),
+    sshKeys: all("ssh.authorized_keys"),
     ...wlan({
-      ssid: quoted(values.get("wlan.ssid") ?? "")[0],
-      password: quoted(values.get("wlan.password") ?? "")[0],
-      country: quoted(values.get("wlan.country") ?? "")[0],
-      hidden: values.get("wlan.hidden") === "true",
+      ssid: all("wlan.ssid")[0],
+      password: all("wlan.password")[0],
+      country: all("wlan.country")[0],
+      hidden: /^true\b/.test(values.get("wlan.hidden") ?? ""),
     }),
   });
+  return hex === undefined ? read : { ...read, troubles: [...read.troubles, NO_TEXT] };
 }
+
+/** A name of up to 32 bytes need not be one: IEEE 802.11-2020, 9.4.2.2. */
+const NO_TEXT = "wifi.ssid: the network's name is no UTF-8 text, and was not taken";
 
 interface Wlan {
   readonly ssid: string | undefined;
@@ -49,28 +48,39 @@ interface Wlan {
 /** Without a name there is no network; Imager writes empty strings for what was not filled in. */
 function wlan({ ssid, password, country, hidden }: Wlan): Readonly<Record<string, unknown>> {
   if (ssid === undefined || ssid === "") return {};
-  const filled = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
-  return { wifi: { ssid, password: filled(password), country: filled(country)?.toUpperCase(), hidden } };
+  const known = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
+  return { wifi: { ssid, password: known(password), country: known(country)?.toUpperCase(), hidden } };
 }
 
 /** `firstrun.sh` is a script for another system; of its commands only what it sets is read, and nothing is run. */
 function fromScript(text: string): ReadSeed {
-  const hostname = /^\s*(?:\/usr\/lib\/raspberrypi-sys-mods\/)?imager_custom set_hostname (\S+)/m.exec(text)?.[1];
-  const timezone = /set_timezone '?([\w/+-]+)'?/.exec(text)?.[1];
-  const keys = [...text.matchAll(/(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+(?: [\w@.+-]+)?/g)].map(
-    (found) => found[0],
-  );
-  const plain = hostname?.replaceAll(/['"]/g, "");
-  return checkSeed({ hostname: plain, timezone, sshKeys: [...new Set(keys)], ...wlanOfScript(text) });
+  const said = wordsOfScript(text);
+  const keys = said("enable_ssh").filter((word) => word !== "-k");
+  const [ssid, password, country] = said("set_wlan").filter((word) => word !== "-h" && word !== "-p");
+  const read = checkSeed({
+    ...filled("hostname", said("set_hostname")[0]),
+    ...filled("timezone", said("set_timezone")[0]),
+    sshKeys: keys,
+    ...wlan({ ssid, password, country, hidden: said("set_wlan").includes("-h") }),
+  });
+  const isNoText = ssid === undefined && /^\s*ssid=hex:/m.test(text);
+  return isNoText ? { ...read, troubles: [...read.troubles, NO_TEXT] } : read;
 }
 
-/** `imager_custom set_wlan [-h] [-p] 'NAME' 'KEY' 'COUNTRY'`: https://github.com/RPi-Distro/raspberrypi-sys-mods, imager_custom. */
-function wlanOfScript(text: string): Readonly<Record<string, unknown>> {
-  const line = /^\s*(?:\/usr\/lib\/raspberrypi-sys-mods\/)?imager_custom set_wlan (.*)$/m.exec(text)?.[1];
-  if (line === undefined) return {};
-  const words = shellWords(line);
-  const [ssid, password, country] = words.filter((word) => word !== "-h" && word !== "-p");
-  return wlan({ ssid, password, country, hidden: words.includes("-h") });
+/**
+ * What `imager_custom` is told: `set_hostname NAME`, `enable_ssh [-k KEY…]`, `set_wlan [-h] [-p] NAME KEY COUNTRY`, `set_timezone ZONE`
+ * (https://github.com/RPi-Distro/raspberrypi-sys-mods, imager_custom). Newer ones name what a variable holds that was set before.
+ */
+function wordsOfScript(text: string): (verb: string) => readonly string[] {
+  const variables = new Map<string, string>();
+  for (const [, name = "", value = ""] of text.matchAll(/^\s*(IMAGER_\w+)=(.*)$/gm))
+    variables.set(name, shellWords(value)[0] ?? "");
+  return (verb) => {
+    const line = new RegExp(`^\\s*(?:/usr/lib/raspberrypi-sys-mods/)?imager_custom ${verb}(?: (.*))?$`, "m").exec(text);
+    return shellWords(line?.[1] ?? "").map(
+      (word) => (word.startsWith("$") ? variables.get(word.slice(1)) : undefined) ?? word,
+    );
+  };
 }
 
 /** Words as a shell takes them, quoted in single quotes, in double ones, or by backslashes. */
@@ -85,12 +95,23 @@ function unquoted(part: string): string {
   return inner.replaceAll(/\\(.)/g, "$1");
 }
 
+const KeysSchema = v.fallback(v.array(v.string()), []);
+const UserSchema = v.fallback(v.object({ ssh_authorized_keys: KeysSchema }), { ssh_authorized_keys: [] });
+const CloudConfigSchema = v.object({
+  hostname: v.optional(v.string()),
+  timezone: v.optional(v.string()),
+  ssh_authorized_keys: KeysSchema,
+  user: UserSchema,
+  users: v.fallback(v.array(UserSchema), []),
+});
+
+/** https://docs.cloud-init.io/en/latest/reference/modules.html: set hostname, timezone, users and groups. Its commands are not run. */
 function fromCloudConfig(text: string): ReadSeed {
-  const plain = (key: string): string | undefined => new RegExp(`^${key}:\\s*["']?([^"'\\s#]+)`, "m").exec(text)?.[1];
-  const keys = [
-    ...text.matchAll(/^\s*-\s*["']?((?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+(?: [\w@.+-]+)?)/gm),
-  ].map((found) => found[1]);
-  return checkSeed({ hostname: plain("hostname"), timezone: plain("timezone"), sshKeys: keys });
+  const read = v.safeParse(CloudConfigSchema, yamlOf(text) ?? {});
+  if (!read.success) return { seed: NOTHING, troubles: ["user-data is not as Imager writes it"] };
+  const { hostname, timezone, user, users, ssh_authorized_keys } = read.output;
+  const keys = [...ssh_authorized_keys, ...[user, ...users].flatMap((each) => each.ssh_authorized_keys)];
+  return checkSeed({ ...filled("hostname", hostname), ...filled("timezone", timezone), sshKeys: keys });
 }
 
 const NetplanSchema = v.object({
@@ -120,8 +141,18 @@ function fromNetplan(text: string): ReadSeed {
   const country = card?.["regulatory-domain"];
   return checkSeed({
     sshKeys: [],
-    ...wlan({ ssid, password: access?.password, country, hidden: access?.hidden === true }),
+    ...wlan({ ssid: ssid && textOfOctets(ssid), password: access?.password, country, hidden: access?.hidden === true }),
   });
+}
+
+/** Newer ones write each byte of a name that is no ASCII as a character of its own, `\xc3\xa9` for an é. */
+function textOfOctets(text: string): string {
+  if (/[^\0-\xff]/.test(text)) return text;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(text, "latin1"));
+  } catch {
+    return text;
+  }
 }
 
 function yamlOf(text: string): unknown {
@@ -132,11 +163,6 @@ function yamlOf(text: string): unknown {
   }
 }
 
-function quoted(value: string): string[] {
-  return [...value.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'/g)].map((found) => found[1] ?? found[2] ?? "");
-}
-
-function first(key: string, values: readonly string[]): Readonly<Record<string, string>> {
-  const [value] = values;
+function filled(key: string, value: string | undefined): Readonly<Record<string, string>> {
   return value === undefined || value === "" ? {} : { [key]: value };
 }

@@ -101,6 +101,14 @@ const host = v.pipe(
   v.regex(new RegExp(`${IPV4.source}$`), 'expected an IPv4 address, as in "192.168.1.1"'),
 );
 
+const sshKey = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-\S+) [A-Za-z0-9+/=]+(?: [^\n]*)?$/,
+    "expected a public key, as in id_ed25519.pub",
+  ),
+);
+
 /** Each field by itself: one that is wrong does not take the others away. */
 const FIELDS = {
   hostname: v.pipe(
@@ -110,15 +118,6 @@ const FIELDS = {
   timezone: v.pipe(
     v.string(),
     v.regex(/^[A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*$/, 'expected a name such as "Europe/Berlin"'),
-  ),
-  sshKeys: v.array(
-    v.pipe(
-      v.string(),
-      v.regex(
-        /^(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-\S+) [A-Za-z0-9+/=]+(?: [^\n]*)?$/,
-        "expected a public key, as in id_ed25519.pub",
-      ),
-    ),
   ),
   role: v.picklist(["server", "client"], 'expected "server" or "client"'),
   network: v.object({
@@ -172,9 +171,9 @@ export const NOTHING: Seed = { sshKeys: [] };
 /** Takes of what was read what is well formed. */
 export function checkSeed(fields: Readonly<Record<string, unknown>>, troubles: readonly string[] = []): ReadSeed {
   const said = [...troubles];
-  const take = <S extends v.GenericSchema>(name: string, schema: S): v.InferOutput<S> | undefined => {
-    if (fields[name] === undefined) return undefined;
-    const parsed = v.safeParse(schema, fields[name]);
+  const check = <S extends v.GenericSchema>(name: string, schema: S, value: unknown): v.InferOutput<S> | undefined => {
+    if (value === undefined) return undefined;
+    const parsed = v.safeParse(schema, value);
     if (parsed.success) return parsed.output;
     const [issue] = parsed.issues;
     const path = [name, v.getDotPath(issue)].filter((part) => part !== null).join(".");
@@ -184,10 +183,13 @@ export function checkSeed(fields: Readonly<Record<string, unknown>>, troubles: r
     );
     return undefined;
   };
+  const take = <S extends v.GenericSchema>(name: string, schema: S): v.InferOutput<S> | undefined =>
+    check(name, schema, fields[name]);
+  const keys: readonly unknown[] = take("sshKeys", v.array(v.unknown())) ?? [];
   const seed: Seed = {
     hostname: take("hostname", FIELDS.hostname),
     timezone: take("timezone", FIELDS.timezone),
-    sshKeys: take("sshKeys", FIELDS.sshKeys) ?? [],
+    sshKeys: keys.flatMap((key, at) => check(`sshKeys.${at}`, sshKey, key) ?? []),
     network: take("network", FIELDS.network),
     wifi: take("wifi", FIELDS.wifi),
     join: take("join", FIELDS.join),

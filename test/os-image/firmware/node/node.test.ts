@@ -174,15 +174,50 @@ test("any bytes are a seed, or refused", (t) => {
     "ssh_keys",
   );
   fc.assert(fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => void readSeed(Buffer.from(pieces.join(" ")))));
+  const names = ["custom.toml", "rpi-preseed.toml", "firstrun.sh", "user-data", "network-config"];
+  const said = fc.constantFrom(
+    ...[
+      "[ssh]",
+      "[wlan]",
+      "authorized_keys = [",
+      "]",
+      "ssid = ",
+      "hostname = ",
+      '"',
+      "'",
+      "\\",
+      "\\u00e9",
+      "#",
+      ",",
+      "\n",
+      "$",
+    ],
+    ...[
+      "imager_custom set_hostname ",
+      "imager_custom enable_ssh -k ",
+      "imager_custom set_wlan ",
+      "IMAGER_HOSTNAME=",
+      '"$IMAGER_HOSTNAME"',
+    ],
+    ...[
+      "hostname: ",
+      "user:\n",
+      "  ssh_authorized_keys:\n",
+      "    - ",
+      "network:\n",
+      "  wifis:\n",
+      "    wlan0:\n",
+      "&a ",
+      "*a",
+    ],
+  );
+  const text = fc.array(said, { maxLength: 25 }).map((pieces) => Buffer.from(pieces.join("")));
   fc.assert(
-    fc.property(
-      fc.uint8Array({ maxLength: 200 }),
-      fc.constantFrom("custom.toml", "firstrun.sh", "user-data", "network-config"),
-      (bytes, name) => {
-        readSeed(bytes);
-        readImagerSeed(name, bytes);
-      },
-    ),
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), text), fc.constantFrom(...names), (bytes, name) => {
+      readSeed(bytes);
+      const found = readImagerSeed(name, bytes);
+      if (found === undefined || !Array.isArray(found.seed.sshKeys)) throw new Error("not read");
+    }),
   );
   t.pass();
 });
@@ -203,6 +238,67 @@ test("what Imager leaves is taken for the same wishes", (t) => {
     t.false(JSON.stringify(found).includes("secret"));
   }
   t.is(readImagerSeed("other", Buffer.from("")), undefined);
+});
+
+test("what Imager 2 writes of each of its formats is read", (t) => {
+  const keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me on the laptop", "sk-ssh-ed25519@openssh.com AAAAGnNr stick"];
+  const psk = "0123456789abcdef".repeat(4);
+  const [ssid, country] = ['Café "1"', "DE"];
+  const wanted = { hostname: "kitchen", timezone: "Europe/Berlin", sshKeys: keys };
+  const wifi = { ssid, password: psk, country, hidden: true };
+  const preseed = `config_version = "1.0"\n
+[system]\nhostname = "kitchen"\n
+[user]\nname = "ann"\npassword = "$y$j9T$hunter2"\npassword_encrypted = true\ngroups = ["sudo"]\n
+[ssh]\nenabled = true\npassword_authentication = false\nauthorized_keys = [\n${keys.map((key) => `  "${key}",\n`).join("")}]\n
+[wlan]\nssid = "Café \\"1\\""\npassword = "${psk}"\npassword_encrypted = true\nhidden = true\ncountry = "DE"\n
+[locale]\nkeymap = "de"\ntimezone = "Europe/Berlin"\n`;
+  const custom = "/usr/lib/raspberrypi-sys-mods/imager_custom";
+  const branch = (line: string, otherwise: string): string =>
+    `if [ -f ${custom} ]; then\n   ${custom} ${line}\nelse\n${otherwise}\nfi\n`;
+  const script = [
+    "#!/bin/sh\n\nset +e\n\nIMAGER_HOSTNAME='kitchen'\n",
+    branch('set_hostname "$IMAGER_HOSTNAME"', '   echo "$IMAGER_HOSTNAME" >/etc/hostname'),
+    branch(
+      `enable_ssh -k ${keys.map((key) => `'${key}'`).join(" ")}`,
+      `cat > authorized_keys <<'EOF'\n${keys.join("\n")}\nEOF`,
+    ),
+    "IMAGER_USER='ann'\nIMAGER_PASS='$y$j9T$hunter2'\n",
+    branch(
+      `set_wlan  -h '${ssid}' '${psk}' '${country}'`,
+      `cat >w.conf <<'WPAEOF'\n\tssid=hex:${Buffer.from(ssid).toString("hex")}\nWPAEOF`,
+    ),
+    branch("set_keymap 'de'\n   " + `${custom} set_timezone 'Europe/Berlin'`, '   echo "Europe/Berlin" >/etc/timezone'),
+    "exit 0\n",
+  ].join("");
+  const cloud = `manage_resolv_conf: false\n\nhostname: "kitchen"\nmanage_etc_hosts: true\npackages:\n- avahi-daemon\napt:\n  conf: |
+    Acquire {\n      Check-Date "false";\n    };\ntimezone: "Europe/Berlin"\nuser:\n  name: "ann"\n  passwd: "$y$j9T$hunter2"\n  ssh_authorized_keys:
+${keys.map((key) => `    - "${key}"\n`).join("")}  sudo: null\nssh_pwauth: false\nrpi:\n  interfaces:\n    i2c: true\nruncmd:\n  - [ systemctl, enable, --now, ssh ]\n`;
+  const network = `network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n      optional: true\n  wifis:\n    wlan0:\n      dhcp4: true
+      regulatory-domain: "DE"\n      access-points:\n        "Caf\\xc3\\xa9 \\"1\\"":\n          hidden: true\n          password: "${psk}"\n      optional: true\n`;
+  const read = (name: string, text: string) => readImagerSeed(name, Buffer.from(text));
+  for (const [name, text, seed] of [
+    ["rpi-preseed.toml", preseed, { ...wanted, wifi }],
+    ["firstrun.sh", script, { ...wanted, wifi }],
+    ["user-data", cloud, wanted],
+    ["network-config", network, { wifi }],
+  ] as const) {
+    const found = read(name, text);
+    t.deepEqual(found?.troubles, [], name);
+    t.like(found?.seed, seed, name);
+    t.deepEqual(found, read(name, text.replaceAll("\n", "\r\n")), name);
+    t.false(JSON.stringify(found).includes("hunter2"), name);
+  }
+  const open = network.replace(`password: "${psk}"`, "auth:\n            key-management: none");
+  t.deepEqual(read("network-config", open)?.seed.wifi, { ...wifi, password: undefined });
+  t.is(read("network-config", network.replace("Caf\\xc3\\xa9", "Café"))?.seed.wifi?.ssid, ssid, "as Imager 1 wrote it");
+  t.deepEqual(read("user-data", cloud.replace("user:\n  name:", "users:\n- name:"))?.seed.sshKeys, keys);
+  const bytes = read("rpi-preseed.toml", preseed.replace(/^ssid = .*$/m, 'ssid_hex = "436166e9"'));
+  t.is(bytes?.seed.wifi, undefined);
+  t.regex(bytes?.troubles.join() ?? "", /no UTF-8 text/);
+  t.regex(read("firstrun.sh", script.replace(/^.*set_wlan.*$/m, ""))?.troubles.join() ?? "", /no UTF-8 text/);
+  const one = read("rpi-preseed.toml", preseed.replace("sk-ssh-ed25519@openssh.com", "ssh-dss"));
+  t.deepEqual(one?.seed.sshKeys, keys.slice(0, 1), "the other one counts");
+  t.deepEqual(one?.troubles, ["sshKeys.1: expected a public key, as in id_ed25519.pub"]);
 });
 
 test("a wireless network is taken from any seed, and written so that nothing in it means something else", (t) => {
