@@ -4,6 +4,12 @@
 state=${LARES_STATE:-/var/lib/lares-os}
 base=${LARES_DHCPCD:-/etc/dhcpcd.conf}
 out=${LARES_DHCPCD_OUT:-/run/lares-os/dhcpcd.conf}
+troubles=${LARES_TROUBLES:-/run/lares-os/troubles}
+
+trouble() {
+  echo "<3>lares: $*" >/dev/kmsg
+  grep -qxF "$*" "$troubles" 2>/dev/null || echo "$*" >>"$troubles"
+}
 
 wired() {
   for path in /sys/class/net/e*; do
@@ -21,11 +27,20 @@ until [ -n "$card" ] || [ $tries -ge 50 ]; do
   sleep 0.2
   card=$(wired)
 done
-sed "s/@WIRED@/${card:-eth0}/" "$state/dhcpcd.conf" >>"$out"
-sed -n 's/^interface \(.*\)\.\([0-9]*\)$/\1 \2/p' "$state/dhcpcd.conf" | while read -r parent id; do
-  [ "$parent" = @WIRED@ ] && parent=${card:-eth0}
-  ip link set "$parent" up
-  ip link show "$parent.$id" >/dev/null 2>&1 || ip link add link "$parent" name "$parent.$id" type vlan id "$id"
-  ip link set "$parent.$id" up
-done
+sed "s/@WIRED@/${card:-eth0}/" "$state/dhcpcd.conf" | while read -r line; do
+  case $line in
+  "interface "*.[0-9]*)
+    link=${line#interface }
+    parent=${link%.*}
+    id=${link##*.}
+    # The kernel takes names of 15 letters, and a card of USB has as many by itself.
+    [ ${#link} -le 15 ] || link=e$(echo "$link" | tail -c 15)
+    ip link set "$parent" up
+    ip link show "$link" >/dev/null 2>&1 || ip link add link "$parent" name "$link" type vlan id "$id" || trouble "there is no VLAN $id on $parent"
+    ip link set "$link" up
+    line="interface $link"
+    ;;
+  esac
+  echo "$line"
+done >>"$out"
 exit 0

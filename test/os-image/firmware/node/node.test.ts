@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import { createEnv } from "#base/platform/create-env.ts";
 import { layOutFlashed } from "#os-image/firmware/build/flashed.ts";
@@ -392,29 +392,90 @@ test("the machine's own files", async (t) => {
   }
 });
 
-const canLink = process.getuid?.() === 0;
-(canLink ? test : test.skip)("settings of a network name the card that is there", (t) => {
+const FILES = new URL("../../../../os-image/firmware/files/", import.meta.url).pathname;
+/**
+ * Stands before `ip`: what it is asked for is noted, and a VLAN, which not every kernel has, is a pair of cards of its name; none where
+ * there is no such card.
+ */
+const IP = `#!/bin/sh
+echo "$*" >>"$LARES_STATE/asked"
+case $* in
+*" type vlan "*) /usr/sbin/ip link show "$4" >/dev/null && /usr/sbin/ip link add "$6" type veth peer name far && exec /usr/sbin/ip link set far up; exit 1 ;;
+esac
+exec /usr/sbin/ip "$@"
+`;
+
+interface StartedNetwork {
+  readonly card: string;
+  readonly settings: string;
+  /** To see a way out, ten a second. */
+  readonly tries?: number;
+}
+
+/** The script of the start and dhcpcd itself, in a network of their own with one wired card. */
+function startedNetwork(t: ExecutionContext, { card, settings, tries = 100 }: StartedNetwork) {
   const folder = mkdtempSync(join(tmpdir(), "lares-links-"));
-  try {
-    const at = { address: "10.7.0.5/24", gateway: "10.7.0.1", dns: [] };
-    writeFileSync(join(folder, "base.conf"), "duid\n");
-    writeFileSync(join(folder, "dhcpcd.conf"), dhcpcdSettings({ ...at, vlan: 7 }) + dhcpcdSettings(at));
-    const script = new URL("../../../../os-image/firmware/files/links.sh", import.meta.url).pathname;
-    const line = `ip link add enp9 type veth peer name other; mount -t sysfs sys /sys; sh ${script}`;
-    const environment = {
-      ...process.env,
-      LARES_STATE: folder,
-      LARES_DHCPCD: join(folder, "base.conf"),
-      LARES_DHCPCD_OUT: join(folder, "out.conf"),
-      LARES_ANY_CARD: "1",
-    };
-    execFileSync("unshare", ["-n", "-m", "sh", "-ec", line], { stdio: "pipe", env: environment });
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const put = (name: string, text: string, mode = 0o644): void => writeFileSync(join(folder, name), text, { mode });
+  mkdirSync(join(folder, "bin"));
+  put("bin/ip", IP, 0o755);
+  put("dhcpcd.conf", settings);
+  // No udev names cards here, and the machine's own names of servers are left alone.
+  put("base.conf", `${readFileSync(join(FILES, "dhcpcd.conf"), "utf8")}nodev\nscript /bin/true\n`);
+  put("resolv.conf", "");
+  const line = `mount --bind ${folder}/resolv.conf /etc/resolv.conf; mount -t tmpfs run /run; mount -t sysfs sys /sys; mount --bind /dev/null /dev/kmsg
+mkdir -p /var/lib/dhcpcd; mount -t tmpfs lib /var/lib/dhcpcd
+ip link add ${card} type veth peer name other; ip link set other up
+PATH=${folder}/bin:$PATH sh ${join(FILES, "links.sh")} 2>/dev/null
+dhcpcd -q -b -f ${folder}/out.conf >/dev/null 2>&1
+tries=0; until ip -4 route show default | grep -q via || [ $tries -ge ${tries} ]; do tries=$((tries + 1)); sleep 0.1; done
+ip -4 -o addr show | awk '$2 != "lo" { print $2, $4 }'; ip -4 route show default | awk '{ print $3, $5 }'`;
+  const environment = {
+    ...process.env,
+    LARES_STATE: folder,
+    LARES_DHCPCD: join(folder, "base.conf"),
+    LARES_DHCPCD_OUT: join(folder, "out.conf"),
+    LARES_TROUBLES: join(folder, "troubles"),
+    LARES_ANY_CARD: "1",
+  };
+  const options = { stdio: "pipe", env: environment, encoding: "utf8" } as const;
+  const shown = execFileSync("unshare", ["-n", "-m", "-p", "-f", "--kill-child", "sh", "-ec", line], options);
+  const read = (name: string): string =>
+    existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "";
+  return { shown, asked: read("asked"), settings: read("out.conf"), troubles: read("troubles") };
+}
+
+const at = { address: "10.7.0.5/24", gateway: "10.7.0.1", dns: ["10.7.0.1", "1.1.1.1"] };
+const STATIC = "static ip_address=10.7.0.5/24\nstatic routers=10.7.0.1\nstatic domain_name_servers=10.7.0.1 1.1.1.1\n";
+const withNetwork = process.getuid?.() === 0 ? test : test.skip;
+
+withNetwork("a fixed address is that of the first wired card, or of the one that is named", (t) => {
+  const first = startedNetwork(t, { card: "enp9", settings: dhcpcdSettings(at) });
+  t.is(first.shown, "enp9 10.7.0.5/24\n10.7.0.1 enp9\n");
+  t.true(first.settings.endsWith(`nodev\nscript /bin/true\n\ninterface enp9\n${STATIC}`), first.settings);
+  t.is(first.asked, "", "nothing is made");
+  t.is(
+    startedNetwork(t, { card: "enx0", settings: dhcpcdSettings({ ...at, interface: "enx0" }) }).shown,
+    "enx0 10.7.0.5/24\n10.7.0.1 enx0\n",
+  );
+});
+
+withNetwork("of a VLAN the link is made, and it alone gets the address", (t) => {
+  const seeded = readSeed(
+    Buffer.from(
+      'network {\n  interface = "enp9"\n  vlan = 7\n  address = "10.7.0.5/24"\n  gateway = "10.7.0.1"\n  dns = ["10.7.0.1", "1.1.1.1"]\n}\n',
+    ),
+  );
+  t.deepEqual(seeded.seed.network, { ...at, interface: "enp9", vlan: 7 });
+  for (const settings of [dhcpcdSettings({ ...at, interface: "enp9", vlan: 7 }), dhcpcdSettings({ ...at, vlan: 7 })]) {
+    const made = startedNetwork(t, { card: "enp9", settings });
     t.is(
-      readFileSync(join(folder, "out.conf"), "utf8"),
-      "duid\n\ndenyinterfaces enp9\ninterface enp9.7\nstatic ip_address=10.7.0.5/24\nstatic routers=10.7.0.1\n\ninterface enp9\nstatic ip_address=10.7.0.5/24\nstatic routers=10.7.0.1\n",
+      made.asked,
+      "link set enp9 up\nlink show enp9.7\nlink add link enp9 name enp9.7 type vlan id 7\nlink set enp9.7 up\n",
     );
-  } finally {
-    rmSync(folder, { recursive: true });
+    t.true(made.settings.endsWith(`\n\ndenyinterfaces enp9\ninterface enp9.7\n${STATIC}`), made.settings);
+    t.is(made.shown, "enp9.7 10.7.0.5/24\n10.7.0.1 enp9.7\n");
+    t.is(made.troubles, "");
   }
 });
 
@@ -440,6 +501,18 @@ test("servers of time that the network names are asked, until its address is gon
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+withNetwork("a VLAN's link has a name that the kernel takes, and one that cannot be made is told", (t) => {
+  const long = startedNetwork(t, { card: "enxb827eb123456", settings: dhcpcdSettings({ ...at, vlan: 4094 }) });
+  t.regex(long.asked, /^link add link enxb827eb123456 name e7eb123456\.4094 type vlan id 4094$/m);
+  t.is(long.shown, "e7eb123456.4094 10.7.0.5/24\n10.7.0.1 e7eb123456.4094\n");
+  const none = startedNetwork(t, {
+    card: "enp9",
+    settings: dhcpcdSettings({ ...at, interface: "enp8", vlan: 7 }),
+    tries: 0,
+  });
+  t.is(none.troubles, "there is no VLAN 7 on enp8\n");
 });
 
 test("what was written to the disk is told, and when it is worn out", async (t) => {
