@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import * as v from "valibot";
 import { succeed } from "#base/env/errors.ts";
 import { silentLog } from "#base/env/log.ts";
 import { createEnv } from "#base/platform/create-env.ts";
@@ -293,6 +294,62 @@ test("the image's checks, sensors and troubles become checks of the node", async
   );
   put("checks/machine.checks.hcl", "checks {");
   await t.throwsAsync(new MachineChecks(deps).start());
+});
+
+/** As on a machine with our firmware: what its start leaves in /run, and the image's checks in /usr. */
+const AS_FIRMWARE = `mount -t tmpfs run /run
+mkdir /run/lares-os
+echo A >/run/lares-os/slot
+echo confirm >/run/lares-os/judged
+echo 'the cable is loose' >/run/lares-os/troubles
+mount -t overlay -o "lowerdir=/usr/lib,upperdir=$0/upper,workdir=$0/work" overlay /usr/lib
+mkdir -p /usr/lib/lares/checks
+cp "$0"/*.checks.hcl /usr/lib/lares/checks
+exec "$@"`;
+const canMount = process.getuid?.() === 0;
+
+(canMount ? test : test.skip)("an agent on our firmware tells the image's checks as those of its node", async (t) => {
+  t.timeout(240_000);
+  const folder = mkdtempSync(join(tmpdir(), "lares-as-firmware-"));
+  for (const each of ["upper", "work"]) mkdirSync(join(folder, each));
+  const put = (name: string, body: string): void =>
+    writeFileSync(join(folder, `${name}.checks.hcl`), `checks "${name}" {\n${body}\n}\n`);
+  put("machine", '  file "/etc/passwd" {\n    contains = "^root:"\n  }\n  mount "/run" {\n    type = "tmpfs"\n  }');
+  put("network", '  interface "nosuch*" {}\n  command "true" {}');
+  const main = new URL("../../../../cli/main.ts", import.meta.url).pathname;
+  const apart = ["unshare", "-m", "--propagation", "private", "sh", "-ec", AS_FIRMWARE, folder];
+  const agent = await testAgent({
+    command: [...apart, process.execPath, "--disable-warning=ExperimentalWarning", main],
+  });
+  t.teardown(async () => {
+    await agent.remove();
+    rmSync(folder, { recursive: true });
+  });
+  const [node] = v.parse(v.array(v.object({ Node: v.string() })), await agent.get("/consul/v1/catalog/nodes"));
+  const CheckSchema = v.object({
+    CheckID: v.string(),
+    ServiceName: v.string(),
+    Status: v.string(),
+    Output: v.string(),
+  });
+  const checks = async () => {
+    const all = v.parse(v.array(CheckSchema), await agent.get(`/consul/v1/health/node/${node?.Node}`));
+    return all
+      .filter(({ ServiceName }) => ServiceName === "lares-firmware")
+      .toSorted((a, b) => (a.CheckID < b.CheckID ? -1 : 1));
+  };
+  await until(
+    "the machine was asked",
+    async () => (await checks()).some(({ Status }) => Status !== "passing"),
+    180_000,
+  );
+  await until("all was", async () => (await checks()).every(({ Output }) => Output !== ""), 60_000);
+  const told = (await checks()).map(({ CheckID, Status, Output }) => `${CheckID} ${Status}: ${Output}`);
+  t.is(told.length, 3);
+  t.regex(told[0] ?? "", /^lares-firmware:hardware warning: (.*\n)*the cable is loose$/);
+  t.is(told[1], "lares-firmware:machine passing: 2 as they have to be");
+  t.is(told[2], "lares-firmware:network critical: interface nosuch*: there is none that is up");
+  t.like(await agent.get("/v1/client/firmware"), { Slot: "A", Judged: true, Troubles: ["the cable is loose"] });
 });
 
 test("a cluster of other machines has nothing to update, and says so", async (t) => {

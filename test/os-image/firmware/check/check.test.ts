@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -121,8 +130,26 @@ test("a running machine is asked for the rest", async (t) => {
 
 test("the firmware's own files of checks are read; any text is, or is refused with a reason", (t) => {
   const folder = new URL("../../../../os-image/firmware/checks/", import.meta.url).pathname;
-  for (const name of ["machine", "network"])
-    t.true(readChecks(`${folder}${name}.checks.hcl`, (path) => readFileSync(path, "utf8")).ok);
+  const files = readdirSync(folder);
+  t.deepEqual(
+    files.filter((file) => !file.endsWith(".checks.hcl")),
+    [],
+    "what has another name is asked by nobody",
+  );
+  for (const file of files) {
+    const found = readChecks(folder + file, (path) => readFileSync(path, "utf8"));
+    if (!found.ok) throw new Error(found.error.message);
+    const { name, ...resources } = found.value;
+    t.is(`${name}.checks.hcl`, file, "by which name its check is told");
+    t.true(Object.values(resources).flat().length > 0, file);
+  }
+  for (const kind of ["file", "package", "service", "port", "user", "mount", "command", "kernel", "interface"])
+    t.regex(
+      JSON.stringify(checks(`${kind} "x" {\n${kind === "kernel" ? `value = "1"` : ""}\n}`)),
+      new RegExp(`"${kind}":\\[\\{"name":"x"`),
+    );
+  const unknown = readChecks("/x.checks.hcl", () => 'checks "x" {\n  packag "rauc" {}\n}\n');
+  t.regex(unknown.ok ? "" : unknown.error.message, /x\.checks\.hcl:2[\s\S]*"packag"[\s\S]*package/);
   const wrong = readChecks("/x.checks.hcl", () => 'checks "x" {\n  file "/a" {\n    mod = "1"\n  }\n}\n');
   t.regex(wrong.ok ? "" : wrong.error.message, /x\.checks\.hcl:3[\s\S]*mode/);
   const piece = fc.constantFrom("checks", '"x"', "{", "}", "=", "file", "mode", "1", "\n", "${", "port");
