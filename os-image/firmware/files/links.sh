@@ -11,9 +11,16 @@ trouble() {
   grep -qxF "$*" "$troubles" 2>/dev/null || echo "$*" >>"$troubles"
 }
 
+# udev gives a card its name a moment after the driver has; ID_RENAMING: it is about to.
+named() {
+  known=/run/udev/data/n$(cat "$1/ifindex" 2>/dev/null)
+  [ -e "$known" ] && ! grep -q '^E:ID_RENAMING=' "$known"
+}
+
 wired() {
   for path in /sys/class/net/e*; do
     [ -e "$path/device" ] || [ -n "$LARES_ANY_CARD" ] || continue
+    [ "$1" = any ] || named "$path" || continue
     case $path in *.*) ;; *) echo "${path##*/}"; return ;; esac
   done
 }
@@ -27,6 +34,7 @@ until [ -n "$card" ] || [ $tries -ge 50 ]; do
   sleep 0.2
   card=$(wired)
 done
+[ -n "$card" ] || card=$(wired any)
 sed "s/@WIRED@/${card:-eth0}/" "$state/dhcpcd.conf" | while read -r line; do
   case $line in
   "interface "*.[0-9]*)

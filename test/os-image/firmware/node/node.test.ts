@@ -410,10 +410,12 @@ interface StartedNetwork {
   readonly settings: string;
   /** To see a way out, ten a second. */
   readonly tries?: number;
+  /** Until udev gives it its name. */
+  readonly before?: string;
 }
 
 /** The script of the start and dhcpcd itself, in a network of their own with one wired card. */
-function startedNetwork(t: ExecutionContext, { card, settings, tries = 100 }: StartedNetwork) {
+function startedNetwork(t: ExecutionContext, { card, settings, tries = 100, before = card }: StartedNetwork) {
   const folder = mkdtempSync(join(tmpdir(), "lares-links-"));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const put = (name: string, text: string, mode = 0o644): void => writeFileSync(join(folder, name), text, { mode });
@@ -425,7 +427,12 @@ function startedNetwork(t: ExecutionContext, { card, settings, tries = 100 }: St
   put("resolv.conf", "");
   const line = `mount --bind ${folder}/resolv.conf /etc/resolv.conf; mount -t tmpfs run /run; mount -t sysfs sys /sys; mount --bind /dev/null /dev/kmsg
 mkdir -p /var/lib/dhcpcd; mount -t tmpfs lib /var/lib/dhcpcd
-ip link add ${card} type veth peer name other; ip link set other up
+ip link add ${before} type veth peer name other; ip link set other up
+mkdir -p /run/udev/data; number=$(cat /sys/class/net/${before}/ifindex)
+if [ ${before} = ${card} ]; then echo I:1 >/run/udev/data/n$number; else
+  echo E:ID_RENAMING=1 >/run/udev/data/n$number
+  (sleep 0.5; ip link set ${before} name ${card}; echo I:1 >/run/udev/data/n$number) &
+fi
 PATH=${folder}/bin:$PATH sh ${join(FILES, "links.sh")} 2>/dev/null
 dhcpcd -q -b -f ${folder}/out.conf >/dev/null 2>&1
 tries=0; until ip -4 route show default | grep -q via || [ $tries -ge ${tries} ]; do tries=$((tries + 1)); sleep 0.1; done
@@ -458,6 +465,11 @@ withNetwork("a fixed address is that of the first wired card, or of the one that
     startedNetwork(t, { card: "enx0", settings: dhcpcdSettings({ ...at, interface: "enx0" }) }).shown,
     "enx0 10.7.0.5/24\n10.7.0.1 enx0\n",
   );
+});
+
+withNetwork("the first wired card is called as udev will call it", (t) => {
+  const late = startedNetwork(t, { card: "enp9", before: "eth0", settings: dhcpcdSettings(at) });
+  t.is(late.shown, "enp9 10.7.0.5/24\n10.7.0.1 enp9\n");
 });
 
 withNetwork("of a VLAN the link is made, and it alone gets the address", (t) => {
