@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import fc from "fast-check";
 import { createEnv } from "#base/platform/create-env.ts";
 import { layOutFlashed } from "#os-image/firmware/build/flashed.ts";
@@ -38,6 +38,8 @@ import { wifiSettings } from "#os-image/firmware/node/wifi-settings.ts";
 import { readWear, wearLines } from "#os-image/firmware/node/wear.ts";
 import { chooseUpdate } from "#os-image/firmware/node/stick.ts";
 import { judgeStart, type UpdateRecord } from "#os-image/firmware/node/update-record.ts";
+import { country, imagerFiles, keys, psk, ssid } from "./imager-files.ts";
+import { startedNetwork } from "./started-network.ts";
 
 const env = (changes: Readonly<Record<string, string>> = {}): BootEnv =>
   new Map([...DEFAULT_ENV, ...Object.entries(changes)]);
@@ -176,40 +178,34 @@ test("any bytes are a seed, or refused", (t) => {
   fc.assert(fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => void readSeed(Buffer.from(pieces.join(" ")))));
   const names = ["custom.toml", "rpi-preseed.toml", "firstrun.sh", "user-data", "network-config"];
   const said = fc.constantFrom(
-    ...[
-      "[ssh]",
-      "[wlan]",
-      "authorized_keys = [",
-      "]",
-      "ssid = ",
-      "hostname = ",
-      '"',
-      "'",
-      "\\",
-      "\\u00e9",
-      "#",
-      ",",
-      "\n",
-      "$",
-    ],
-    ...[
-      "imager_custom set_hostname ",
-      "imager_custom enable_ssh -k ",
-      "imager_custom set_wlan ",
-      "IMAGER_HOSTNAME=",
-      '"$IMAGER_HOSTNAME"',
-    ],
-    ...[
-      "hostname: ",
-      "user:\n",
-      "  ssh_authorized_keys:\n",
-      "    - ",
-      "network:\n",
-      "  wifis:\n",
-      "    wlan0:\n",
-      "&a ",
-      "*a",
-    ],
+    "[ssh]",
+    "[wlan]",
+    "authorized_keys = [",
+    "]",
+    "ssid = ",
+    "hostname = ",
+    '"',
+    "'",
+    "\\",
+    "\\u00e9",
+    "#",
+    ",",
+    "\n",
+    "$",
+    "imager_custom set_hostname ",
+    "imager_custom enable_ssh -k ",
+    "imager_custom set_wlan ",
+    "IMAGER_HOSTNAME=",
+    '"$IMAGER_HOSTNAME"',
+    "hostname: ",
+    "user:\n",
+    "  ssh_authorized_keys:\n",
+    "    - ",
+    "network:\n",
+    "  wifis:\n",
+    "    wlan0:\n",
+    "&a ",
+    "*a",
   );
   const text = fc.array(said, { maxLength: 25 }).map((pieces) => Buffer.from(pieces.join("")));
   fc.assert(
@@ -241,40 +237,9 @@ test("what Imager leaves is taken for the same wishes", (t) => {
 });
 
 test("what Imager 2 writes of each of its formats is read", (t) => {
-  const keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me on the laptop", "sk-ssh-ed25519@openssh.com AAAAGnNr stick"];
-  const psk = "0123456789abcdef".repeat(4);
-  const [ssid, country] = ['Café "1"', "DE"];
   const wanted = { hostname: "kitchen", timezone: "Europe/Berlin", sshKeys: keys };
   const wifi = { ssid, password: psk, country, hidden: true };
-  const preseed = `config_version = "1.0"\n
-[system]\nhostname = "kitchen"\n
-[user]\nname = "ann"\npassword = "$y$j9T$hunter2"\npassword_encrypted = true\ngroups = ["sudo"]\n
-[ssh]\nenabled = true\npassword_authentication = false\nauthorized_keys = [\n${keys.map((key) => `  "${key}",\n`).join("")}]\n
-[wlan]\nssid = "Café \\"1\\""\npassword = "${psk}"\npassword_encrypted = true\nhidden = true\ncountry = "DE"\n
-[locale]\nkeymap = "de"\ntimezone = "Europe/Berlin"\n`;
-  const custom = "/usr/lib/raspberrypi-sys-mods/imager_custom";
-  const branch = (line: string, otherwise: string): string =>
-    `if [ -f ${custom} ]; then\n   ${custom} ${line}\nelse\n${otherwise}\nfi\n`;
-  const script = [
-    "#!/bin/sh\n\nset +e\n\nIMAGER_HOSTNAME='kitchen'\n",
-    branch('set_hostname "$IMAGER_HOSTNAME"', '   echo "$IMAGER_HOSTNAME" >/etc/hostname'),
-    branch(
-      `enable_ssh -k ${keys.map((key) => `'${key}'`).join(" ")}`,
-      `cat > authorized_keys <<'EOF'\n${keys.join("\n")}\nEOF`,
-    ),
-    "IMAGER_USER='ann'\nIMAGER_PASS='$y$j9T$hunter2'\n",
-    branch(
-      `set_wlan  -h '${ssid}' '${psk}' '${country}'`,
-      `cat >w.conf <<'WPAEOF'\n\tssid=hex:${Buffer.from(ssid).toString("hex")}\nWPAEOF`,
-    ),
-    branch("set_keymap 'de'\n   " + `${custom} set_timezone 'Europe/Berlin'`, '   echo "Europe/Berlin" >/etc/timezone'),
-    "exit 0\n",
-  ].join("");
-  const cloud = `manage_resolv_conf: false\n\nhostname: "kitchen"\nmanage_etc_hosts: true\npackages:\n- avahi-daemon\napt:\n  conf: |
-    Acquire {\n      Check-Date "false";\n    };\ntimezone: "Europe/Berlin"\nuser:\n  name: "ann"\n  passwd: "$y$j9T$hunter2"\n  ssh_authorized_keys:
-${keys.map((key) => `    - "${key}"\n`).join("")}  sudo: null\nssh_pwauth: false\nrpi:\n  interfaces:\n    i2c: true\nruncmd:\n  - [ systemctl, enable, --now, ssh ]\n`;
-  const network = `network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n      optional: true\n  wifis:\n    wlan0:\n      dhcp4: true
-      regulatory-domain: "DE"\n      access-points:\n        "Caf\\xc3\\xa9 \\"1\\"":\n          hidden: true\n          password: "${psk}"\n      optional: true\n`;
+  const { preseed, script, cloud, network } = imagerFiles;
   const read = (name: string, text: string) => readImagerSeed(name, Buffer.from(text));
   for (const [name, text, seed] of [
     ["rpi-preseed.toml", preseed, { ...wanted, wifi }],
@@ -391,66 +356,6 @@ test("the machine's own files", async (t) => {
     rmSync(folder, { recursive: true });
   }
 });
-
-const FILES = new URL("../../../../os-image/firmware/files/", import.meta.url).pathname;
-/**
- * Stands before `ip`: what it is asked for is noted, and a VLAN, which not every kernel has, is a pair of cards of its name; none where
- * there is no such card.
- */
-const IP = `#!/bin/sh
-echo "$*" >>"$LARES_STATE/asked"
-case $* in
-*" type vlan "*) /usr/sbin/ip link show "$4" >/dev/null && /usr/sbin/ip link add "$6" type veth peer name far && exec /usr/sbin/ip link set far up; exit 1 ;;
-esac
-exec /usr/sbin/ip "$@"
-`;
-
-interface StartedNetwork {
-  readonly card: string;
-  readonly settings: string;
-  /** To see a way out, ten a second. */
-  readonly tries?: number;
-  /** Until udev gives it its name. */
-  readonly before?: string;
-}
-
-/** The script of the start and dhcpcd itself, in a network of their own with one wired card. */
-function startedNetwork(t: ExecutionContext, { card, settings, tries = 100, before = card }: StartedNetwork) {
-  const folder = mkdtempSync(join(tmpdir(), "lares-links-"));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const put = (name: string, text: string, mode = 0o644): void => writeFileSync(join(folder, name), text, { mode });
-  mkdirSync(join(folder, "bin"));
-  put("bin/ip", IP, 0o755);
-  put("dhcpcd.conf", settings);
-  // No udev names cards here, and the machine's own names of servers are left alone.
-  put("base.conf", `${readFileSync(join(FILES, "dhcpcd.conf"), "utf8")}nodev\nscript /bin/true\n`);
-  put("resolv.conf", "");
-  const line = `mount --bind ${folder}/resolv.conf /etc/resolv.conf; mount -t tmpfs run /run; mount -t sysfs sys /sys; mount --bind /dev/null /dev/kmsg
-mkdir -p /var/lib/dhcpcd; mount -t tmpfs lib /var/lib/dhcpcd
-ip link add ${before} type veth peer name other; ip link set other up
-mkdir -p /run/udev/data; number=$(cat /sys/class/net/${before}/ifindex)
-if [ ${before} = ${card} ]; then echo I:1 >/run/udev/data/n$number; else
-  echo E:ID_RENAMING=1 >/run/udev/data/n$number
-  (sleep 0.5; ip link set ${before} name ${card}; echo I:1 >/run/udev/data/n$number) &
-fi
-PATH=${folder}/bin:$PATH sh ${join(FILES, "links.sh")} 2>/dev/null
-dhcpcd -q -b -f ${folder}/out.conf >/dev/null 2>&1
-tries=0; until ip -4 route show default | grep -q via || [ $tries -ge ${tries} ]; do tries=$((tries + 1)); sleep 0.1; done
-ip -4 -o addr show | awk '$2 != "lo" { print $2, $4 }'; ip -4 route show default | awk '{ print $3, $5 }'`;
-  const environment = {
-    ...process.env,
-    LARES_STATE: folder,
-    LARES_DHCPCD: join(folder, "base.conf"),
-    LARES_DHCPCD_OUT: join(folder, "out.conf"),
-    LARES_TROUBLES: join(folder, "troubles"),
-    LARES_ANY_CARD: "1",
-  };
-  const options = { stdio: "pipe", env: environment, encoding: "utf8" } as const;
-  const shown = execFileSync("unshare", ["-n", "-m", "-p", "-f", "--kill-child", "sh", "-ec", line], options);
-  const read = (name: string): string =>
-    existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "";
-  return { shown, asked: read("asked"), settings: read("out.conf"), troubles: read("troubles") };
-}
 
 const at = { address: "10.7.0.5/24", gateway: "10.7.0.1", dns: ["10.7.0.1", "1.1.1.1"] };
 const STATIC = "static ip_address=10.7.0.5/24\nstatic routers=10.7.0.1\nstatic domain_name_servers=10.7.0.1 1.1.1.1\n";
