@@ -27,6 +27,8 @@ export interface Instance {
 
 interface ClusterOptions {
   readonly bench: Workbench;
+  /** Of each machine; default 768. */
+  readonly memoryMib?: number;
   readonly say: (line: string) => void;
 }
 
@@ -63,11 +65,12 @@ export class Cluster {
 
   /** Switches a new machine on. */
   async add(): Promise<Machine> {
-    const { folder } = this.#options.bench;
+    const { bench, memoryMib = MIB_EACH } = this.#options;
+    const { folder } = bench;
     const number = String(this.machines.length + 1).padStart(4, "0");
     const disk = overlay(`${folder}/node-${number}.qcow2`, this.#base, "raw", "6G");
     const named = { folder, name: `node-${number}`, serial: `LAB${number}`, key: this.#key };
-    const machine = new Machine({ ...named, disk, memoryMib: MIB_EACH, lan: this.#lan });
+    const machine = new Machine({ ...named, disk, memoryMib, lan: this.#lan });
     if (this.machines.length === 0) this.#startedMs = performance.now();
     this.machines.push(machine);
     await machine.start();
