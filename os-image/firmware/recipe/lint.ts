@@ -19,7 +19,7 @@ export function lintBuild(build: Build): readonly Finding[] {
 
 function lintRole(role: Role): readonly Finding[] {
   const where = `role ${role.name}`;
-  const found: Finding[] = [...lintLayer(role)];
+  const found: Finding[] = lintLayer(role).map((each) => ({ ...each, where }));
   const error = (code: string, message: string, hint: string): void =>
     void found.push({ severity: "error", where, code, message, hint });
   for (const file of role.files)

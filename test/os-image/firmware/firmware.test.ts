@@ -36,27 +36,7 @@ import { lintBuild } from "#os-image/firmware/recipe/lint.ts";
 import { readBuild } from "#os-image/firmware/recipe/read-system.ts";
 import type { Build } from "#os-image/firmware/recipe/recipe.ts";
 import { DebianArchive } from "../debian-archive.ts";
-
-const root = new URL("../../../", import.meta.url).pathname;
-const recipe = `${root}os-image/firmware/lares.os.hcl`;
-
-function read(changes: Readonly<Record<string, (text: string) => string>> = {}): (path: string) => string | undefined {
-  return (path) => {
-    try {
-      const change = Object.entries(changes).find(([end]) => path.endsWith(end))?.[1];
-      const text = readFileSync(path, "utf8");
-      return change === undefined ? text : change(text);
-    } catch {
-      return undefined;
-    }
-  };
-}
-
-function build(flavour = "minimal", changes: Parameters<typeof read>[0] = {}, target = "amd64"): Build {
-  const found = readBuild(recipe, read(changes), { target, flavour });
-  if (!found.ok) throw new Error(found.error.message);
-  return found.value;
-}
+import { build, read, recipe, root } from "./recipe/own-recipe.ts";
 
 test("every target and flavour of the recipe is read, lint finds nothing, and a lock names its packages", (t) => {
   const { targets, flavours } = build().system;
@@ -74,40 +54,6 @@ test("every target and flavour of the recipe is read, lint finds nothing, and a 
           `${target.name} ${flavour.name}`,
         );
     }
-});
-
-test("mistakes in the recipe are told with their place", (t) => {
-  const wrong = readBuild(
-    recipe,
-    read({ "lares.os.hcl": (text) => text.replace('flavour "docker"', 'flavor "docker"') }),
-    {
-      target: "amd64",
-      flavour: "minimal",
-    },
-  );
-  t.false(wrong.ok);
-  if (!wrong.ok) t.regex(wrong.error.message, /lares\.os\.hcl:\d+[\s\S]*flavor[\s\S]*flavour/);
-  const absent = readBuild(recipe, read(), { target: "sparc", flavour: "minimal" });
-  t.false(absent.ok);
-  if (!absent.ok) t.regex(absent.error.hint ?? "", /amd64/);
-  const tiny = readBuild(recipe, read({ "lares.os.hcl": (text) => text.replace("slot   = 512", "slot = 5") }), {
-    target: "amd64",
-    flavour: "minimal",
-  });
-  t.false(tiny.ok);
-});
-
-test("lint finds units and users that contradict each other", (t) => {
-  const codes = (change: (text: string) => string): readonly string[] =>
-    lintBuild(build("minimal", { "agent.role.hcl": change })).map((finding) => finding.code);
-  t.true(
-    codes((text) => text.replace('mask   = ["etcd.service"]', 'mask = ["lares.service"]')).includes("os_unit_both"),
-  );
-  t.true(
-    codes((text) => text.replace("../files/lares-first.service", "../files/gone.service")).includes("os_no_source"),
-  );
-  t.true(codes((text) => text.replace("enable =", 'default = "x.target"\n  enable =')).includes("os_default"));
-  t.true(codes((text) => text.replace('"etcd.service"', '"etcd"')).includes("os_bad_unit"));
 });
 
 test("post-processors follow each other, each with what the one before made", async (t) => {
