@@ -36,7 +36,7 @@ import { lintBuild } from "#os-image/firmware/recipe/lint.ts";
 import { readBuild } from "#os-image/firmware/recipe/read-system.ts";
 import type { Build } from "#os-image/firmware/recipe/recipe.ts";
 import { DebianArchive } from "../debian-archive.ts";
-import { build, read, recipe, root } from "./recipe/own-recipe.ts";
+import { build, read, recipe, root } from "./own-recipe.ts";
 
 test("every target and flavour of the recipe is read, lint finds nothing, and a lock names its packages", (t) => {
   const { targets, flavours } = build().system;
@@ -54,6 +54,27 @@ test("every target and flavour of the recipe is read, lint finds nothing, and a 
           `${target.name} ${flavour.name}`,
         );
     }
+});
+
+test("mistakes in the recipe are told with their place", (t) => {
+  const wrong = readBuild(
+    recipe,
+    read({ "lares.os.hcl": (text) => text.replace('flavour "docker"', 'flavor "docker"') }),
+    {
+      target: "amd64",
+      flavour: "minimal",
+    },
+  );
+  t.false(wrong.ok);
+  if (!wrong.ok) t.regex(wrong.error.message, /lares\.os\.hcl:\d+[\s\S]*flavor[\s\S]*flavour/);
+  const absent = readBuild(recipe, read(), { target: "sparc", flavour: "minimal" });
+  t.false(absent.ok);
+  if (!absent.ok) t.regex(absent.error.hint ?? "", /amd64/);
+  const tiny = readBuild(recipe, read({ "lares.os.hcl": (text) => text.replace("slot   = 512", "slot = 5") }), {
+    target: "amd64",
+    flavour: "minimal",
+  });
+  t.false(tiny.ok);
 });
 
 test("post-processors follow each other, each with what the one before made", async (t) => {

@@ -15,6 +15,7 @@ import test from "ava";
 import fc from "fast-check";
 import { succeed } from "#base/env/errors.ts";
 import { createEnv } from "#base/platform/create-env.ts";
+import { lintBuild } from "#os-image/firmware/recipe/lint.ts";
 import { buildImage } from "#os-image/oci/build.ts";
 import { aloneInCache } from "#os-image/oci/cache-lock.ts";
 import { lintImage } from "#os-image/oci/lint.ts";
@@ -22,6 +23,7 @@ import { fetchLocked, lockChanges } from "#os-image/oci/locked-packages.ts";
 import { readImage } from "#os-image/oci/read-recipe.ts";
 import type { Image } from "#os-image/oci/recipe.ts";
 import { DebianArchive } from "../debian-archive.ts";
+import { build, root } from "../firmware/own-recipe.ts";
 
 const packs = new URL("../../../packs/", import.meta.url).pathname;
 
@@ -353,4 +355,55 @@ test("provisioners change a layer and leave nothing of themselves; mistakes are 
     env.close();
     rmSync(dir, { recursive: true, force: true });
   }
+});
+
+/** What a role runs: one that can, and three that cannot. */
+const RUNS = `  run = [["true"]]
+  provisioner "shell" {
+    file      = "../files/links.sh"
+    variables = { ON = architecture }
+  }
+  provisioner "ansible-local" { file = "../files/links.sh" }
+  provisioner "puppet-apply" { file = "../site/gone.pp" }`;
+
+test("lint finds units and users that contradict each other", (t) => {
+  const codes = (change: (text: string) => string): readonly string[] =>
+    lintBuild(build("minimal", { "agent.role.hcl": change })).map((finding) => finding.code);
+  t.true(
+    codes((text) => text.replace('mask   = ["etcd.service"]', 'mask = ["lares.service"]')).includes("os_unit_both"),
+  );
+  t.true(
+    codes((text) => text.replace("../files/lares-first.service", "../files/gone.service")).includes("os_no_source"),
+  );
+  t.true(codes((text) => text.replace("enable =", 'default = "x.target"\n  enable =')).includes("os_default"));
+  t.true(codes((text) => text.replace('"etcd.service"', '"etcd"')).includes("os_bad_unit"));
+});
+
+test("a role's provisioners are read with their place, and lint tells what cannot run", (t) => {
+  const at = (text: string): string => text.replace(/^ {2}packages/m, (found) => `${RUNS}\n${found}`);
+  const { roles } = build("minimal", { "agent.role.hcl": at }, "arm64");
+  t.deepEqual(
+    roles.flatMap(({ provisioners }) => provisioners.map(({ kind, file, variables }) => ({ kind, file, variables }))),
+    [
+      { kind: "shell", file: `${root}os-image/firmware/files/links.sh`, variables: { ON: "arm64" } },
+      { kind: "ansible-local", file: `${root}os-image/firmware/files/links.sh`, variables: {} },
+      { kind: "puppet-apply", file: `${root}os-image/firmware/site/gone.pp`, variables: {} },
+    ],
+  );
+  const found = lintBuild(build("minimal", { "agent.role.hcl": at })).map(
+    ({ severity, where, code, message }) => `${severity} ${where} ${code} ${message.replace(root, "")}`,
+  );
+  t.is(found.length, 3, found.join("\n"));
+  t.regex(
+    found[0] ?? "",
+    /^error role agent image_provisioner provisioner "ansible-local": .*links\.sh is no (YAML|list)/,
+  );
+  t.is(
+    found[1],
+    'error role agent image_provisioner provisioner "puppet-apply": os-image/firmware/site/gone.pp is not there',
+  );
+  t.is(found[2], 'error role agent image_bad_run run ["true"] must start with the absolute path of a program');
+  t.throws(() => build("minimal", { "agent.role.hcl": (text) => at(text).replace("puppet-apply", "chef") }), {
+    message: /agent\.role\.hcl.*"shell", "ansible-local" or "puppet-apply"/s,
+  });
 });

@@ -296,6 +296,39 @@ test("the image's checks, sensors and troubles become checks of the node", async
   await t.throwsAsync(new MachineChecks(deps).start());
 });
 
+test("who may write nodes may read how one stands and not reset it; who manages is told that this is no firmware", async (t) => {
+  const agent = await testAgent({ config: "acl { enabled = true }" });
+  t.teardown(() => agent.remove());
+  const ask = async (method: string, path: string, token: string, body?: unknown): Promise<Response> =>
+    fetch(agent.nomad + path, {
+      method,
+      headers: { "x-nomad-token": token },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const secret = async (answer: Promise<Response>): Promise<string> =>
+    v.parse(v.object({ SecretID: v.string() }), await (await answer).json()).SecretID;
+  const manager = await secret(ask("POST", "/v1/acl/bootstrap", ""));
+  const policy = { Name: "nodes", Rules: 'node { policy = "write" }' };
+  t.is((await ask("PUT", "/v1/acl/policy/nodes", manager, policy)).status, 200);
+  const writer = await secret(ask("PUT", "/v1/acl/token", manager, { Type: "client", Policies: ["nodes"] }));
+  const known = v.array(v.object({ Name: v.string(), ID: v.string() }));
+  let node: v.InferOutput<typeof known>[number] | undefined;
+  await until("the node is known", async () => {
+    [node] = v.parse(known, await (await ask("GET", "/v1/nodes", writer)).json());
+    return node !== undefined;
+  });
+  const reset = async (token: string): Promise<string> => {
+    const path = `/v1/client/firmware/reset?node_id=${node?.ID}`;
+    const answer = await ask("PUT", path, token, { What: "all", Confirm: node?.Name });
+    return `${answer.status} ${await answer.text()}`;
+  };
+  t.regex(await reset(""), /^403 /);
+  t.regex(await reset(writer), /^403 /);
+  t.regex(await reset(manager), /^404 this node does not run the Lares firmware/);
+  t.is((await ask("GET", "/v1/client/firmware", "")).status, 403);
+  t.is((await ask("GET", "/v1/client/firmware", writer)).status, 404, "let in, and told so");
+});
+
 /** As on a machine with our firmware: what its start leaves in /run, and the image's checks in /usr. */
 const AS_FIRMWARE = `mount -t tmpfs run /run
 mkdir /run/lares-os

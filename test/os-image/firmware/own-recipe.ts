@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { readBuild } from "#os-image/firmware/recipe/read-system.ts";
 import type { Build } from "#os-image/firmware/recipe/recipe.ts";
 
-export const root = new URL("../../../../", import.meta.url).pathname;
+export const root = new URL("../../../", import.meta.url).pathname;
 export const recipe = `${root}os-image/firmware/lares.os.hcl`;
 
 export function read(
