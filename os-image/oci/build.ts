@@ -7,6 +7,7 @@ import { aloneInCache } from "./cache-lock.ts";
 import { buildLayer, type BuiltLayer } from "./layer.ts";
 import type { Image } from "./recipe.ts";
 import { inside } from "./tree.ts";
+import { withUsualMask } from "./usual-mask.ts";
 
 export interface BuildOptions {
   readonly exec: Exec;
@@ -29,7 +30,7 @@ export interface BuiltImage {
 
 /** Builds an image and writes it as an OCI layout that `docker load` takes too. In one cache one after the other is built. */
 export function buildImage(image: Image, options: BuildOptions): Promise<Result<BuiltImage>> {
-  return aloneInCache(options, () => buildAlone(image, options));
+  return aloneInCache(options, () => withUsualMask(() => buildAlone(image, options)));
 }
 
 async function buildAlone(image: Image, options: BuildOptions): Promise<Result<BuiltImage>> {

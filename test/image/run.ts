@@ -14,6 +14,7 @@ import { outputCases } from "./cases/outputs.ts";
 import { memberCases } from "./cases/members.ts";
 import { powerCutCases } from "./cases/power-cut.ts";
 import { provisionerCases } from "./cases/provisioners.ts";
+import { rebuildCases } from "./cases/rebuild.ts";
 import { reproducibleCases } from "./cases/reproducible.ts";
 import { seedCases } from "./cases/seeds.ts";
 import { stickCases } from "./cases/stick.ts";
@@ -51,6 +52,7 @@ const CASES: readonly Case[] = [
   ...provisionerCases,
   ...powerCutCases,
   ...reproducibleCases,
+  ...rebuildCases,
   ...wifiCases,
 ];
 

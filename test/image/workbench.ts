@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -13,8 +14,10 @@ import {
 import { join } from "node:path";
 import { VERSION } from "#cli/version.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
-import { buildSystem, toolsTree } from "#os-image/firmware/build/build.ts";
+import { buildSystem, toolsTree, type Built } from "#os-image/firmware/build/build.ts";
 import { ADAPTIVE, STORED } from "#os-image/firmware/build/bundle.ts";
+import { outputsOf } from "#os-image/firmware/build/output-options.ts";
+import { writeOutputs } from "#os-image/firmware/build/outputs.ts";
 import { versionOf } from "#os-image/firmware/build/revision.ts";
 import { squashRoot } from "#os-image/firmware/build/squash.ts";
 import { openWorkshop, type Workshop } from "#os-image/firmware/build/workshop.ts";
@@ -114,8 +117,17 @@ export class Workbench {
     return root;
   }
 
-  /** Builds a system anew, quickly and into a folder of the workbench. @returns that folder */
-  async system(name: string, build = this.build, updateLock = false): Promise<string> {
+  /** A copy of the recipe, to change. @returns its file */
+  recipe(name: string): string {
+    const folder = join(this.folder, name);
+    rmSync(folder, { recursive: true, force: true });
+    for (const each of ["os-image/firmware", "scripts/build/debian"])
+      cpSync(join(ROOT, each), join(folder, each), { recursive: true });
+    return join(folder, "os-image/firmware/lares.os.hcl");
+  }
+
+  /** Builds a system anew, quickly and into a folder of the workbench. */
+  async system(name: string, build = this.build, updateLock = false): Promise<Built> {
     const work = join(this.folder, name);
     mkdirSync(work, { recursive: true });
     const { exec } = this.env;
@@ -132,7 +144,27 @@ export class Workbench {
       onProgress: () => {},
     });
     if (!built.ok) throw new Error(built.error.message);
-    return work;
+    return built.value;
+  }
+
+  /** Makes all that is published of a system. @returns the folder with it */
+  async outputs(name: string, built: Built): Promise<string> {
+    const { env, build } = this;
+    const folder = join(this.folder, name);
+    const signing = { key: join(CACHE, "keys/signing.key"), certificate: join(CACHE, "keys/signing.pem") };
+    const of = {
+      exec: env.exec,
+      build,
+      built,
+      folder,
+      kinds: outputsOf(build),
+      signing,
+      baseUrl: "",
+      channel: "stable",
+    };
+    const written = await writeOutputs({ ...of, onProgress: () => {} });
+    if (!written.ok) throw new Error(written.error.message);
+    return folder;
   }
 
   async bundle(name: string, options: BundleOptions): Promise<string> {

@@ -7,6 +7,7 @@ import { buildLayer, layerTree } from "../../oci/layer.ts";
 import type { PackageFile } from "../../oci/packages.ts";
 import type { Layer } from "../../oci/recipe.ts";
 import { layOut } from "../../oci/tree.ts";
+import { withUsualMask } from "../../oci/usual-mask.ts";
 import type { Build } from "../recipe/recipe.ts";
 import { CORE_SECTOR, writeDisk } from "./disk.ts";
 import { fatImage } from "./fat.ts";
@@ -62,19 +63,13 @@ function workFolder({ target, flavour }: Build, cacheDir: string): string {
 export async function toolsTree(build: Build, { exec, cacheDir }: CacheOptions): Promise<Result<string>> {
   const architecture = (await exec.run(["dpkg", "--print-architecture"])).stdout.trim();
   const settings = { exec, cacheDir, architecture, privileged: true, below: [], sources: commonSources(build) };
-  const tools = await aloneInCache({ exec, cacheDir }, () => buildLayer(build.tools, settings));
+  const tools = await aloneInCache({ exec, cacheDir }, () => withUsualMask(() => buildLayer(build.tools, settings)));
   return tools.ok ? succeed(tools.value.tree) : tools;
 }
 
 /** Makes the slot's two file systems and the disk around them. The same inputs give the same bytes. */
-export async function buildSystem(build: Build, options: BuildOptions): Promise<Result<Built>> {
-  // Modes of what is made here are in the image: those of the builder's own files are not its business.
-  const before = process.umask(0o022);
-  try {
-    return await makeSystem(build, options);
-  } finally {
-    process.umask(before);
-  }
+export function buildSystem(build: Build, options: BuildOptions): Promise<Result<Built>> {
+  return withUsualMask(() => makeSystem(build, options));
 }
 
 async function makeSystem(build: Build, options: BuildOptions): Promise<Result<Built>> {

@@ -3,6 +3,7 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 
 import { join } from "node:path";
 import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { digestOf, IMAGE_TIME_S } from "../../oci/archive.ts";
+import { withUsualMask } from "../../oci/usual-mask.ts";
 import { addToChannel } from "../node/channel.ts";
 import { makeBmap } from "./bmap.ts";
 import { writeBundle } from "./bundle.ts";
@@ -16,7 +17,11 @@ import { compatible, packageList } from "./tree.ts";
 import { virtualDisk, writeBoxes, writeOva } from "./virtual.ts";
 
 /** Writes `lares-<target>-<version>.*` into the folder, and SHA256SUMS over all that lies there. */
-export async function writeOutputs(options: OutputOptions): Promise<Result<readonly string[]>> {
+export function writeOutputs(options: OutputOptions): Promise<Result<readonly string[]>> {
+  return withUsualMask(() => makeOutputs(options));
+}
+
+async function makeOutputs(options: OutputOptions): Promise<Result<readonly string[]>> {
   const { build, built, folder, kinds, onProgress } = options;
   await mkdir(folder, { recursive: true });
   const flavour = build.flavour === "minimal" ? "" : `-${build.flavour}`;

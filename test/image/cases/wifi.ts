@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { readBuild } from "#os-image/firmware/recipe/read-system.ts";
 import type { Case, Stage } from "../case.ts";
 import { Machine, makeKey, overlay } from "../machine.ts";
@@ -8,7 +8,6 @@ import { seedText, type Workbench } from "../workbench.ts";
 
 export const wifiCases: readonly Case[] = [{ name: "be in a wireless network, by simulated radios", run: wireless }];
 
-const ROOT = new URL("../../../", import.meta.url).pathname;
 /** A PC has no Wi-Fi of its own here; the rest is the other end. */
 const AIR = `role "air" {
   packages = ["hostapd", "iw"]
@@ -134,19 +133,16 @@ function write(machine: Machine, path: string, text: string): Promise<string> {
 /** The PC's image with Wi-Fi, from a recipe of its own with packages of today. @returns its work folder */
 async function buildWithAir({ bench }: Stage): Promise<string> {
   const made = join(bench.folder, "wifi-build");
-  return existsSync(join(made, "disk.img")) ? made : bench.system("wifi-build", recipeWithAir(bench), true);
+  if (!existsSync(join(made, "disk.img"))) await bench.system("wifi-build", recipeWithAir(bench), true);
+  return made;
 }
 
 function recipeWithAir(bench: Workbench) {
-  const folder = join(bench.folder, "wifi-recipe");
-  rmSync(folder, { recursive: true, force: true });
-  for (const each of ["os-image/firmware", "scripts/build/debian"])
-    cpSync(join(ROOT, each), join(folder, each), { recursive: true });
-  const firmware = join(folder, "os-image/firmware");
+  const file = bench.recipe("wifi-recipe");
+  const firmware = dirname(file);
   rmSync(join(firmware, "locks"), { recursive: true });
   mkdirSync(join(firmware, "locks"));
   writeFileSync(join(firmware, "roles/air.role.hcl"), AIR);
-  const file = join(firmware, "lares.os.hcl");
   writeFileSync(file, readFileSync(file, "utf8").replace('roles = ["lean"]', 'roles = ["lean", "wifi", "air"]'));
   const read = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, "utf8") : undefined);
   const build = readBuild(file, read, { target: "amd64", flavour: "minimal" });
