@@ -22,6 +22,14 @@ const ANSWER_MS = 3_000;
 /** Clusters that are asked; more on one network are a mistake. */
 const MAX_CLUSTERS = 4;
 
+/** What came of looking so far. */
+export interface Looked {
+  /** A server of each cluster that was asked, and the code for both screens. */
+  readonly codes: readonly { readonly at: string; readonly code: string }[];
+  /** The last refusal or failure; empty: none. */
+  readonly said: string;
+}
+
 export interface Finding {
   readonly env: SystemEnv;
   readonly sockets: LinkSockets;
@@ -34,6 +42,8 @@ export interface Finding {
   readonly listenMs?: number | undefined;
   /** Lines that a person sees. */
   readonly say: (line: string) => void;
+  /** Is told whenever it was asked how things stand. */
+  readonly onLooked?: ((looked: Looked) => void) | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -117,11 +127,18 @@ class Desk {
     if (nowMs - this.#askedMs < ANSWER_MS) return undefined;
     this.#askedMs = nowMs;
     for (const [cluster, at] of servers) if (!this.#open.has(cluster)) await this.#ask(cluster, at);
+    this.#tell();
     for (const [cluster, admission] of this.#open) {
       const decided = await this.#hear(cluster, admission);
       if (decided !== undefined) return decided;
     }
+    this.#tell();
     return undefined;
+  }
+
+  #tell(): void {
+    const codes = [...this.#open.values()].map(({ at, code }) => ({ at, code }));
+    this.#finding.onLooked?.({ codes, said: this.#complaint });
   }
 
   async #ask(cluster: string, at: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { MemberRole } from "#base/protocol/cluster.ts";
 import { loadIdentity } from "#daemons/scheduler/client/fingerprint/node-identity.ts";
 import { openDataFolder } from "../agent/data-folder.ts";
 import type { FlagValues, Invocation, RunCommand } from "../command/command.ts";
-import { findCluster } from "./find-cluster.ts";
+import { findCluster, type Looked } from "./find-cluster.ts";
 import { foundCluster } from "./init.ts";
 import { joinCluster } from "./join.ts";
 import { nodeConfig } from "./node-config.ts";
@@ -18,6 +18,9 @@ interface Looking {
   readonly invites?: boolean;
   /** Where one was made: the others are told that it comes, until this resolves. Default: while it is made. */
   readonly heraldedUntil?: () => Promise<void>;
+  /** Is told how it stands while it looks, and what was decided. */
+  readonly onLooked?: (looked: Looked) => void;
+  readonly onDecided?: (kind: "found" | "join") => void;
 }
 
 /** Looks for a cluster on the local network, and waits until somebody there lets this machine in. */
@@ -28,7 +31,7 @@ export const look: RunCommand = (invocation) => {
 
 /** The same, as the firmware asks for it. Throws as `lares init` and `lares join` do. */
 export async function lookForCluster(invocation: Invocation, looking: Looking): Promise<number> {
-  const { role, founds } = looking;
+  const { role, founds, onLooked } = looking;
   const { flags, output } = invocation;
   const env = createEnv({ logLevel: "warn" });
   try {
@@ -37,7 +40,8 @@ export async function lookForCluster(invocation: Invocation, looking: Looking): 
     const { nodeId } = await loadIdentity(env, folder.client);
     const nodeName = config.name === "" ? env.net.hostname() : config.name;
     const say = (line: string): void => (flags.on("json") ? output.error(line) : output.line(line));
-    const found = await findCluster({ env, sockets: systemLinkSockets, nodeId, nodeName, role, founds, say });
+    const found = await findCluster({ env, sockets: systemLinkSockets, nodeId, nodeName, role, founds, say, onLooked });
+    looking.onDecided?.(found.kind);
     if (found.kind === "found") {
       try {
         const code = await foundCluster({ ...invocation, operands: [] }, { invites: looking.invites ?? true });

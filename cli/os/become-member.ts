@@ -18,8 +18,10 @@ import { agentAnswers } from "./health.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { trouble } from "./trouble.ts";
 import { resumeBecoming } from "./unfinished.ts";
+import { Waiting } from "./waiting/waiting.ts";
 import { WISH, WishSchema, type Wish } from "./wish.ts";
 
+const CONFIG = "/etc/lares";
 const DATA = "/var/lib/lares";
 const TOKEN = `${DATA}/management-token`;
 const CLAIM_DIGITS = 8;
@@ -39,22 +41,68 @@ export const becomeMember: RunCommand = async (called) => {
   const env = createEnv({ logLevel: "warn" });
   try {
     if (existsSync(join(PLACES.state, "ready"))) return await done(env);
-    // The same program, since its start is what takes long.
-    await takeSeed(env, invocation);
-    await awaitFile(env.clock, join(PLACES.run, "network"), called.output);
-    await keep(PLACES, { name: "lares/os.hcl", text: OWN_CONFIG });
-    const isMember = await resumeBecoming(env.disk, { data: DATA, config: join(PLACES.state, "lares") });
-    if (!isMember && !(await becomes(env, invocation))) return 1;
-    await settle();
-    return await done(env);
+    const page = showPage(env, invocation);
+    try {
+      return await becomeAndTell({ env, invocation, page });
+    } finally {
+      await page.close();
+    }
   } finally {
     env.close();
   }
 };
 
-async function becomes(env: SystemEnv, invocation: Invocation): Promise<boolean> {
+interface Becoming {
+  readonly env: SystemEnv;
+  readonly invocation: Invocation;
+  readonly page: Page;
+}
+
+/** Whoever has no screen before them sees there what it waits for. */
+interface Page {
+  readonly waiting: Waiting;
+  /** The agent's port is free then. */
+  close(): Promise<void>;
+}
+
+async function becomeAndTell(becoming: Becoming): Promise<number> {
+  const { env, invocation, page } = becoming;
+  // The same program, since its start is what takes long.
+  await takeSeed(env, invocation);
+  page.waiting.does("network");
+  await awaitFile(env.clock, join(PLACES.run, "network"), invocation.output);
+  await keep(PLACES, { name: "lares/os.hcl", text: OWN_CONFIG });
+  const isMember = await resumeBecoming(env.disk, { data: DATA, config: join(PLACES.state, "lares") });
+  if (!isMember && !(await becomes(becoming))) return 1;
+  await settle(page);
+  return done(env);
+}
+
+async function becomes(becoming: Becoming): Promise<boolean> {
   const wish = await readWish();
-  return wish.join === undefined ? byLooking(env, wish, invocation) : byToken(env, wish, invocation);
+  return wish.join === undefined ? byLooking(becoming, wish) : byToken(becoming, wish);
+}
+
+/** Beside all else: nothing waits for it, and without it the machine becomes a member as well. */
+function showPage(env: SystemEnv, { output }: Invocation): Page {
+  const waiting = new Waiting(env.net);
+  const opened = openPage(env, waiting).catch((thrown: unknown) => {
+    output.error(`lares: this machine has no page while it waits: ${messageOf(thrown)}`);
+    return undefined;
+  });
+  return { waiting, close: async () => (await opened)?.() };
+}
+
+async function openPage(env: SystemEnv, waiting: Waiting): Promise<() => Promise<void>> {
+  const [{ serveWaiting }, { waitingExchange }] = await Promise.all([
+    import("./waiting/serve-waiting.ts"),
+    import("./waiting/waiting-exchange.ts"),
+  ]);
+  return serveWaiting(
+    env,
+    CONFIG,
+    waitingExchange(() => waiting.facts()),
+  );
 }
 
 /** Tells systemd that the agent can be started. */
@@ -63,8 +111,9 @@ async function done(env: SystemEnv): Promise<number> {
   return 0;
 }
 
-/** From now on it is a member, whatever happens. */
-async function settle(): Promise<void> {
+/** From now on it is a member, whatever happens; its agent, which waits for this, gets the port. */
+async function settle(page: Page): Promise<void> {
+  await page.close();
   if (existsSync(join(PLACES.state, "ready"))) return;
   await makeClaim();
   await keep(PLACES, { name: "ready", text: "" });
@@ -75,8 +124,8 @@ async function settle(): Promise<void> {
  * Others that were switched on a little later look for a cluster just while this machine's agent starts, which takes many
  * seconds on a slow processor: they have to hear of it, or found one themselves.
  */
-async function untilAgentSpeaks(env: SystemEnv): Promise<void> {
-  await settle();
+async function untilAgentSpeaks({ env, page }: Becoming): Promise<void> {
+  await settle(page);
   await done(env);
   const deadline = env.clock.monotonicMs() + HERALDED_MS;
   while (env.clock.monotonicMs() < deadline && !(await agentAnswers(env, 0))) await sleep(env.clock, HERALD_PAUSE_MS);
@@ -99,8 +148,9 @@ async function readWish(): Promise<Wish> {
   }
 }
 
-async function byToken(env: SystemEnv, wish: Wish, invocation: Invocation): Promise<boolean> {
-  introduce(invocation, `joins the cluster of ${wish.join?.address}`);
+async function byToken({ env, invocation, page }: Becoming, wish: Wish): Promise<boolean> {
+  page.waiting.does("token");
+  introduce(env, invocation, `joins the cluster of ${wish.join?.address}`);
   const operands = [wish.join?.address ?? "", wish.join?.token ?? ""];
   for (let tries = 1; tries <= JOIN_TRIES; tries++) {
     if (await attempt(() => joinAs({ ...invocation, operands, flags: FLAGS }, wish.role), invocation)) return true;
@@ -109,22 +159,30 @@ async function byToken(env: SystemEnv, wish: Wish, invocation: Invocation): Prom
   return false;
 }
 
-async function byLooking(env: SystemEnv, wish: Wish, invocation: Invocation): Promise<boolean> {
-  const { role } = wish;
-  introduce(invocation, "looks for a cluster");
+async function byLooking(becoming: Becoming, { role }: Wish): Promise<boolean> {
+  const { env, invocation, page } = becoming;
+  page.waiting.does("looks");
+  introduce(env, invocation, "looks for a cluster");
   return attempt(
     () =>
       lookForCluster(
         { ...invocation, operands: [], flags: FLAGS },
-        { role, founds: true, invites: false, heraldedUntil: () => untilAgentSpeaks(env) },
+        {
+          role,
+          founds: true,
+          invites: false,
+          heraldedUntil: () => untilAgentSpeaks(becoming),
+          onLooked: (looked) => page.waiting.looked(looked),
+          onDecided: (kind) => page.waiting.does(kind === "found" ? "founds" : "joins"),
+        },
       ),
     invocation,
   );
 }
 
 /** Nothing else tells who it is, and whether the cable is good, while it waits. */
-function introduce({ output }: Invocation, what: string): void {
-  const [address] = ownAddresses();
+function introduce({ net }: SystemEnv, { output }: Invocation, what: string): void {
+  const [address] = ownAddresses(net);
   output.line(
     address === undefined
       ? `This is ${hostname()}; it has no address yet, and ${what}.`

@@ -40,7 +40,7 @@ export const confirm: RunCommand = async (invocation) => {
       // Started from the network it has no slots: there is nothing to confirm, and all to tell.
       const text = (await readIfThere(join(PLACES.run, "slot")))?.trim();
       if (text === "network")
-        await tell(output, { version: versionIn(await readIfThere(OS_RELEASE)), slot: text, problems: [] });
+        await tell({ env, output }, { version: versionIn(await readIfThere(OS_RELEASE)), slot: text, problems: [] });
       return 0;
     }
     const record = await readUpdateRecord(PLACES);
@@ -56,14 +56,15 @@ export const confirm: RunCommand = async (invocation) => {
       const written = await writeBootEnv(PLACES, condemned(before, slot), env.exec);
       if (written.ok) await env.exec.run(["systemctl", "--no-block", "reboot"]);
       // The same slot would start, and judge itself again, for ever.
-      else await tell(output, { ...(await osState(env.exec)), problems: [...problems, written.error.message] });
+      else
+        await tell({ env, output }, { ...(await osState(env.exec)), problems: [...problems, written.error.message] });
       return 1;
     }
     if (verdict.kind === "confirm") {
       const written = await writeBootEnv(PLACES, confirmed(before, slot), env.exec);
       if (!written.ok) output.error(written.error.message);
     }
-    await tell(output, { ...(await osState(env.exec)), problems });
+    await tell({ env, output }, { ...(await osState(env.exec)), problems });
     return 0;
   } finally {
     env.close();
@@ -104,8 +105,11 @@ interface Told {
 }
 
 /** What a person sees on a screen or a serial line. */
-async function tell(output: Output, { version, slot, problems }: Told): Promise<void> {
-  const addresses = ownAddresses();
+async function tell(
+  { env, output }: { readonly env: SystemEnv; readonly output: Output },
+  { version, slot, problems }: Told,
+): Promise<void> {
+  const addresses = ownAddresses(env.net);
   const troubles = [...problems, ...(await troublesOf(PLACES))];
   const claim = (await readIfThere(CLAIM_PATH))?.trim() ?? "";
   const lines = [

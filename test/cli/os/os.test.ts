@@ -1,18 +1,32 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { Agent, request } from "node:http";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import test from "ava";
+import { Script } from "node:vm";
+import test, { type ExecutionContext } from "ava";
+import fc from "fast-check";
+import * as v from "valibot";
 import { createEnv } from "#base/platform/create-env.ts";
+import { listenHttp } from "#base/platform/http-listener.ts";
 import { writeMembership } from "#cli/agent/internal/membership.ts";
 import { onEveryConsole } from "#cli/os/consoles.ts";
 import { missingTasks, ranSteadily, readTasks } from "#cli/os/tasks.ts";
 import { requireUsable } from "#cli/os/offer.ts";
 import { resumeBecoming } from "#cli/os/unfinished.ts";
+import { serveWaiting } from "#cli/os/waiting/serve-waiting.ts";
+import { Waiting, type WaitingFacts } from "#cli/os/waiting/waiting.ts";
+import { waitingExchange } from "#cli/os/waiting/waiting-exchange.ts";
+import { WAITING_SCRIPT, waitingHtml } from "#cli/os/waiting/waiting-html.ts";
+import { testAuthority } from "#test/base/platform/http/certificates.ts";
+import { lares } from "#test/cli/cluster.ts";
+import { freePort } from "#test/free-ports.ts";
 import { testAgent, until } from "#test/scenario/agent.ts";
+
+const env = createEnv({ logLevel: "error" });
+test.after.always(() => env.close());
 
 test("the power failed while a machine became a member", async (t) => {
   const root = mkdtempSync(join(tmpdir(), "lares-becoming-"));
-  const env = createEnv({ logLevel: "error" });
   const at = { data: join(root, "lares"), config: join(root, "etc") };
   try {
     mkdirSync(at.config);
@@ -39,7 +53,6 @@ test("the power failed while a machine became a member", async (t) => {
     t.true(await resumeBecoming(env.disk, at), "only the note was missing");
     t.is(readFileSync(join(at.data, "state/log"), "utf8"), "a cluster");
   } finally {
-    env.close();
     rmSync(root, { recursive: true });
   }
 });
@@ -122,11 +135,7 @@ function jobText({ name, type = "service", attempts, script }: Wanted): string {
 
 test("what ran before an update runs after it, or the update is turned down", async (t) => {
   const agent = await testAgent();
-  const env = createEnv({ logLevel: "error" });
-  t.teardown(async () => {
-    env.close();
-    await agent.remove();
-  });
+  t.teardown(() => agent.remove());
   const path = join(agent.dir, "data/client/state.jsonl");
   const patience = { path, steadyMs: 1500, timeoutMs: 60_000 };
   writeFileSync(join(agent.dir, "there"), "");
@@ -182,4 +191,178 @@ test("what ran before an update runs after it, or the update is turned down", as
     ["needy.all[0] ran before: task work failed: Exit Code: 1"],
     "the other's own policy allows it no further start",
   );
+});
+
+const FACTS: WaitingFacts = {
+  Name: "lares-0002",
+  Version: "1.2.3",
+  Addresses: ["192.168.1.5"],
+  Doing: "asks",
+  Does: "It waits to be let in.",
+  Codes: [{ Server: "192.168.1.4:4647", Code: "123 456" }],
+  Said: "",
+  Troubles: ["lares.hcl:3: there is no key hostnam"],
+};
+const HealthSchema = v.object({
+  client: v.object({ ok: v.literal(false), message: v.string() }),
+  server: v.object({ ok: v.literal(false), message: v.string() }),
+  waiting: v.record(v.string(), v.unknown()),
+});
+
+function folder(t: ExecutionContext): string {
+  const made = mkdtempSync(join(tmpdir(), "lares-waiting-"));
+  t.teardown(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+/** The page where this configuration puts the agent's API. */
+async function serve(t: ExecutionContext, facts: () => Promise<WaitingFacts>, more = "") {
+  const path = join(folder(t), "agent.hcl");
+  const port = await freePort();
+  writeFileSync(path, `bind_addr = "127.0.0.1"\nports { http = ${port} }\n${more}`);
+  const close = await serveWaiting(env, path, waitingExchange(facts));
+  t.teardown(close);
+  return { port, at: `http://127.0.0.1:${port}`, close };
+}
+
+test("people get a page, programs an error that says why, and nobody changes anything", async (t) => {
+  const { at } = await serve(t, () => Promise.resolve(FACTS));
+  const page = await fetch(`${at}/`);
+  t.is(page.status, 200);
+  t.regex(page.headers.get("content-type") ?? "", /^text\/html/);
+  t.regex(page.headers.get("content-security-policy") ?? "", /default-src 'none'/);
+  const html = await page.text();
+  for (const told of [/lares-0002/, /123 456/, /192\.168\.1\.5/, /1\.2\.3/, /waits to be let in/, /no key hostnam/])
+    t.regex(html, told);
+  for (const [, path = ""] of html.matchAll(/(?:href|src)="([^"]+)"/g))
+    t.is((await fetch(`${at}${path}`)).status, 200, path);
+  t.is((await fetch(`${at}/ui/jobs?x=1`, { redirect: "manual" })).headers.get("location"), "/");
+  t.is((await fetch(`${at}/ui/`)).status, 200);
+  const head = await fetch(`${at}/`, { method: "HEAD" });
+  t.deepEqual([head.status, await head.text()], [200, ""]);
+  const put = await fetch(`${at}/`, { method: "PUT", body: "x" });
+  t.deepEqual([put.status, put.headers.get("allow")], [405, "GET, HEAD"]);
+  t.is((await fetch(`${at}/elsewhere`)).status, 404);
+
+  const health = await fetch(`${at}/v1/agent/health`);
+  t.is(health.status, 500);
+  const said = v.parse(HealthSchema, await health.json());
+  t.is(
+    said.server.message,
+    "lares-0002 is not a member of a cluster yet. It waits to be let in. Its code for the cluster of 192.168.1.4:4647 is 123 456.",
+  );
+  t.deepEqual({ ...said.waiting }, { ...FACTS });
+  const job = await fetch(`${at}/v1/jobs`, { method: "PUT", body: "x".repeat(200_000) });
+  t.deepEqual([job.status, job.headers.get("retry-after")], [503, "5"]);
+  t.regex(await job.text(), /^lares-0002 is not a member of a cluster yet\. .*\n$/);
+  const { code, err } = await lares({ NOMAD_ADDR: at }, ["node", "status"]);
+  t.is(code, 1);
+  t.regex(err, /lares-0002 is not a member of a cluster yet.*123 456/s);
+});
+
+test("texts of others stay texts", (t) => {
+  t.notThrows(() => new Script(WAITING_SCRIPT));
+  const bare = waitingHtml({ ...FACTS, Codes: [], Troubles: [] });
+  t.notRegex(bare, /id="(?:codes|troubles|said)"/);
+  const tags = (html: string): readonly string[] => html.match(/<[^>]*>/g) ?? [];
+  const nasty = fc.string({ unit: fc.constantFrom("<", ">", '"', "'", "&", "`", "=", "{", "}", "/", "a", " ", "\n") });
+  fc.assert(
+    fc.property(nasty, (text) => {
+      const html = waitingHtml({
+        ...FACTS,
+        Name: text,
+        Does: text,
+        Said: text === "" ? "x" : text,
+        Troubles: [text],
+        Codes: [{ Server: text, Code: text }],
+        Addresses: [text],
+      });
+      // The same elements, however the texts read; of attributes only the one that holds them all differs.
+      const plain = waitingHtml({ ...FACTS, Said: "x" });
+      const structure = (of: string): readonly string[] =>
+        tags(of).map((tag) => tag.replace(/data-waiting="[^"]*"/, ""));
+      return structure(html).join("\n") === structure(plain).join("\n");
+    }),
+  );
+});
+
+test("any target and method get an answer", async (t) => {
+  const exchange = waitingExchange(() => Promise.resolve(FACTS));
+  const target = fc.oneof(
+    fc.string(),
+    fc.webPath().map((path) => path || "/"),
+    fc.webUrl(),
+  );
+  await fc.assert(
+    fc.asyncProperty(target, fc.constantFrom("GET", "HEAD", "PUT", "OPTIONS", "x"), async (url, method) => {
+      const from = { headers: {}, body: nothing(), remote: { host: "", port: 0 }, signal: AbortSignal.abort() };
+      const { status } = await exchange({ method, url, ...from });
+      t.true([200, 307, 404, 405, 500, 503].includes(status), `${method} ${url}: ${status}`);
+    }),
+  );
+});
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+test("what it does, its codes and its troubles are told as they change", async (t) => {
+  const places = { run: folder(t), state: folder(t), boot: "" };
+  const waiting = new Waiting(env.net, places);
+  t.like(await waiting.facts(), { Name: hostname(), Doing: "seed", Codes: [], Troubles: [] });
+  writeFileSync(join(places.run, "troubles"), "no room\n");
+  waiting.looked({ codes: [], said: "cannot reach a server" });
+  t.like(await waiting.facts(), { Doing: "looks", Said: "cannot reach a server", Troubles: ["no room"] });
+  waiting.looked({ codes: [{ at: "10.0.0.1:4647", code: "000123" }], said: "" });
+  t.like(await waiting.facts(), { Doing: "asks", Codes: [{ Server: "10.0.0.1:4647", Code: "000 123" }] });
+  waiting.does("joins");
+  t.like(await waiting.facts(), { Doing: "joins", Codes: [] });
+});
+
+test("the port is free for the agent at once, whoever still holds a connection", async (t) => {
+  const { port, at, close } = await serve(t, () => Promise.resolve(FACTS));
+  const agent = new Agent({ keepAlive: true });
+  t.teardown(() => agent.destroy());
+  await new Promise<void>((resolve, reject) => {
+    request(`${at}/`, { agent }, (answer) => answer.resume().once("end", resolve))
+      .once("error", reject)
+      .end();
+  });
+  await close();
+  const exchange = () => Promise.resolve({ status: 200, headers: {}, body: "the agent" });
+  const next = await listenHttp({ at: { host: "127.0.0.1", port }, exchange, log: env.log });
+  t.teardown(() => next.close(0));
+  t.is(await (await fetch(at)).text(), "the agent");
+});
+
+test("its certificate is the agent's; without one, or with the port off, there is no page", async (t) => {
+  const at = folder(t);
+  const authority = testAuthority();
+  const { ca } = authority;
+  const pems = { ca, ...authority.issue(["waiting.test"]) };
+  for (const [name, pem] of Object.entries(pems)) writeFileSync(join(at, name), pem);
+  const tls = `tls {\n http = true\n ca_file = "${at}/ca"\n cert_file = "${at}/cert"\n key_file = "${at}/key"\n}\n`;
+  const { port } = await serve(t, () => Promise.resolve(FACTS), tls);
+  const ask = (scheme: string) =>
+    env.http.request({
+      url: `${scheme}://127.0.0.1:${port}/`,
+      timeoutMs: 10_000,
+      tls: { ca, serverName: "waiting.test" },
+    });
+  const answer = await ask("https");
+  t.is(answer.status, 200);
+  t.regex(await answer.text(), /123 456/);
+  await t.throwsAsync(ask("http"));
+  await t.throwsAsync(
+    serve(t, () => Promise.resolve(FACTS), "tls { http = true }\n"),
+    { message: /there is no certificate/ },
+  );
+  const off = join(folder(t), "off.hcl");
+  writeFileSync(off, "ports { http = 0 }\n");
+  await (
+    await serveWaiting(
+      env,
+      off,
+      waitingExchange(() => Promise.resolve(FACTS)),
+    )
+  )();
+  t.pass();
 });
