@@ -1,4 +1,5 @@
 import type { Net } from "#base/env/net.ts";
+import { reachable } from "#base/env/own-address.ts";
 import type { AgentConfig } from "#base/language/agent-config/config.ts";
 
 /** Where an agent listens, and the address others know it by. */
@@ -37,13 +38,16 @@ export function internalAddress({
   return `${host.includes(":") ? `[${host}]` : host}:${config.ports.rpc}`;
 }
 
-/** A wildcard address is no place to reach: the first address that leaves the machine is, or loopback where there is none. */
+/**
+ * A wildcard address is no place to reach: the first address that leaves the machine is, or loopback where there is none. One that
+ * every machine behind an emulator's NAT has is taken where there is no other.
+ */
 function advertised(host: string, net: Net): string {
   if (!isWildcard(host)) return host;
   const found = net
     .interfaces()
     .filter((one) => !one.internal && !one.address.startsWith("169.254.") && !one.address.startsWith("fe80:"));
-  return (found.find((one) => one.family === 4) ?? found[0])?.address ?? "127.0.0.1";
+  return reachable(found.find((one) => one.family === 4) ?? found[0], found)?.address ?? "127.0.0.1";
 }
 
 /** Every address of the machine. */

@@ -13,6 +13,8 @@ import { askToJoin, type OpenAdmission } from "./admission.ts";
 export const LISTEN_MS = 6_000;
 /** Without an address for so long it founds one all the same: perhaps it is meant to be alone. */
 const NO_LINK_MS = 60_000;
+/** One card may get its address later than another, or never: for so long it is waited for, as the cluster may be there. */
+const LATE_CARD_MS = 20_000;
 /** A new machine that is not heard any more is gone. */
 const NEW_TTL_S = 12;
 /** One that founds goes on as another program, which takes its time to start. */
@@ -76,8 +78,10 @@ export async function findCluster(finding: Finding): Promise<Found> {
       const decided = await desk.visit(servers);
       if (decided !== undefined) return decided;
       const nowMs = env.clock.monotonicMs();
+      const awaitsCard = !neighbours.hasAllLinks && nowMs - began < LATE_CARD_MS;
       // Who founds is a server soon.
-      if (!neighbours.hasLinks || heard.some(({ text: said }) => said["state"] === "founding")) linkedMs = nowMs;
+      const awaitsServer = heard.some(({ text: said }) => said["state"] === "founding");
+      if (!neighbours.hasLinks || awaitsCard || awaitsServer) linkedMs = nowMs;
       const isOver = nowMs - linkedMs >= listenMs || (!neighbours.hasLinks && nowMs - began >= NO_LINK_MS);
       // A cluster that was there once comes back; whoever gives it up starts this machine again.
       if (isOver && !hasHeard && finding.founds && finding.role !== "client" && !isAnotherFirst(heard, nodeId)) {

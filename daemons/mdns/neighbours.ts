@@ -1,12 +1,14 @@
 import type { Timer } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
 import { messageOf } from "#base/env/errors.ts";
+import { isOfContainers } from "#base/env/own-address.ts";
 import type { LinkSockets } from "#base/env/link-socket.ts";
+import type { InterfaceAddress } from "#base/env/net.ts";
 import { ipv4Bytes } from "#base/protocol/dns/address.ts";
 import type { Announcement, Heard, Neighbour } from "./announcement.ts";
 import { Link } from "./link.ts";
 
-/** Interfaces come and go; so often they are looked at, and while it `listens` the links are asked. */
+/** Interfaces come and go; so often they are looked at, and while it `listens`, when they are looked at as often, the links are asked. */
 const LOOK_MS = 10_000;
 const ASK_MS = 2_000;
 /** Of a link that shouts, no more are kept. */
@@ -55,6 +57,12 @@ export class Neighbours {
   /** Some link could be joined; they are looked for again every few seconds. */
   get hasLinks(): boolean {
     return this.#links.size > 0;
+  }
+
+  /** Every card that is plugged in (and so has an address of some kind) is one of the links. */
+  get hasAllLinks(): boolean {
+    const linked = new Set([...this.#links.keys()].map(nameOf));
+    return [...this.#cards().keys()].every((name) => linked.has(name));
   }
 
   async start(): Promise<void> {
@@ -106,7 +114,7 @@ export class Neighbours {
         sockets,
         addresses,
         ...(port === undefined ? {} : { port }),
-        isPeer: (address) => this.#isPeer(id.split(" ")[0] ?? "", address),
+        isPeer: (address) => this.#isPeer(nameOf(id), address),
         onHeard: (heard) => this.#hear(heard),
         onTaken: (host) => this.#rename(host),
       });
@@ -119,22 +127,26 @@ export class Neighbours {
         env.log.debug("a link cannot be heard", { id, error: messageOf(thrown) });
       }
     }
-    if (this.#isOpen) this.#look = env.clock.after(LOOK_MS, () => void this.#review());
+    const againMs = this.#deps.listens ? ASK_MS : LOOK_MS;
+    if (this.#isOpen) this.#look = env.clock.after(againMs, () => void this.#review());
   }
 
   /** By what identifies a link as it is now, its own addresses there. */
   #interfaces(): ReadonlyMap<string, readonly string[]> {
-    const { env, isLink = isUsual } = this.#deps;
-    const byName = Map.groupBy(
-      env.net.interfaces().filter(({ name, internal }) => !internal && isLink(name)),
-      ({ name }) => name,
-    );
     const found = new Map<string, readonly string[]>();
-    for (const [name, each] of byName) {
+    for (const [name, each] of this.#cards()) {
       const sorted = each.toSorted((a, b) => a.family - b.family).map(({ address }) => address);
       if (each.some(({ family }) => family === 4)) found.set(`${name} ${sorted.join(" ")}`, sorted);
     }
     return found;
+  }
+
+  #cards(): ReadonlyMap<string, readonly InterfaceAddress[]> {
+    const { env, isLink = (name) => !isOfContainers(name) } = this.#deps;
+    return Map.groupBy(
+      env.net.interfaces().filter(({ name, internal }) => !internal && isLink(name)),
+      ({ name }) => name,
+    );
   }
 
   #isPeer(link: string, address: string): boolean {
@@ -164,6 +176,11 @@ export class Neighbours {
   }
 }
 
+/** Of the interface that a link's id begins with. */
+function nameOf(id: string): string {
+  return id.split(" ")[0] ?? "";
+}
+
 function isWithin(address: string, cidr: string): boolean {
   const [network = "", bits = "32"] = cidr.split("/");
   const shift = 2 ** (32 - Number(bits));
@@ -173,8 +190,4 @@ function isWithin(address: string, cidr: string): boolean {
 
 function number(address: string): number | undefined {
   return ipv4Bytes(address)?.reduce((sum, byte) => sum * 256 + byte, 0);
-}
-
-function isUsual(name: string): boolean {
-  return !/^(docker|br-|veth|virbr|lxc|cni|nomad|lares-)/.test(name);
 }

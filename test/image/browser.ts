@@ -77,9 +77,9 @@ export class Browser {
     return result?.result?.value;
   }
 
-  /** Everything a person would read. */
+  /** Everything a person would read; nothing while a page is loaded. */
   async text(): Promise<string> {
-    return String(await this.ask("document.body.innerText"));
+    return String(await this.ask('document.body?.innerText ?? ""'));
   }
 
   /** Types into a field, as a person does who sees it, and sends its form. */

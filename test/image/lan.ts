@@ -13,6 +13,13 @@ const ANSWER_MS = 10_000;
 /** What QEMU's router gives to its clients (`info usernet`, and `-netdev user` of qemu(1)). */
 export const HOST_SEEN_FROM_LAN = "10.0.2.2";
 
+export interface LanOptions {
+  /** The router is there for machines that are in this VLAN, and for no others. */
+  readonly routerVlan?: number;
+  /** The network's own addresses (CIDR), and nobody who leads elsewhere, as a host-only network has it. */
+  readonly apart?: string;
+}
+
 /**
  * A network of its own for several machines: a switch that all hang on, and a router with DHCP, DNS and a way out. That is a
  * QEMU without a machine, so that nobody has to be root, and none of the machines is needed for it.
@@ -29,13 +36,13 @@ export class Lan {
     this.#switch = hub;
   }
 
-  /** @param routerVlan the router is there for machines that are in this VLAN, and for no others */
-  static async open(routerVlan?: number): Promise<Lan> {
+  static async open({ routerVlan, apart }: LanOptions = {}): Promise<Lan> {
     // Paths of sockets are short.
     const folder = mkdtempSync(join(tmpdir(), "lares-lan-"));
     const hub = await Switch.open(join(folder, "switch"), routerVlan);
     const monitor = `-machine none -nodefaults -display none -monitor unix:${join(folder, "monitor")},server=on,wait=off`;
-    const router = "-netdev user,id=router -netdev hubport,id=inside,hubid=0,netdev=router";
+    const way = apart === undefined ? "" : `,net=${apart},restrict=on`;
+    const router = `-netdev user,id=router${way} -netdev hubport,id=inside,hubid=0,netdev=router`;
     const cable = `${stream("cable", hub.path)} -netdev hubport,id=outside,hubid=0,netdev=cable`;
     const qemu = spawn("qemu-system-x86_64", `${monitor} ${router} ${cable}`.split(" "), { stdio: "ignore" });
     const lan = new Lan(folder, { qemu, hub });
@@ -50,8 +57,8 @@ export class Lan {
   /** QEMU's arguments for a card on this network, and nobody else's. */
   card(): readonly string[] {
     const mac = `52:54:00:1a:2e:${(0x10 + this.#used++).toString(16)}`;
-    const device = `-device virtio-net-pci,netdev=net,romfile=,mac=${mac}`;
-    return `${stream("net", this.#switch.path)} ${device}`.split(" ");
+    const device = `-device virtio-net-pci,netdev=lan,romfile=,mac=${mac}`;
+    return `${stream("lan", this.#switch.path)} ${device}`.split(" ");
   }
 
   /** Makes a machine's TCP port one of this host's loopback. */

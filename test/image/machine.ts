@@ -52,6 +52,8 @@ export interface MachineOptions {
   readonly networkless?: boolean;
   /** A network with other machines; by default it has one of its own. */
   readonly lan?: Lan;
+  /** That is its second card's; the first has a network of its own, by which it is reached from here. */
+  readonly behindNat?: boolean;
 }
 
 /** A machine started from an image. Its console is kept in a file. */
@@ -291,7 +293,8 @@ export class Machine {
     return [
       ...`-machine q35 ${usual}`.split(" "),
       ...(firmware === "uefi" ? this.#uefi(UEFI, UEFI_VARIABLES) : []),
-      ...(this.#card ?? this.#ownNetwork()),
+      ...(this.#card === undefined || this.options.behindNat === true ? this.#ownNetwork() : []),
+      ...(this.#card ?? []),
       ...(serial === undefined ? [] : ["-smbios", `type=1,serial=${serial}`]),
       ...this.#serialLine(),
       ...this.#drives(),

@@ -19,6 +19,7 @@ import { reproducibleCases } from "./cases/reproducible.ts";
 import { seedCases } from "./cases/seeds.ts";
 import { stickCases } from "./cases/stick.ts";
 import { updateCases } from "./cases/update.ts";
+import { vagrantCases } from "./cases/vagrant.ts";
 import { wifiCases } from "./cases/wifi.ts";
 import type { Case } from "./case.ts";
 import { SharedMachine } from "./shared-machine.ts";
@@ -54,6 +55,7 @@ const CASES: readonly Case[] = [
   ...reproducibleCases,
   ...rebuildCases,
   ...wifiCases,
+  ...vagrantCases,
 ];
 
 const wanted = CASES.filter(

@@ -17,6 +17,9 @@ role "network" {
     source = "../files/links.sh"
     mode   = "0755"
   }
+  file "/usr/lib/lares/await-network" {
+    source = "../files/await-network.sh"
+  }
   file "/usr/lib/systemd/system/lares-network.service" {
     source = "../files/lares-network.service"
   }

@@ -4,6 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import * as v from "valibot";
+import type { InterfaceAddress } from "#base/env/net.ts";
+import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
+import { createEnv } from "#base/platform/create-env.ts";
+import { addressesOf, internalAddress } from "#cli/agent/addresses.ts";
+import { ownAddresses } from "#cli/os/own-addresses.ts";
 import { testAgent, until } from "#test/scenario/agent.ts";
 import { turns } from "#test/base/client/templates/hand-clock.ts";
 import { follow, KEY, pair, reader, SERVICES, sharedTemplates } from "./shared-templates.ts";
@@ -169,4 +174,45 @@ test("with access control those share whose rights are equal, with the token of 
   await turns();
   t.true(waiting().at(-1)?.isOver);
   t.is(templates.size.groups, 1);
+});
+
+const VIRTUALBOX = "08:00:27:00:00:01";
+const card = (name: string, cidr: string, mac = "dc:a6:32:00:00:01"): InterfaceAddress => {
+  const [address = ""] = cidr.split("/");
+  return { name, address, family: cidr.includes(":") ? 6 : 4, cidr, mac, internal: name === "lo" };
+};
+
+test("an agent is known by an address that others reach, not by the one all machines have behind an emulator's NAT", (t) => {
+  const env = createEnv({ logToStderr: false });
+  t.teardown(() => env.close());
+  const lo = card("lo", "127.0.0.1/8");
+  const nat = card("enp0s3", "10.0.2.15/24", VIRTUALBOX);
+  const lan = card("enp0s8", "192.168.56.4/24", VIRTUALBOX);
+  const bridge = card("docker0", "172.17.0.1/16", "02:42:00:00:00:01");
+  const rows: readonly (readonly [string, readonly InterfaceAddress[], string])[] = [
+    ["VirtualBox's NAT first", [lo, nat, lan], "192.168.56.4"],
+    ["and last", [lo, lan, nat], "192.168.56.4"],
+    ["QEMU's", [lo, { ...nat, mac: "52:54:00:12:34:56" }, lan], "192.168.56.4"],
+    [
+      "two NATs",
+      [lo, nat, card("enp0s8", "10.0.3.15/24", VIRTUALBOX), card("enp0s9", "192.168.56.4/24")],
+      "192.168.56.4",
+    ],
+    ["containers are nobody's neighbours", [lo, nat, bridge], "10.0.2.15"],
+    ["no other", [lo, nat], "10.0.2.15"],
+    ["the other has none yet", [lo, nat, card("enp0s8", "fe80::1/64", VIRTUALBOX)], "10.0.2.15"],
+    ["a house with that range", [lo, card("eth0", "10.0.2.15/24"), lan], "10.0.2.15"],
+    ["another machine of it", [lo, card("eth0", "10.0.2.16/24", VIRTUALBOX), lan], "10.0.2.16"],
+    ["a larger network", [lo, card("eth0", "10.0.2.15/16", VIRTUALBOX), lan], "10.0.2.15"],
+    ["none at all", [lo], "127.0.0.1"],
+  ];
+  const config = { ...defaultAgentConfig(), bindAddress: "0.0.0.0" };
+  for (const [what, interfaces, wanted] of rows) {
+    const addresses = addressesOf(config, { ...env.net, interfaces: () => interfaces });
+    t.is(addresses.advertise, wanted, what);
+    t.is(internalAddress({ config, addresses }), `${wanted}:4647`, what);
+  }
+  const given = { ...config, advertise: { ...config.advertise, http: "10.0.2.15" } };
+  t.is(addressesOf(given, { ...env.net, interfaces: () => [lo, nat, lan] }).advertise, "10.0.2.15", "whoever says so");
+  t.deepEqual(ownAddresses({ interfaces: () => [lo, nat, lan] }), ["192.168.56.4", "10.0.2.15"]);
 });

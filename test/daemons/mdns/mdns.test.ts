@@ -123,6 +123,65 @@ test("a machine that founds a cluster is waited for; nobody founds beside it", a
   t.is(ended, "stopped");
 });
 
+const mac = "08:00:27:00:00:01";
+const NAT: InterfaceAddress = {
+  name: "e0",
+  address: "10.0.2.15",
+  family: 4,
+  cidr: "10.0.2.15/24",
+  mac,
+  internal: false,
+};
+const PLUGGED: InterfaceAddress = { ...NAT, name: "e1", address: "fe80::1", family: 6, cidr: "fe80::1/64" };
+const ADDRESSED: InterfaceAddress = { ...NAT, name: "e1", address: "127.9.5.2", cidr: "127.9.5.2/24" };
+
+test("a machine waits for the address of its second card, and finds the cluster there", async (t) => {
+  const ether = new Ether();
+  const server = machine(ether, { address: "127.9.5.1", host: "lares-1", text: { role: "server", cluster: "c" } });
+  await server.start();
+  let cards = [NAT, PLUGGED];
+  let said = "";
+  const enough = new AbortController();
+  const ended = findCluster({
+    env: { ...env, net: { ...env.net, interfaces: () => cards } },
+    sockets: ether.sockets(),
+    nodeId: "b",
+    nodeName: "lares-b",
+    founds: true,
+    listenMs: 4_000,
+    say: (line) => (said += line),
+    signal: enough.signal,
+  }).then(
+    ({ kind }) => kind,
+    () => "stopped",
+  );
+  const asked = (): number => ether.sent.filter(({ from }) => from === NAT.address).length;
+  await until("it listened for longer than it would on one card", () => asked() >= 6, 60_000);
+  cards = [NAT, PLUGGED, ADDRESSED];
+  await until("it asks the cluster of the other card", () => said.includes("127.9.5.1:4647"));
+  enough.abort();
+  t.is(await ended, "stopped", "it founded none meanwhile");
+});
+
+test("a card that never gets an address is not waited for without end", async (t) => {
+  let founded = "";
+  const ended = findCluster({
+    env: { ...env, net: { ...env.net, interfaces: () => [NAT, PLUGGED] } },
+    sockets: new Ether().sockets(),
+    nodeId: "b",
+    nodeName: "lares-b",
+    founds: true,
+    listenMs: 1_000,
+    say: () => {},
+  }).then((found) => {
+    if (found.kind === "found") open.push(found.herald);
+    founded = found.kind;
+  });
+  await until("it gives up", () => founded !== "");
+  await ended;
+  t.is(founded, "found");
+});
+
 test("of two machines with one name one takes another", async (t) => {
   const ether = new Ether();
   const first = machine(ether, { address: "10.9.1.1", host: "lares", listens: true });

@@ -55,7 +55,7 @@ const VLAN = 7;
 
 /** The network is there for whoever is in the VLAN, and for nobody else. Nobody gets a shell. */
 async function inVlan({ bench, say }: Stage): Promise<void> {
-  const lan = await Lan.open(VLAN);
+  const lan = await Lan.open({ routerVlan: VLAN });
   const network = `vlan = ${VLAN}\r\n  address = "10.0.2.77/24"\r\n  gateway = "10.0.2.2"`;
   const base = await bench.disk("vlan.img", {
     "lares.hcl": `hostname = "attic"\r\nnetwork {\r\n  ${network}\r\n}\r\n`,

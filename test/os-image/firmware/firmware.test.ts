@@ -281,6 +281,7 @@ test("the scripts of the first stages are shell", (t) => {
     "data-disk.sh",
     "leave.sh",
     "links.sh",
+    "await-network.sh",
     "dhcpcd-hook.sh",
     "ring.sh",
   ]) {

@@ -1,21 +1,25 @@
 import type { Env } from "#base/env/env.ts";
 import type { InterfaceAddress } from "#base/env/net.ts";
+import { reachable } from "#base/env/own-address.ts";
 import type { NodeResources } from "#base/protocol/node.ts";
 import { addressesIn, type HostNetwork } from "./host-networks.ts";
 import { readText } from "./read-text.ts";
 
-/** `wanted`: an interface's name; empty takes the one with the default route. Falls back to loopback. */
+/**
+ * `wanted`: an interface's name; empty takes the one with the default route, or where that leads to an emulator's NAT another, as the
+ * agent does for itself. Falls back to loopback.
+ */
 export async function mainAddress(env: Env, wanted: string): Promise<InterfaceAddress | undefined> {
   const all = env.net.interfaces();
   const device = wanted === "" ? defaultDevice((await readText(env, "/proc/net/route")) ?? "") : wanted;
   const of = (name: string | undefined): InterfaceAddress | undefined =>
     all.find((each) => each.name === name && each.family === 4) ?? all.find((each) => each.name === name);
-  return (
+  const found =
     of(device) ??
     all.find((each) => !each.internal && each.family === 4) ??
     all.find((each) => each.family === 4) ??
-    all[0]
-  );
+    all[0];
+  return wanted === "" ? reachable(found, all) : found;
 }
 
 /** /proc/net/route: interface, destination and gateway in hexadecimal; the default route's destination is 0. */

@@ -39,6 +39,7 @@ import { readWear, wearLines } from "#os-image/firmware/node/wear.ts";
 import { chooseUpdate } from "#os-image/firmware/node/stick.ts";
 import { judgeStart, type UpdateRecord } from "#os-image/firmware/node/update-record.ts";
 import { country, imagerFiles, keys, psk, ssid } from "./imager-files.ts";
+import { AwaitedNetwork } from "./awaited-network.ts";
 import { startedNetwork } from "./started-network.ts";
 
 const env = (changes: Readonly<Record<string, string>> = {}): BootEnv =>
@@ -430,6 +431,16 @@ withNetwork("a VLAN's link has a name that the kernel takes, and one that cannot
     tries: 0,
   });
   t.is(none.troubles, "there is no VLAN 7 on enp8\n");
+});
+
+test("a start waits for a way out, and behind an emulator's NAT for the other cards, but not for ever", async (t) => {
+  t.is(await new AwaitedNetwork(t, "house").left(), "network", "what a second card is for nobody knows");
+  t.is(await new AwaitedNetwork(t, "natAndLan").left(), "network");
+  for (const routes of ["none", "nat"] as const)
+    t.is(await new AwaitedNetwork(t, routes, 2).left(), "network no-network", routes);
+  const late = new AwaitedNetwork(t, "nat");
+  late.becomes("natAndLan");
+  t.is(await late.left(), "network");
 });
 
 test("what was written to the disk is told, and when it is worn out", async (t) => {

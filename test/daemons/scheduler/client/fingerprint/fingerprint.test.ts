@@ -339,3 +339,18 @@ test("lists of numbers are read as they are written; anything is survived", (t) 
     }),
   );
 });
+
+test("tasks have the address that others reach, also where the way out leads through an emulator's NAT", async (t) => {
+  const routes = `Iface\tDestination\tGateway
+enp0s3\t00000000\t0202000A
+enp0s8\t0038A8C0\t00000000
+`;
+  const addressOf = async (client: Partial<AgentConfig["client"]>): Promise<string | undefined> => {
+    const { env, inputs, interfaces } = machine(t, { ...PI_4, "/proc/net/route": routes }, client);
+    const mac = "08:00:27:00:00:01";
+    interfaces.splice(0, 2, { ...address("enp0s3", "10.0.2.15"), mac }, { ...address("enp0s8", "192.168.56.4"), mac });
+    return (await fingerprintNode(env, inputs)).Attributes["unique.network.ip-address"];
+  };
+  t.is(await addressOf({}), "192.168.56.4");
+  t.is(await addressOf({ networkInterface: "enp0s3" }), "10.0.2.15", "whoever says so");
+});
