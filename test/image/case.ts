@@ -26,14 +26,16 @@ const HARMLESS = [
   /hrtimer: interrupt took/,
   /LPM support broken/,
   /GPT:|Alternate GPT/,
-  /clocksource|watchdog check|TSC|tsc:/,
+  /clocksource|watchdog check|TSC|tsc:|Unstable clock detected/,
   /rcu:|soft lockup|workqueue:.*hogged CPU/,
   /Spectre|MDS|Meltdown|RETBleed|Speculative/i,
 ];
 
 /** Lines of warning or worse that are not explained by where it runs. */
 export function seriousWarnings(dmesg: string): readonly string[] {
-  return dmesg.split("\n").filter((line) => line.trim() !== "" && !HARMLESS.some((each) => each.test(line)));
+  // A message of several lines has the time before the first alone.
+  const messages = dmesg.replaceAll(/\n +(?=\S)/g, " ").split("\n");
+  return messages.filter((each) => each.trim() !== "" && !HARMLESS.some((one) => one.test(each)));
 }
 
 export function shows(text: string, what: RegExp, of: string): void {
