@@ -9,8 +9,7 @@ installer() {
   for tty in $(consoles); do sleep 1000000 <"/dev/$tty" & done
   find_medium
   need=$(cat /root/lares/size)
-  # Whoever asks for nothing waits for no keyboard: disks that take their time are there by then.
-  [ -z "$wish" ] || sleep 3
+  [ -z "$wish" ] || await_disks
   choose_target
   choose_data_disk
   write_system
@@ -36,6 +35,24 @@ find_medium() {
     [ -n "$medium" ] || [ $tries -lt 150 ] || give_up "the installer's medium was not found"
     [ -n "$medium" ] || sleep 0.2
   done
+}
+
+# Whoever asks for nothing waits for no keyboard. Disks take their time, a card's driver is known only when its controller has found
+# it: three seconds for all, and twenty for those that were named.
+await_disks() {
+  tries=0
+  while [ $tries -lt 15 ] || { lacks_disk "$wish" "$data_wish" && [ $tries -lt 100 ]; }; do
+    load_drivers
+    tries=$((tries + 1))
+    sleep 0.2
+  done
+}
+
+lacks_disk() {
+  for each in "$@"; do
+    case $each in "" | auto) ;; *) [ -e "/sys/block/$each" ] || return 0 ;; esac
+  done
+  return 1
 }
 
 # Of this many MiB or more, without those named.
