@@ -4,7 +4,7 @@
 installer() {
   wish=$1
   data_wish=$2
-  modprobe -a -q isofs sr_mod sd_mod usb-storage uas vfat loop nls_cp437 nls_ascii
+  modprobe -a -q isofs sr_mod sd_mod mmc_block usb-storage uas vfat loop nls_cp437 nls_ascii
   # What is typed before a question is asked is kept for it.
   for tty in $(consoles); do sleep 1000000 <"/dev/$tty" & done
   find_medium
