@@ -14,6 +14,7 @@ export function changedDisk(disk: Disk, changed: Partial<Disk>): Disk {
     makeDir: (path, options) => disk.makeDir(path, options),
     rename: (from, to) => disk.rename(from, to),
     remove: (path) => disk.remove(path),
+    readLink: (path) => disk.readLink(path),
     symlink: (target, path) => disk.symlink(target, path),
     setMode: (path, mode) => disk.setMode(path, mode),
     setOwner: (path, uid, gid) => disk.setOwner(path, uid, gid),

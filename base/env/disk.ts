@@ -42,6 +42,8 @@ export interface Disk {
   /** Files and folders with all they hold; fine if it is missing. Does not follow links. */
   remove(path: string): Promise<void>;
   symlink(target: string, path: string): Promise<void>;
+  /** What a link says, which may be nowhere. Rejects where there is no link. */
+  readLink(path: string): Promise<string>;
   setMode(path: string, mode: number): Promise<void>;
   setOwner(path: string, uid: number, gid: number): Promise<void>;
   /** Bytes free for us, and in all, on the file system that holds `path`. */

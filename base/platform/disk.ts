@@ -31,6 +31,7 @@ export function createSystemDisk(random: Random): Disk {
       named({ action: "remove", path }, () =>
         fs.rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }),
       ),
+    readLink: (path) => named({ action: "read the link", path }, () => fs.readlink(path)),
     symlink: (target, path) => named({ action: "link", path }, () => fs.symlink(target, path)),
     setMode: (path, mode) => named({ action: "set the mode of", path }, () => fs.chmod(path, mode)),
     // A task's folder may hold links the task made: the link is changed, never what it points at.

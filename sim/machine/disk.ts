@@ -139,6 +139,15 @@ export class SimDisk implements Disk {
     });
   }
 
+  readLink(path: string): Promise<string> {
+    return this.#do("read the link", path, () => {
+      const entry = this.#files.entries.get(path);
+      if (entry?.kind !== "symlink")
+        throw new DiskError(entry === undefined ? "ENOENT" : "EINVAL", "read the link", path);
+      return entry.target;
+    });
+  }
+
   setMode(path: string, mode: number): Promise<void> {
     return this.#do("set the mode of", path, () => {
       const entry = this.#files.follow(path);

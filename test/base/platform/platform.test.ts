@@ -167,6 +167,8 @@ test("folders, links, renames, modes", async (t) => {
   await env.disk.rename(join(deep, "x"), join(folder, "y"));
   await env.disk.symlink("y", join(folder, "link"));
   t.is((await env.disk.stat(join(folder, "link")))!.kind, "symlink");
+  t.is(await env.disk.readLink(join(folder, "link")), "y");
+  await t.throwsAsync(env.disk.readLink(join(folder, "y")), { name: "DiskError", message: /read the link/ });
   await env.disk.setMode(join(folder, "y"), 0o600);
   t.is((await env.disk.stat(join(folder, "y")))!.mode, 0o600);
   await env.disk.remove(join(folder, "link"));

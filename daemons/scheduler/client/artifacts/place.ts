@@ -16,16 +16,18 @@ export function destinationOf(taskDir: string, allocRoot: string, relative: stri
 
 /** Refuses what leads out of a fetched tree, or is neither file, folder nor link. */
 export async function inspect({ env, signal }: Fetching, tree: string): Promise<Result<void>> {
-  const odd = await env.exec.run(["find", tree, "!", "-type", "f", "!", "-type", "d", "-printf", "%y\\0%P\\0%l\\0"], {
+  // By words that busybox knows, too.
+  const odd = await env.exec.run(["find", tree, "!", "-type", "f", "!", "-type", "d", "-print0"], {
     signal,
     maxOutputBytes: MAX_LINKS_BYTES,
   });
   if (odd.code !== 0 || odd.truncated)
     return fail("INSPECT", "what was fetched cannot be looked through", odd.stderr.trim());
-  const parts = odd.stdout.split("\0");
-  for (let at = 0; at + 2 < parts.length; at += 3) {
-    const [kind, name = "", target = ""] = parts.slice(at, at + 3);
-    if (kind !== "l") return fail("INSPECT", `${JSON.stringify(name)} is neither a file, a folder nor a link`);
+  for (const path of odd.stdout.split("\0").slice(0, -1)) {
+    const name = path.slice(tree.length + 1);
+    if ((await env.disk.stat(path))?.kind !== "symlink")
+      return fail("INSPECT", `${JSON.stringify(name)} is neither a file, a folder nor a link`);
+    const target = await env.disk.readLink(path);
     const resolved = normalize(join("/tree", dirname(name), target));
     if (target.startsWith("/") || !(resolved === "/tree" || resolved.startsWith("/tree/"))) {
       return fail("INSPECT", `the link ${JSON.stringify(name)} leads out, to ${JSON.stringify(target)}`);

@@ -57,8 +57,8 @@ async function unpack(
   { body, folder, maxBytes, signal }: Unpacking,
 ): Promise<Result<{ readonly bytes: number }>> {
   let said = "";
-  // tar(1) takes no path out of the folder, and makes links last, so that nothing is written through one.
-  const child = await env.exec.spawn(["tar", "-x", "--numeric-owner", "-C", folder], {
+  // bsdtar(1) takes no path out of the folder, and writes nothing through a link. Not tar: that of busybox passes over long names.
+  const child = await env.exec.spawn(["bsdtar", "-x", "--numeric-owner", "-f", "-", "-C", folder], {
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     stdout: "ignore",
     stderr: "pipe",
