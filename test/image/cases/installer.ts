@@ -9,6 +9,8 @@ import { Person, typeInto } from "../person.ts";
 import { BOOT_OFFSET, needsOutput, output, seedText } from "../workbench.ts";
 
 const needs = needsOutput("iso");
+/** An emulated card takes what is written block by block, a megabyte a second where others are at work. */
+const CARD_MS = 3 * BOOT_MS;
 
 export const installerCases: readonly Case[] = [
   { name: "installer by BIOS, with screen and keyboard, onto SATA with data on NVMe", run: byHand, needs },
@@ -140,7 +142,7 @@ async function unattended(stage: Stage): Promise<void> {
 async function ontoCard(stage: Stage): Promise<void> {
   const { bench, say } = stage;
   const card: Drive = { file: bench.emptyDisk("card.img", "4G"), format: "raw", by: "card" };
-  const said = await installs(stage, { name: "card", words: "lares.install=mmcblk0", drives: [card] });
+  const said = await installs(stage, { name: "card", words: "lares.install=mmcblk0", drives: [card], timeMs: CARD_MS });
   shows(said, /Writing to mmcblk0;[^]*Done\./, "the console");
   const key = await addSeed(stage, "card.img");
   const machine = new Machine({ folder: bench.folder, name: "from-card", drives: [card], key });
@@ -159,10 +161,11 @@ interface Installing {
   readonly name: string;
   readonly words: string;
   readonly drives: readonly Drive[];
+  readonly timeMs?: number;
 }
 
 /** The installer's kernel is handed its words; the disc is the last drive. @returns what the serial line showed */
-async function installs({ bench }: Stage, { name, words, drives }: Installing): Promise<string> {
+async function installs({ bench }: Stage, { name, words, drives, timeMs = BOOT_MS }: Installing): Promise<string> {
   await bench.tool("rm -f /making/vmlinuz /making/initrd");
   copyFileSync(output("iso"), join(bench.folder, "installer.iso"));
   await bench.tool(
@@ -175,7 +178,7 @@ async function installs({ bench }: Stage, { name, words, drives }: Installing): 
   const machine = new Machine({ folder: bench.folder, name, drives: all, more });
   try {
     await machine.start();
-    await machine.ended(BOOT_MS);
+    await machine.ended(timeMs);
   } finally {
     await machine.cut();
   }
