@@ -67,7 +67,7 @@ function job(port: number): string {
       }
       resources {
         cpu    = 200
-        memory = 64
+        memory = 128
       }
     }
   }
