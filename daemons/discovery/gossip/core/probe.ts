@@ -105,6 +105,8 @@ class Probe {
     const core = this.#core;
     if (core.calls.size >= MAX_STREAMS) return core.drop("too many calls");
     const left = core.awareness.scale(core.settings.probeIntervalMs) - (core.nowMs - this.#sentMs);
+    // This machine stood still itself: the probe is over before an answer could come.
+    if (left <= 0) return;
     const call = core.nextCall();
     core.calls.set(call, {
       onAnswer: (message) => {

@@ -4,6 +4,9 @@ import test from "ava";
 import { utf8 } from "#base/env/bytes.ts";
 import type { Gossip } from "#daemons/discovery/gossip/gossip.ts";
 import { Keyring } from "#daemons/discovery/gossip/security/keyring.ts";
+import { Prng } from "#sim/prng.ts";
+import { SimNode } from "#sim/gossip/sim-node.ts";
+import { lanPreset } from "#daemons/discovery/gossip/presets.ts";
 import { startGoPeer, type GoPeer } from "./go-peer.ts";
 import { startOurNode, type OurNode } from "./our-node.ts";
 
@@ -30,6 +33,34 @@ const namesOf = (gossip: Gossip): string =>
     .map((member) => member.name)
     .sort()
     .join(" ");
+
+test("a node that stood still itself asks nobody for an answer in no time", (t) => {
+  const of = (machine: number): SimNode =>
+    new SimNode({
+      machine,
+      name: `node-${machine}`,
+      settings: lanPreset,
+      random: new Prng(machine),
+      onEvent: () => {},
+    });
+  /** How long it waits for answers over a stream, with its one pause at this step. */
+  const waits = (pausedAt: number, pauseMs: number): readonly number[] => {
+    const [one, other] = [of(1), of(2)];
+    one.step({ kind: "start", known: [one.remembered(), other.remembered()] }, 0);
+    let nowMs = 0;
+    return Array.from({ length: 60 }, (_, step) => {
+      nowMs += step === pausedAt ? pauseMs : 50;
+      const outputs = one.step({ kind: "due" }, nowMs);
+      return outputs.flatMap((output) => (output.kind === "call" ? [output.timeoutMs] : []));
+    }).flat();
+  };
+  t.true(waits(0, 50).length > 0, "a member that says nothing is asked over a stream");
+  for (let step = 0; step < 60; step++)
+    t.true(
+      waits(step, 2000).every((ms) => ms > 0),
+      `step ${step}`,
+    );
+});
 
 async function goNames(peer: GoPeer): Promise<string> {
   const { members = {} } = await peer.tell("members");
