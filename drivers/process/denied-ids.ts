@@ -43,8 +43,8 @@ export async function deniedProblem(env: Env, user: string, denied: DeniedIds): 
   const who = user === "" ? [] : ["--", user];
   const [uid, groups] = await Promise.all([env.exec.run(["id", "-u", ...who]), env.exec.run(["id", "-G", ...who])]);
   const name = user === "" ? "the agent's own user" : `the user ${JSON.stringify(user)}`;
-  if (uid.code !== 0 || groups.code !== 0)
-    return refused(`${name} cannot be looked up: ${uid.stderr || groups.stderr}`.trim());
+  const isKnown = [uid, groups].every(({ code, stdout }) => code === 0 && /^\d+[\d\s]*$/.test(stdout));
+  if (!isKnown) return refused(`${name} cannot be looked up: ${uid.stderr || groups.stderr}`.trim());
   const [own] = denied.uids.flatMap((range) => within(uid.stdout, range));
   if (own !== undefined)
     return refused(`this node lets no task run as ${name}: its number ${own} is among denied_host_uids`);

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,6 +13,7 @@ import { createEnv } from "#base/platform/create-env.ts";
 import { openLogFile } from "#base/platform/log-file.ts";
 import { createLogHub } from "#base/platform/log.ts";
 import { landlockVersion } from "#base/platform/landlock.ts";
+import { whenEnded } from "#base/platform/program-end.ts";
 
 const test = anyTest as TestFn<{ folder: string }>;
 const env = createEnv({ logToStderr: false });
@@ -230,6 +232,20 @@ test("run: a timeout and a cancellation end the whole group, output is capped", 
   t.true(loud.truncated);
   t.is(loud.stdout.length, 1000);
   t.false(existsSync(marker));
+});
+
+test("run: what came while this process stood still is read, however long that was", async (t) => {
+  const child = spawn("sh", ["-c", "(sleep 0.2; echo late) & exit 0"], { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  child.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  const ended = whenEnded(child, 500);
+  child.once("exit", () => {
+    // Longer than the grace: its timer is over before anybody has looked at the pipe.
+    const until = performance.now() + 900;
+    while (performance.now() < until);
+  });
+  t.deepEqual(await ended, { code: 0, signal: 0 });
+  t.is(said, "late\n");
 });
 
 test("run: a grandchild that keeps the pipe open does not hold the result", async (t) => {
