@@ -2,6 +2,7 @@ import type { Env } from "#base/env/env.ts";
 import { succeed, type Result } from "#base/env/errors.ts";
 import type { StartFailure } from "../driver.ts";
 import { deniedProblem, type DeniedIds } from "../process/denied-ids.ts";
+import { idNumbers } from "../process/id-numbers.ts";
 import { taskUser } from "../process/task-user.ts";
 import type { BundleUser } from "./bundle.ts";
 
@@ -21,9 +22,7 @@ export async function containerUser(
   if (problem !== undefined) return { ok: false, error: problem };
   if (known.value === undefined) return succeed(ROOT);
   const { uid, gid } = known.value;
-  const groups = await env.exec.run(["id", "-G", "--", wanted]);
-  const additionalGids = groups.stdout
-    .split(/\s+/)
-    .flatMap((id) => (/^\d+$/.test(id) && Number(id) !== gid ? [Number(id)] : []));
+  const groups = await idNumbers(env, "-G", wanted);
+  const additionalGids = groups.ok ? groups.value.filter((id) => id !== gid) : [];
   return succeed({ uid, gid, additionalGids });
 }

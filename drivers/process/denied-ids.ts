@@ -2,6 +2,7 @@ import type { Env } from "#base/env/env.ts";
 import { fail, type Failure } from "#base/env/errors.ts";
 import { readConfig, type ConfigShape } from "../config-shape.ts";
 import type { StartFailure } from "../driver.ts";
+import { idNumbers } from "./id-numbers.ts";
 
 /** Of a node's configuration: `"0-999,65534"` (https://developer.hashicorp.com/nomad/docs/deploy/task-driver/exec#plugin-options). */
 export const DENIED_SHAPE: ConfigShape = { denied_host_uids: { kind: "text" }, denied_host_gids: { kind: "text" } };
@@ -40,15 +41,14 @@ export function readDeniedIds(config: Config): DeniedIds {
 /** What stands against this user; `""` is the agent's own. Who cannot be looked up is refused. */
 export async function deniedProblem(env: Env, user: string, denied: DeniedIds): Promise<StartFailure | undefined> {
   if (denied.uids.length === 0 && denied.gids.length === 0) return undefined;
-  const who = user === "" ? [] : ["--", user];
-  const [uid, groups] = await Promise.all([env.exec.run(["id", "-u", ...who]), env.exec.run(["id", "-G", ...who])]);
+  const [uid, groups] = await Promise.all([idNumbers(env, "-u", user), idNumbers(env, "-G", user)]);
   const name = user === "" ? "the agent's own user" : `the user ${JSON.stringify(user)}`;
-  const isKnown = [uid, groups].every(({ code, stdout }) => code === 0 && /^\d+[\d\s]*$/.test(stdout));
-  if (!isKnown) return refused(`${name} cannot be looked up: ${uid.stderr || groups.stderr}`.trim());
-  const [own] = denied.uids.flatMap((range) => within(uid.stdout, range));
+  if (!uid.ok) return refused(`${name} cannot be looked up: ${uid.error.message}`);
+  if (!groups.ok) return refused(`${name} cannot be looked up: ${groups.error.message}`);
+  const [own] = within(uid.value, denied.uids);
   if (own !== undefined)
     return refused(`this node lets no task run as ${name}: its number ${own} is among denied_host_uids`);
-  const [group] = denied.gids.flatMap((range) => within(groups.stdout, range));
+  const [group] = within(groups.value, denied.gids);
   return group === undefined
     ? undefined
     : refused(`this node lets no task run as ${name}: its group ${group} is among denied_host_gids`);
@@ -58,12 +58,8 @@ function refused(message: string): StartFailure {
   return { ...fail("FORBIDDEN", message, "give the task another user").error, recoverable: false };
 }
 
-function within(numbers: string, [first, last]: Range): readonly number[] {
-  return numbers
-    .trim()
-    .split(/\s+/)
-    .map(Number)
-    .filter((id) => id >= first && id <= last);
+function within(ids: readonly number[], ranges: readonly Range[]): readonly number[] {
+  return ids.filter((id) => ranges.some(([first, last]) => id >= first && id <= last));
 }
 
 function partsOf(text: string): readonly string[] {

@@ -3,6 +3,7 @@ import type { Env } from "#base/env/env.ts";
 import { succeed } from "#base/env/errors.ts";
 import type { Result } from "#base/env/errors.ts";
 import type { StartFailure } from "../driver.ts";
+import { idNumbers } from "./id-numbers.ts";
 
 export interface TaskUser {
   /** What stands before a command that is to run as this user with its groups. */
@@ -32,6 +33,7 @@ async function idsOf(env: Env, user: string): Promise<{ readonly uid: number; re
     if (uid !== undefined && gid !== undefined && (name === user || uid === user))
       return { uid: Number(uid), gid: Number(gid) };
   }
-  const [uid, gid] = [await env.exec.run(["id", "-u", user]), await env.exec.run(["id", "-g", user])];
-  return uid.code === 0 && gid.code === 0 ? { uid: Number(uid.stdout), gid: Number(gid.stdout) } : undefined;
+  const [uid, gid] = await Promise.all([idNumbers(env, "-u", user), idNumbers(env, "-g", user)]);
+  const [[ownUid], [ownGid]] = [uid.ok ? uid.value : [], gid.ok ? gid.value : []];
+  return ownUid === undefined || ownGid === undefined ? undefined : { uid: ownUid, gid: ownGid };
 }

@@ -8,7 +8,8 @@ import type { TaskStart } from "#drivers/driver.ts";
 import { createExecDriver } from "#drivers/exec/exec-driver.ts";
 import { checkExecOptions, readExecOptions } from "#drivers/exec/plugin-options.ts";
 import { createJavaDriver } from "#drivers/java/java-driver.ts";
-import { readDeniedIds } from "#drivers/process/denied-ids.ts";
+import { deniedProblem, readDeniedIds } from "#drivers/process/denied-ids.ts";
+import { taskUser } from "#drivers/process/task-user.ts";
 import { checkRawExecOptions, createRawExecDriver, readRawExecOptions } from "#drivers/raw-exec/raw-exec-driver.ts";
 import { ASK_FULL, FULL, ranIn as ran, taskIn } from "../task.ts";
 
@@ -96,6 +97,16 @@ test("exec, java, raw_exec: who a task may not run as is the node's to say, by n
       /denied_host_uids must be .*got "1-"; .*denied_host_gids must be .*got "9-3"/,
     );
   fc.assert(fc.property(fc.string(), (text) => readDeniedIds({ denied_host_uids: text }).gids.length === 0));
+});
+
+test("a user of whom nothing is said is nobody that a task may run as, least of all root", async (t) => {
+  const said = { code: 0, signal: 0, stdout: "", stderr: "", timedOut: false, truncated: false };
+  const mute = { ...env, exec: { ...env.exec, run: () => Promise.resolve(said) } };
+  const denied = { uids: [[3, 5]], gids: [] } as const;
+  t.like(await deniedProblem(mute, "nobody", denied), { code: "FORBIDDEN" });
+  t.like(await deniedProblem(mute, "", denied), { code: "FORBIDDEN" });
+  t.like(await taskUser(mute, "not-in-passwd"), { ok: false, error: { code: "NO_USER" } });
+  t.like(await taskUser(mute, "nobody"), { ok: true });
 });
 
 test("exec: memory and processes have ends, and a task that met one is told so", async (t) => {
