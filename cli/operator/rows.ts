@@ -62,7 +62,10 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
       "last-contact-threshold": value("DURATION", "A server silent for longer is unhealthy"),
       "max-trailing-logs": value("COUNT", "A server further behind is unhealthy"),
       "min-quorum": value("COUNT", "Forget no server below so many"),
-      "server-stabilization-time": value("DURATION", "A new server must be healthy for so long"),
+      "server-stabilization-time": value(
+        "DURATION",
+        "New servers must stay for so long before one server shares its state",
+      ),
     },
     load: async () => (await import("./autopilot.ts")).setConfiguration,
   },

@@ -25,6 +25,7 @@ import type { Composition } from "../composition.ts";
 import { serveFirmware } from "../firmware/firmware-calls.ts";
 import { gossipKeysPath, keysIn } from "../gossip.ts";
 import type { Lifecycle } from "../lifecycle.ts";
+import { isPlacing, stabilizationMs } from "./calm.ts";
 import { certificateAddresses } from "./certificate-addresses.ts";
 import { serveDisks } from "./alloc-disks.ts";
 import { CertificateKeeper } from "./certificate-keeper.ts";
@@ -155,7 +156,13 @@ async function admitSelf(composition: Composition): Promise<Membership> {
 
 function internalApi(composition: Composition, keeper: CertificateKeeper): Exchange {
   const { env, state, server, membership, config, folder, identity, stateKeeper } = composition;
-  const standBys = new StandBys({ env, where: () => stateKeeper.where, move: () => stateKeeper.move("etcd") });
+  const standBys = new StandBys({
+    env,
+    where: () => stateKeeper.where,
+    stableMs: () => stabilizationMs(state.view),
+    isPlacing: () => isPlacing(state.view),
+    move: () => stateKeeper.move("etcd"),
+  });
   const blocking = new BlockingQueries({ view: state.view, clock: env.clock, random: env.random });
   const nodeOf = (request: Pick<RouteRequest, "peer">): string => requirePeer(request).nodeId;
   const nodeNameOf = (request: Pick<RouteRequest, "peer">): string => {

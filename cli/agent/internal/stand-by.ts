@@ -40,7 +40,9 @@ export async function standBy(deps: StandByDeps, signal: AbortSignal): Promise<v
       if (answer.engine === "etcd") return await takePart(deps, answer, signal);
       if (answer.engine === "external")
         say("the state is in an etcd of its own: name it in state { etcd { endpoints } }");
-      else say(`this server stands by: the state is with one server until ${answer.wanted} more wait for it`);
+      else if (answer.wanted > 0)
+        say(`this server stands by: the state is with one server until ${answer.wanted} more wait for it`);
+      else say("this server stands by: the state is shared as soon as nothing is being placed");
     } catch (thrown) {
       if (signal.aborted) return;
       say(`this server stands by: ${messageOf(thrown)}`);

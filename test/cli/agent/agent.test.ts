@@ -6,11 +6,22 @@ import test from "ava";
 import * as v from "valibot";
 import type { InterfaceAddress } from "#base/env/net.ts";
 import { defaultAgentConfig } from "#base/language/agent-config/config.ts";
+import { succeed } from "#base/env/errors.ts";
+import { silentLog } from "#base/env/log.ts";
 import { createEnv } from "#base/platform/create-env.ts";
+import { AutopilotConfigurationSchema } from "#base/protocol/autopilot.ts";
+import { GLOBAL } from "#base/protocol/keys.ts";
+import { MemoryStore } from "#base/state/memory/memory-store.ts";
+import { autopilotConfigurations } from "#base/state/tables.ts";
+import { put } from "#base/state/codec.ts";
+import { followView } from "#base/state/view.ts";
 import { addressesOf, internalAddress } from "#cli/agent/addresses.ts";
+import { isPlacing, stabilizationMs } from "#cli/agent/internal/calm.ts";
+import { StandBys } from "#cli/agent/internal/stand-bys.ts";
 import { ownAddresses } from "#cli/os/own-addresses.ts";
 import { testAgent, until } from "#test/scenario/agent.ts";
-import { turns } from "#test/base/client/templates/hand-clock.ts";
+import { HandClock, turns } from "#test/base/client/templates/hand-clock.ts";
+import { makeJob, makeNode, startCluster } from "#test/daemons/scheduler/server/cluster.ts";
 import { follow, KEY, pair, reader, SERVICES, sharedTemplates } from "./shared-templates.ts";
 
 const root = mkdtempSync(join(tmpdir(), "lares-agent-config-"));
@@ -215,4 +226,85 @@ test("an agent is known by an address that others reach, not by the one all mach
   const given = { ...config, advertise: { ...config.advertise, http: "10.0.2.15" } };
   t.is(addressesOf(given, { ...env.net, interfaces: () => [lo, nat, lan] }).advertise, "10.0.2.15", "whoever says so");
   t.deepEqual(ownAddresses({ interfaces: () => [lo, nat, lan] }), ["192.168.56.4", "10.0.2.15"]);
+});
+
+/** Two servers ask every second, as they do, until so many seconds are over. */
+function standingBy(isBusy: () => boolean) {
+  const clock = new HandClock();
+  const moved: number[] = [];
+  const standBys = new StandBys({
+    env: { clock, log: silentLog },
+    where: () => undefined,
+    stableMs: () => 10_000,
+    isPlacing: isBusy,
+    move: () => {
+      moved.push(clock.nowMs() / 1000);
+      return Promise.resolve(succeed(undefined));
+    },
+  });
+  const ask = (seconds: number, ...ids: readonly string[]): readonly number[] => {
+    for (const end = clock.nowMs() + seconds * 1000; clock.nowMs() < end; clock.advance(1000))
+      for (const id of ids) standBys.hear(id);
+    return moved;
+  };
+  return { ask, wanted: (id: string) => standBys.hear(id) };
+}
+
+test("the state moves once two servers have stayed, and not while tasks are on their way, but for so long only", (t) => {
+  const calm = standingBy(() => false);
+  t.deepEqual(calm.wanted("one"), { engine: "sqlite", wanted: 1 });
+  t.deepEqual(calm.ask(30, "one"), [], "one is not enough");
+  t.deepEqual(calm.ask(10, "one", "two"), [], "the second has to stay");
+  t.deepEqual(calm.wanted("two"), { engine: "sqlite", wanted: 0 });
+  t.deepEqual(calm.ask(5, "one", "two"), [40]);
+
+  const shaky = standingBy(() => false);
+  shaky.ask(8, "one", "two");
+  shaky.ask(7, "one");
+  t.deepEqual(shaky.ask(9, "one", "two"), [], "one that was gone begins anew");
+  t.deepEqual(shaky.ask(3, "one", "two"), [25]);
+
+  let isBusy = true;
+  const busy = standingBy(() => isBusy);
+  t.deepEqual(busy.ask(60, "one", "two"), []);
+  isBusy = false;
+  t.deepEqual(busy.ask(2, "one", "two"), [60]);
+
+  t.deepEqual(standingBy(() => true).ask(200, "one", "two"), [191], "a job that never runs does not hold it for ever");
+});
+
+test("something is being placed from when a job is there until its tasks run", async (t) => {
+  const cluster = await startCluster({ quiet: true });
+  t.teardown(() => cluster.stop());
+  t.false(isPlacing(cluster.view));
+  await cluster.server.link.register(makeNode("n1"));
+  await cluster.run(makeJob());
+  const [alloc] = cluster.running();
+  if (alloc === undefined) throw new Error("nothing was placed");
+  t.true(isPlacing(cluster.view), "its node was not heard of it");
+  await cluster.report(alloc, { ClientStatus: "pending" });
+  t.true(isPlacing(cluster.view));
+  await cluster.report(alloc, { ClientStatus: "running" });
+  t.false(isPlacing(cluster.view));
+  await cluster.run(
+    makeJob({
+      ID: "huge",
+      groups: [{ Count: 1, Tasks: [{ Name: "a", Driver: "mock", Resources: { CPU: 90_000, MemoryMB: 10 } }] }],
+    }),
+  );
+  t.false(isPlacing(cluster.view), "what there is no room for is not on its way");
+});
+
+test("how long a server has to stay is autopilot's setting", async (t) => {
+  const store = new MemoryStore();
+  const view = await followView(store, [autopilotConfigurations]);
+  t.is(stabilizationMs(view), 10_000);
+  const set = v.parse(AutopilotConfigurationSchema, { ServerStabilizationTime: "1m30s" });
+  const { revision } = await store.txn({
+    then: [put(autopilotConfigurations, { namespace: GLOBAL, id: "current" }, set)],
+  });
+  await view.reached(revision);
+  t.is(stabilizationMs(view), 90_000);
+  view.close();
+  await store.close();
 });
