@@ -55,6 +55,7 @@ export const OS_COMMANDS: readonly Command[] = [
       reboot: on("Start it at once"),
       agent: on("Only the agent, in place: no restart of the machine, tasks go on"),
       older: on("Also when it is older than what runs"),
+      flavour: value("NAME", "What the machine is to hold from then on: minimal, docker, full; default: what it holds"),
       json: on("Print JSON"),
     },
     load: async () => (await import("./update.ts")).osUpdate,

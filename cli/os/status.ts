@@ -4,6 +4,7 @@ import type { Exec } from "#base/env/exec.ts";
 import { createEnv } from "#base/platform/create-env.ts";
 import { nextSlot, otherSlot, type SlotName } from "#os-image/firmware/node/boot-env.ts";
 import {
+  flavourIn,
   OS_RELEASE,
   PLACES,
   readBootEnv,
@@ -54,7 +55,7 @@ export async function osState(exec: Exec): Promise<OsState> {
     slot,
     next: nextSlot(await readBootEnv(PLACES)),
     version: versionIn(release),
-    variant: /^VARIANT_ID=(\S+)$/m.exec(release ?? "")?.[1] ?? "",
+    variant: flavourIn(release) ?? "",
     other: await versionOf(exec, otherSlot(slot)),
     update: await readUpdateRecord(PLACES),
     troubles: await troublesOf(PLACES),

@@ -31,7 +31,7 @@ export const osUpdate: RunCommand = async (invocation) => {
   const env = createEnv({ logLevel: "warn" });
   try {
     const state = await osState(env.exec);
-    const { version, bundle } = await offerOf(env, source);
+    const { version, bundle } = await offerOf(env, source, flags.value("flavour"));
     requireUsable({ version, than: state.version, older: flags.on("older") });
     return await takeUpdate(env, { version, bundle, state }, invocation);
   } finally {

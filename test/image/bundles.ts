@@ -53,6 +53,13 @@ const made = {
   stranger: async (bench: Workbench) => bench.bundle("stranger", { ...(await small(bench)), version, stranger: true }),
   otherBoard: async (bench: Workbench) =>
     bench.bundle("other-board", { ...(await small(bench)), version, compatible: "lares-rpi" }),
+  otherFlavour: async (bench: Workbench) =>
+    bench.bundle("other-flavour", { ...(await small(bench)), version, flavour: "full" }),
+  /** As it was built. */
+  docker: async (bench: Workbench) => {
+    const [root, kernel] = ["root.img", "kernel.img"].map((name) => join(built("amd64", "docker"), name));
+    return bench.bundle("docker", { root: root ?? "", kernel: kernel ?? "", version, flavour: "docker" });
+  },
   older: async (bench: Workbench) => bench.bundle("older", { ...(await small(bench)), version: "0.0.1" }),
 } as const satisfies Readonly<Record<string, (bench: Workbench) => Promise<string>>>;
 

@@ -173,6 +173,7 @@ export class Workbench {
       kernel = join(this.built, "kernel.img"),
       version,
       compatible = `lares-${this.build.target.name}`,
+      flavour = this.build.flavour,
       stranger = false,
     } = options;
     const made = join(this.folder, `${name}.raucb`);
@@ -184,7 +185,7 @@ export class Workbench {
     execFileSync("cp", ["-l", kernel, join(folder, "kernel.img")]);
     writeFileSync(
       join(folder, "manifest.raucm"),
-      `[update]\ncompatible=${compatible}\nversion=${version}\n[bundle]\nformat=verity\n[image.rootfs]\nfilename=root.img\n${ADAPTIVE}\n[image.kernel]\nfilename=kernel.img\n${ADAPTIVE}\n`,
+      `[update]\ncompatible=${compatible}\nversion=${version}\n[bundle]\nformat=verity\n[meta.lares]\nflavour=${flavour}\n[image.rootfs]\nfilename=root.img\n${ADAPTIVE}\n[image.kernel]\nfilename=kernel.img\n${ADAPTIVE}\n`,
     );
     const keys = stranger ? await this.#strangersKey() : join(CACHE, "keys");
     for (const file of ["signing.key", "signing.pem"]) copyFileSync(join(keys, file), join(this.folder, file));
@@ -221,6 +222,7 @@ interface BundleOptions {
   readonly kernel?: string;
   readonly version: string;
   readonly compatible?: string;
+  readonly flavour?: string;
   /** Signed by a key the image does not know. */
   readonly stranger?: boolean;
 }

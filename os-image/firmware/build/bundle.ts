@@ -30,6 +30,8 @@ export async function writeBundle(name: string, options: OutputOptions): Promise
       `description=Lares ${version}, ${build.flavour}`,
       "[bundle]",
       "format=verity",
+      "[meta.lares]",
+      `flavour=${build.flavour}`,
       "[image.rootfs]",
       "filename=root.img",
       ADAPTIVE,

@@ -5,6 +5,7 @@ import { fail, succeed, type Result } from "#base/env/errors.ts";
 import { digestOf, IMAGE_TIME_S } from "../../oci/archive.ts";
 import { withUsualMask } from "../../oci/usual-mask.ts";
 import { addToChannel } from "../node/channel.ts";
+import { kindName } from "../node/kind.ts";
 import { makeBmap } from "./bmap.ts";
 import { writeBundle } from "./bundle.ts";
 import { writeIso, writePxe } from "./netboot.ts";
@@ -13,7 +14,7 @@ import { OUTPUTS, type OutputKind, type OutputOptions } from "./output-options.t
 import { postProcess } from "./post-process.ts";
 import { writeSpdx } from "./spdx.ts";
 import { imagerEntry } from "./imager-entry.ts";
-import { compatible, packageList } from "./tree.ts";
+import { kindOf, packageList } from "./tree.ts";
 import { virtualDisk, writeBoxes, writeOva } from "./virtual.ts";
 
 /** Writes `lares-<target>-<version>.*` into the folder, and SHA256SUMS over all that lies there. */
@@ -24,8 +25,7 @@ export function writeOutputs(options: OutputOptions): Promise<Result<readonly st
 async function makeOutputs(options: OutputOptions): Promise<Result<readonly string[]>> {
   const { build, built, folder, kinds, onProgress } = options;
   await mkdir(folder, { recursive: true });
-  const flavour = build.flavour === "minimal" ? "" : `-${build.flavour}`;
-  const name = `${build.system.name}-${build.target.name}${flavour}-${built.version}`;
+  const name = `${kindName(kindOf(build))}-${built.version}`;
   const made: string[] = [];
   for (const kind of OUTPUTS.filter((each) => kinds.includes(each))) {
     onProgress(kind);
@@ -120,7 +120,10 @@ async function writeChannel(name: string, options: OutputOptions): Promise<Resul
   const { folder, built, build, channel } = options;
   const before = await readFile(join(folder, `${channel}.json`), "utf8").catch(() => undefined);
   const path = join(built.workshop.work, `${channel}.json`);
-  await writeFile(path, addToChannel(before, compatible(build), { version: built.version, bundle: `${name}.raucb` }));
+  await writeFile(
+    path,
+    addToChannel(before, kindName(kindOf(build)), { version: built.version, bundle: `${name}.raucb` }),
+  );
   return succeed([path]);
 }
 

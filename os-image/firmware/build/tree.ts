@@ -9,6 +9,7 @@ import { inside, layOut } from "../../oci/tree.ts";
 import { readChecks } from "../check/check-tables.ts";
 import { evaluate, PACKAGES } from "../check/evaluate.ts";
 import { treeSubject } from "../check/tree.ts";
+import type { Kind } from "../node/kind.ts";
 import type { Build } from "../recipe/recipe.ts";
 import { builtAt } from "./built-at.ts";
 import { missingLibraries } from "./linked.ts";
@@ -105,6 +106,10 @@ async function checkTree({ folder }: Build, root: string): Promise<Result<void>>
 /** What an update must be made for. */
 export function compatible({ system, target }: Build): string {
   return `${system.name}-${target.name}`;
+}
+
+export function kindOf(build: Build): Kind {
+  return { compatible: compatible(build), flavour: build.flavour };
 }
 
 /** All roles as one layer, in their order. */

@@ -139,3 +139,8 @@ export const OS_RELEASE = "/usr/lib/os-release";
 export function versionIn(osRelease: string | undefined): string {
   return /^VERSION_ID=(\S+)$/m.exec(osRelease ?? "")?.[1] ?? "";
 }
+
+/** `VARIANT_ID` of os-release(5). */
+export function flavourIn(osRelease: string | undefined): string | undefined {
+  return /^VARIANT_ID=(\S+)$/m.exec(osRelease ?? "")?.[1];
+}

@@ -17,6 +17,7 @@ import { serveWaiting } from "#cli/os/waiting/serve-waiting.ts";
 import { Waiting, type WaitingFacts } from "#cli/os/waiting/waiting.ts";
 import { waitingExchange } from "#cli/os/waiting/waiting-exchange.ts";
 import { WAITING_SCRIPT, waitingHtml } from "#cli/os/waiting/waiting-html.ts";
+import { kindName, requireKind } from "#os-image/firmware/node/kind.ts";
 import { testAuthority } from "#test/base/platform/http/certificates.ts";
 import { lares } from "#test/cli/cluster.ts";
 import { freePort } from "#test/free-ports.ts";
@@ -99,6 +100,29 @@ test("an update that is older than what runs is refused, but where it is wanted"
     t.throws(() => taken(than, version), { message: `the update is version ${than}, older than ${version} that runs` });
     taken(than, version, true);
   }
+});
+
+test("an update of another board or flavour is refused, with what to take; one that names none is taken", (t) => {
+  const compatible = "lares-amd64";
+  const docker = { compatible, flavour: "docker" };
+  t.deepEqual([docker, { compatible, flavour: "minimal" }, { compatible, flavour: undefined }].map(kindName), [
+    "lares-amd64-docker",
+    compatible,
+    compatible,
+  ]);
+  for (const update of [docker, { compatible, flavour: undefined }]) t.true(requireKind(update, docker).ok);
+  t.true(requireKind(docker, { compatible, flavour: undefined }).ok);
+  const refused = requireKind({ compatible, flavour: "minimal" }, docker);
+  t.like(refused.ok ? {} : refused.error, {
+    code: "os_other_flavour",
+    message: "the update is of the flavour minimal, and docker is wanted here",
+    hint: "take lares-amd64-docker-….raucb; with -flavour=minimal the machine becomes one of that flavour",
+  });
+  const elsewhere = requireKind({ compatible: "lares-rpi", flavour: "docker" }, docker);
+  t.like(elsewhere.ok ? {} : elsewhere.error, {
+    code: "os_other_machine",
+    message: "the update is for lares-rpi, this machine is lares-amd64",
+  });
 });
 
 interface Wanted {

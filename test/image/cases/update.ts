@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
-import { statSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { addToChannel } from "#os-image/firmware/node/channel.ts";
 import { BUNDLES } from "../bundles.ts";
 import { shows, type Case, type Stage } from "../case.ts";
 import type { Machine } from "../machine.ts";
 import { serve } from "../serve.ts";
+import { built } from "../workbench.ts";
 
 export const updateCases: readonly Case[] = [
   { name: "updates that are refused", run: refusals },
   { name: "update, data kept, and rollback", run: goodUpdate },
   { name: "update after update, and back", run: twoUpdates },
+  { name: "update to another flavour", run: toDocker, needs: needsDocker },
   bad("update without an agent", "noAgent", /the agent's program does not run/),
   bad("update whose agent hangs", "dumbAgent", /the agent does not answer/),
   bad("update whose agent is lonely", "lonelyAgent", /does not reach its cluster, as it did before/),
@@ -41,6 +43,7 @@ async function refusals(stage: Stage): Promise<void> {
   const rows: readonly (readonly [file: string, why: RegExp])[] = [
     [await BUNDLES.stranger(bench), /signed by whoever made this machine's firmware/],
     [await BUNDLES.otherBoard(bench), /the update is for lares-rpi, this machine is lares-amd64/],
+    [await BUNDLES.otherFlavour(bench), /of the flavour full, and minimal is wanted here/],
     [await BUNDLES.older(bench), /older than/],
     [await BUNDLES.short(bench), /not (taken|installed)/],
   ];
@@ -104,6 +107,40 @@ async function twoUpdates(stage: Stage): Promise<void> {
   });
   // It runs what is newer than the updates of other cases.
   await stage.shared.discard();
+}
+
+function needsDocker(): string | undefined {
+  return existsSync(join(built("amd64", "docker"), "root.img"))
+    ? undefined
+    : "npm run image -- -flavour docker -only raw";
+}
+
+/** By a channel that has both. */
+async function toDocker(stage: Stage): Promise<void> {
+  const [good, docker] = [await BUNDLES.good(stage.bench), await BUNDLES.docker(stage.bench)];
+  const least = addToChannel(undefined, "lares-amd64", { version: "9.9.9", bundle: basename(good) });
+  const both = addToChannel(least, "lares-amd64-docker", { version: "9.9.9", bundle: basename(docker) });
+  const channel = join(stage.bench.folder, "flavours.json");
+  writeFileSync(channel, both);
+  await withUpdates(stage, async (machine, urlOf) => {
+    const { code, stderr } = await machine.run(`lares os update ${urlOf(docker)}`, 600_000);
+    assert.notEqual(code, 0);
+    shows(stderr, /of the flavour docker, and minimal is wanted here/, "without a word");
+    await machine.must(`lares os update -flavour=docker ${urlOf(channel)}`, 900_000);
+    await machine.restarted("systemctl reboot");
+    await machine.settled("B");
+    shows(await machine.osStatus(), /"variant": "docker"[\s\S]*"state": "confirmed"/, "the status");
+    await machine.until("Docker's engine answers", async () => {
+      const { stdout } = await machine.run("curl -sf --unix-socket /run/docker.sock http://docker/_ping");
+      return stdout === "OK";
+    });
+    assert.equal((await machine.must("cat /var/lib/lares-os/mark")).trim(), "kept");
+    stage.say("the machine has Docker's engine, and its data");
+    await machine.restarted("lares os rollback -reboot");
+    await machine.settled("A");
+    shows(await machine.osStatus(), /"variant": "minimal"/, "the status");
+    stage.say("and is without it again");
+  });
 }
 
 /** Two services ran; in the new version one of them misses something. */
