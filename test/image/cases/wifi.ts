@@ -52,6 +52,8 @@ async function wireless(stage: Stage): Promise<void> {
     say("in a network with WPA2");
     await badPassword(machine);
     say("a password that is not taken is told");
+    await unheard(machine);
+    say("a network that nobody hears is told");
     await open(machine, "hiddenWpa3");
     await seed(
       machine,
@@ -112,6 +114,13 @@ async function badPassword(machine: Machine): Promise<void> {
   await seed(machine, `wifi {\r\n  ssid = "It's \\"home\\""\r\n  password = "not this one"\r\n}\r\n`);
   const told = /Wi-Fi on wlan0: the network does not take the password/;
   await machine.until("the password is told", async () => told.test(await machine.osStatus()));
+  assert.match((await machine.run("iw dev wlan0 link")).stdout, /Not connected/);
+}
+
+async function unheard(machine: Machine): Promise<void> {
+  await seed(machine, `wifi {\r\n  ssid = "Nobody's"\r\n  password = "long enough"\r\n}\r\n`);
+  const told = /Wi-Fi on wlan0: no network of that name is heard/;
+  await machine.until("that nobody hears it is told", async () => told.test(await machine.osStatus()));
   assert.match((await machine.run("iw dev wlan0 link")).stdout, /Not connected/);
 }
 
