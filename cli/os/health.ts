@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { sleep } from "#base/env/clock.ts";
 import type { Env } from "#base/env/env.ts";
+import { AWAITS } from "../agent/await-file.ts";
 
 const PAUSE_MS = 500;
 const API = "http://127.0.0.1:4646/v1";
@@ -25,7 +26,7 @@ export async function agentsLastWords(env: Pick<Env, "exec">): Promise<string | 
   const { stdout } = await env.exec.run(argv);
   return stdout
     .split("\n")
-    .findLast((line) => line.startsWith("lares: ") && !line.startsWith("lares: waiting"))
+    .findLast((line) => line.startsWith("lares: ") && !line.startsWith(AWAITS))
     ?.slice("lares: ".length);
 }
 
