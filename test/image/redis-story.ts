@@ -38,8 +38,9 @@ export async function redisStory(story: Story): Promise<Cluster> {
     const loading = Promise.all(cluster.machines.filter((machine) => machine !== founder).map(load));
     // Heard below; a machine that ends meanwhile is told there.
     loading.catch(() => {});
-    await becomeCluster(cluster, founder, story);
+    await cluster.whenFounded(founder);
     await loading;
+    await becomeCluster(cluster, founder, story);
     await firstContainer(cluster, say);
     await cluster.whenServers(SERVERS);
     say(`all are servers, and share the state, ${cluster.sinceStart().toFixed(0)} s after power on`);
@@ -56,7 +57,6 @@ export async function redisStory(story: Story): Promise<Cluster> {
 }
 
 async function becomeCluster(cluster: Cluster, founder: Machine, { admit, say }: Story): Promise<void> {
-  await cluster.whenFounded(founder);
   const others = cluster.machines.filter((machine) => machine !== founder);
   for (const [i, machine] of others.entries()) {
     if (admit !== undefined && i === others.length - 1) await admit(cluster, machine);

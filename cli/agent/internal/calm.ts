@@ -6,6 +6,8 @@ import type { View } from "#base/state/table.ts";
 import { allocReports, allocs, autopilotConfigurations, evals } from "#base/state/tables.ts";
 
 const NS_PER_MS = 1e6;
+/** On a slow machine whoever waits for the third server sees it some seconds late, and gives the cluster its first job then. */
+const LEAST_MS = 30_000;
 const DEFAULTS = v.parse(AutopilotConfigurationSchema, {});
 
 /** Something is being decided or started: an evaluation that waits for nothing, or an allocation none of whose tasks runs yet. */
@@ -19,8 +21,8 @@ export function isPlacing(view: View): boolean {
   return false;
 }
 
-/** Autopilot's `ServerStabilizationTime`. https://developer.hashicorp.com/nomad/api-docs/operator/autopilot */
+/** Autopilot's `ServerStabilizationTime` where that is longer. https://developer.hashicorp.com/nomad/api-docs/operator/autopilot */
 export function stabilizationMs(view: View): number {
   const { ServerStabilizationTime } = view.table(autopilotConfigurations).get(GLOBAL, "current")?.value ?? DEFAULTS;
-  return (parseDuration(ServerStabilizationTime ?? "") ?? 0) / NS_PER_MS;
+  return Math.max(LEAST_MS, (parseDuration(ServerStabilizationTime ?? "") ?? 0) / NS_PER_MS);
 }

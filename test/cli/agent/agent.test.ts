@@ -295,10 +295,10 @@ test("something is being placed from when a job is there until its tasks run", a
   t.false(isPlacing(cluster.view), "what there is no room for is not on its way");
 });
 
-test("how long a server has to stay is autopilot's setting", async (t) => {
+test("a server has to stay for half a minute, or for autopilot's setting", async (t) => {
   const store = new MemoryStore();
   const view = await followView(store, [autopilotConfigurations]);
-  t.is(stabilizationMs(view), 10_000);
+  t.is(stabilizationMs(view), 30_000);
   const set = v.parse(AutopilotConfigurationSchema, { ServerStabilizationTime: "1m30s" });
   const { revision } = await store.txn({
     then: [put(autopilotConfigurations, { namespace: GLOBAL, id: "current" }, set)],
