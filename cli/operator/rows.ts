@@ -64,7 +64,7 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
       "min-quorum": value("COUNT", "Forget no server below so many"),
       "server-stabilization-time": value(
         "DURATION",
-        "New servers must stay for so long before one server shares its state",
+        "New servers must stay for so long, and 30s at least, before one server shares its state",
       ),
     },
     load: async () => (await import("./autopilot.ts")).setConfiguration,

@@ -42,7 +42,7 @@ export async function standBy(deps: StandByDeps, signal: AbortSignal): Promise<v
         say("the state is in an etcd of its own: name it in state { etcd { endpoints } }");
       else if (answer.wanted > 0)
         say(`this server stands by: the state is with one server until ${answer.wanted} more wait for it`);
-      else say("this server stands by: the state is shared as soon as nothing is being placed");
+      else say("this server stands by: the state is shared when it has stayed for a while and nothing is being placed");
     } catch (thrown) {
       if (signal.aborted) return;
       say(`this server stands by: ${messageOf(thrown)}`);
