@@ -27,6 +27,8 @@ export const osUpdate: RunCommand = async (invocation) => {
   const [source, ...more] = operands;
   if (source === undefined || more.length > 0)
     throw new UsageError("name one update: a file (NAME.raucb), its URL, or that of a channel (NAME.json)");
+  if (flags.on("agent") && flags.value("flavour") !== undefined)
+    throw new UsageError("-flavour is about the whole system, and -agent about the agent alone: give one of them");
   if (flags.on("agent")) return (await import("./agent-update.ts")).updateAgent(source, invocation);
   const env = createEnv({ logLevel: "warn" });
   try {

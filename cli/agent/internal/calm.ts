@@ -1,6 +1,4 @@
-import * as v from "valibot";
 import { parseDuration } from "#base/language/duration.ts";
-import { AutopilotConfigurationSchema } from "#base/protocol/autopilot.ts";
 import { GLOBAL } from "#base/protocol/keys.ts";
 import type { View } from "#base/state/table.ts";
 import { allocReports, allocs, autopilotConfigurations, evals } from "#base/state/tables.ts";
@@ -8,7 +6,6 @@ import { allocReports, allocs, autopilotConfigurations, evals } from "#base/stat
 const NS_PER_MS = 1e6;
 /** On a slow machine whoever waits for the third server sees it some seconds late, and gives the cluster its first job then. */
 const LEAST_MS = 30_000;
-const DEFAULTS = v.parse(AutopilotConfigurationSchema, {});
 
 /** Something is being decided or started: an evaluation that waits for nothing, or an allocation none of whose tasks runs yet. */
 export function isPlacing(view: View): boolean {
@@ -23,6 +20,6 @@ export function isPlacing(view: View): boolean {
 
 /** Autopilot's `ServerStabilizationTime` where that is longer. https://developer.hashicorp.com/nomad/api-docs/operator/autopilot */
 export function stabilizationMs(view: View): number {
-  const { ServerStabilizationTime } = view.table(autopilotConfigurations).get(GLOBAL, "current")?.value ?? DEFAULTS;
-  return Math.max(LEAST_MS, (parseDuration(ServerStabilizationTime ?? "") ?? 0) / NS_PER_MS);
+  const set = view.table(autopilotConfigurations).get(GLOBAL, "current")?.value.ServerStabilizationTime;
+  return Math.max(LEAST_MS, (parseDuration(set ?? "") ?? 0) / NS_PER_MS);
 }

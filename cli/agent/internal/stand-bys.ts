@@ -48,7 +48,7 @@ export class StandBys {
     const shared = where();
     if (shared !== undefined) return shared;
     const wanted = Math.max(0, ENOUGH - this.#heard.size);
-    if (wanted === 0 && this.#isTime()) void this.#move(nowMs);
+    if (wanted === 0 && !this.#isMoving && this.#isTime()) void this.#move(nowMs);
     return { engine: "sqlite", wanted };
   }
 
@@ -65,7 +65,7 @@ export class StandBys {
   }
 
   async #move(nowMs: number): Promise<void> {
-    if (this.#isMoving || nowMs - this.#triedMs < AGAIN_MS) return;
+    if (nowMs - this.#triedMs < AGAIN_MS) return;
     this.#isMoving = true;
     this.#triedMs = nowMs;
     const { env, move } = this.#deps;

@@ -2,6 +2,7 @@ import { copyFile, link, mkdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { succeed, type Result } from "#base/env/errors.ts";
+import type { Build } from "../recipe/recipe.ts";
 import type { OutputOptions, SigningKey } from "./output-options.ts";
 import { compatible } from "./tree.ts";
 import type { Workshop } from "./workshop.ts";
@@ -21,26 +22,7 @@ export async function writeBundle(name: string, options: OutputOptions): Promise
   await mkdir(folder);
   await link(built.root, join(folder, "root.img"));
   await link(built.kernel, join(folder, "kernel.img"));
-  await writeFile(
-    join(folder, "manifest.raucm"),
-    [
-      "[update]",
-      `compatible=${compatible(build)}`,
-      `version=${version}`,
-      `description=Lares ${version}, ${build.flavour}`,
-      "[bundle]",
-      "format=verity",
-      "[meta.lares]",
-      `flavour=${build.flavour}`,
-      "[image.rootfs]",
-      "filename=root.img",
-      ADAPTIVE,
-      "[image.kernel]",
-      "filename=kernel.img",
-      ADAPTIVE,
-      "",
-    ].join("\n"),
-  );
+  await writeFile(join(folder, "manifest.raucm"), manifestOf(build, version));
   await copyFile(signing.key, join(work, "signing.key"));
   await copyFile(signing.certificate, join(work, "signing.pem"));
   const file = `${name}.raucb`;
@@ -56,6 +38,27 @@ export async function writeBundle(name: string, options: OutputOptions): Promise
   ]);
   await rm(join(work, "signing.key"));
   return made.ok ? succeed([join(work, file)]) : made;
+}
+
+/** What RAUC is told of it; the flavour is for `../node/kind.ts`. */
+export function manifestOf(build: Build, version: string): string {
+  return [
+    "[update]",
+    `compatible=${compatible(build)}`,
+    `version=${version}`,
+    `description=Lares ${version}, ${build.flavour}`,
+    "[bundle]",
+    "format=verity",
+    "[meta.lares]",
+    `flavour=${build.flavour}`,
+    "[image.rootfs]",
+    "filename=root.img",
+    ADAPTIVE,
+    "[image.kernel]",
+    "filename=kernel.img",
+    ADAPTIVE,
+    "",
+  ].join("\n");
 }
 
 /** A key of this builder's own, made once, for those who bring none. Good for tests and for one's own machines. */

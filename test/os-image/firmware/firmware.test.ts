@@ -12,6 +12,7 @@ import { imagerEntry } from "#os-image/firmware/build/imager-entry.ts";
 import { aloneInWork, toolsTree } from "#os-image/firmware/build/build.ts";
 import { builtAt } from "#os-image/firmware/build/built-at.ts";
 import { makeBmap } from "#os-image/firmware/build/bmap.ts";
+import { manifestOf } from "#os-image/firmware/build/bundle.ts";
 import { packCpio } from "#os-image/firmware/build/cpio.ts";
 import { partitionsOf } from "#os-image/firmware/build/disk.ts";
 import { guidOf, SECTOR, writeGpt } from "#os-image/firmware/build/gpt.ts";
@@ -46,6 +47,11 @@ test("every target and flavour of the recipe is read, lint finds nothing, and a 
       t.true(found.ok, JSON.stringify(found));
       if (!found.ok) continue;
       t.deepEqual(lintBuild(found.value), []);
+      const told = manifestOf(found.value, "1.2.3");
+      t.regex(
+        told,
+        new RegExp(`^compatible=lares-${target.name}$[^]*^\\[meta\\.lares\\]\nflavour=${flavour.name}$`, "m"),
+      );
       const lock = readFileSync(lockPath(found.value), "utf8");
       for (const name of mergedLayer(found.value).packages)
         t.regex(
