@@ -8,5 +8,6 @@ export default {
   concurrency: 2,
   // Longest silence before a file counts as hung (a build under QEMU is the longest step).
   timeout: "3m",
+  require: ["./scripts/test/worker-end.ts"],
   nodeArguments: ["--disable-warning=ExperimentalWarning"],
 };

@@ -4,12 +4,17 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { dockerForTests } from "./test/docker.ts";
 import { readTap, type Tally } from "./test/tap.ts";
+import { watchRunner } from "./test/watch.ts";
 
 const { values, positionals: files } = parseArgs({
   allowPositionals: true,
   options: { coverage: { type: "boolean", default: false }, guests: { type: "boolean", default: false } },
 });
 const root = new URL("..", import.meta.url).pathname;
+// The longest time that a test asks for is a quarter of an hour; the machines of `--guests` take half an hour.
+const SILENCE_MS = (values.guests ? 35 : 17) * 60_000;
+const WHOLE_MS = (values.guests ? 8 * 60 : 75) * 60_000;
+const END_MS = 60_000;
 const COVERAGE_DATA = `${root}coverage/data`;
 
 // Ctrl-C ends the runner, and then we still take down what we started; a second one is not needed.
@@ -69,7 +74,8 @@ async function runTests(env: Record<string, string>): Promise<Tally> {
   if (process.getuid?.() !== 0)
     console.log("npm test takes root: what makes networks, mounts and containers is skipped, and counts as failed");
   const config = values.guests ? ["--config", "ava.guests.config.js"] : [];
-  const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, ...config, "--tap", ...files];
+  // ava's own limit for silence ends every file that runs, and its TAP reporter with them: ours takes its place.
+  const ava = [`${root}/node_modules/ava/entrypoints/cli.js`, ...config, "--tap", "--timeout=24h", ...files];
   const child = spawn(process.execPath, ava, {
     cwd: root,
     env: {
@@ -82,17 +88,25 @@ async function runTests(env: Record<string, string>): Promise<Tally> {
   });
   running = child;
   const tap = readTap();
+  const watch = watchRunner(child, { silenceMs: SILENCE_MS, wholeMs: WHOLE_MS, endMs: END_MS });
   const closed = new Promise<number>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => resolve(code ?? 1));
   });
   for await (const line of createInterface({ input: child.stdout })) {
+    watch.heard();
     const shown = tap.line(line);
     if (shown !== undefined) console.log(shown);
+    if (tap.complete()) watch.over();
   }
   const code = await closed;
+  watch.stop();
   const tally = tap.tally();
-  // A file that says nothing for minutes makes ava's TAP reporter fail; run without it, ava names the test that hangs.
+  const reason = watch.reason();
+  if (reason !== undefined) {
+    console.log(`FAIL ${reason}`);
+    return { ...tally, failed: tally.failed + 1 };
+  }
   if (!tap.complete() || (code !== 0 && tally.failed === 0)) {
     console.log(`FAIL the test runner ended with exit code ${code} before its end: see what \`npx ava\` says`);
     return { ...tally, failed: tally.failed + 1 };

@@ -16,6 +16,7 @@ import { promisify } from "node:util";
 import test from "ava";
 import fc from "fast-check";
 import { readTap } from "#scripts/test/tap.ts";
+import { watchRunner } from "#scripts/test/watch.ts";
 
 const run = promisify(execFile);
 const root = new URL("../..", import.meta.url).pathname;
@@ -158,4 +159,51 @@ test("any stream is survived, and only results are counted", (t) => {
       t.deepEqual(tap.tally(), { passed: 0, failed: 0 });
     }),
   );
+});
+
+test("a silent runner's files are killed and it goes on; one that does not end is killed itself", async (t) => {
+  const limits = { silenceMs: 400, wholeMs: 60_000, endMs: 60_000 };
+  const watched = async (script: string, more: Partial<typeof limits>, isOver = false) => {
+    const runner = spawn("bash", ["-c", script], { stdio: ["ignore", "pipe", "ignore"] });
+    const watch = watchRunner(runner, { ...limits, ...more });
+    let said = "";
+    runner.stdout.on("data", (data: Buffer) => (said += data.toString()));
+    if (isOver) watch.over();
+    const [code, signal] = await once(runner, "close");
+    watch.stop();
+    return { said, code, signal, reason: watch.reason() };
+  };
+  t.deepEqual(await watched("sleep 600; echo one $?; sleep 600; echo two $?", {}), {
+    said: "one 137\ntwo 137\n",
+    code: 0,
+    signal: null,
+    reason: undefined,
+  });
+  const never = "while :; do sleep 600; done";
+  const long = await watched(never, { wholeMs: 600 });
+  t.deepEqual([long.signal, long.reason], ["SIGKILL", "the tests took longer than 0 minutes"]);
+  const held = await watched(never, { silenceMs: 60_000, endMs: 300 }, true);
+  t.is(held.signal, "SIGKILL");
+  t.regex(held.reason ?? "", /did not end within .* after its last result/);
+});
+
+test("a file whose tests are over and whose process goes on fails, and says what holds it", async (t) => {
+  const project = `${temp}/leaks`;
+  mkdirSync(project);
+  symlinkSync(`${root}node_modules`, `${project}/node_modules`);
+  writeFileSync(`${project}/package.json`, '{ "type": "module" }');
+  writeFileSync(`${project}/ava.config.js`, `export default { require: ["${root}scripts/test/worker-end.ts"] };`);
+  const body = 'import test from "ava";\ntest("passes", (t) => t.pass());\n';
+  writeFileSync(`${project}/clean.test.js`, body);
+  writeFileSync(
+    `${project}/leaks.test.js`,
+    `${body}test("leaks", (t) => { t.timeout(600_000); setInterval(() => {}, 50); t.pass(); });`,
+  );
+  const ava = [`${root}node_modules/ava/entrypoints/cli.js`, "--tap"];
+  const failed = await t.throwsAsync<Error & { stdout: string; stderr: string }>(
+    run(process.execPath, ava, { cwd: project, env: { PATH: process.env["PATH"] } }),
+  );
+  t.regex(failed?.stderr ?? "", /this holds their process: .*Timeout/);
+  t.regex(failed?.stdout ?? "", /^not ok \d+ - leaks\.test\.js exited with a non-zero exit code: 1$/m);
+  t.regex(failed?.stdout ?? "", /^ok \d+ - clean/m);
 });

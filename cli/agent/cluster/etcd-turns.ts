@@ -34,7 +34,6 @@ export interface EtcdTurnsDeps {
 export class EtcdTurns {
   readonly #deps: EtcdTurnsDeps;
   readonly #end = new AbortController();
-  #isDue = false;
   #working: Promise<void> | undefined;
 
   constructor(deps: EtcdTurnsDeps) {
@@ -43,8 +42,7 @@ export class EtcdTurns {
 
   /** The own member has to start anew, as soon as it may. */
   due(): void {
-    this.#isDue = true;
-    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+    this.#working ??= this.#work();
   }
 
   async stop(): Promise<void> {
@@ -52,24 +50,31 @@ export class EtcdTurns {
     await this.#working;
   }
 
+  /** Until the own member trusts whom it is to trust, and the others know: those after it in line wait for that. */
   async #work(): Promise<void> {
-    const { env } = this.#deps;
+    const { env, self, member, servers, see, tell } = this.#deps;
     const { signal } = this.#end;
-    while (this.#isDue && !signal.aborted) {
+    while (!signal.aborted) {
       try {
-        const seen = await this.#deps.see();
-        const { self, member, servers } = this.#deps;
+        if (member.trusts === member.wanted) await tell();
+        // Which it may no longer do once that is told.
+        if (member.trusts === member.wanted) break;
+        const seen = await see();
         const isTurn = isTurnOf({ self, wanted: member.wanted, servers: servers(), seen });
         if (isTurn && !signal.aborted) await this.#restart(seen);
+        if (member.trusts === member.wanted) continue;
       } catch (thrown) {
-        env.log.warn("this server's etcd does not trust all authorities yet", { error: messageOf(thrown) });
+        env.log.warn("this server's etcd does not trust all authorities yet, or the others do not know that it does", {
+          error: messageOf(thrown),
+        });
       }
-      if (this.#isDue) await sleep(env.clock, LOOK_EVERY_MS, signal);
+      await sleep(env.clock, LOOK_EVERY_MS, signal);
     }
+    this.#working = undefined;
   }
 
   async #restart(seen: readonly SeenMember[]): Promise<void> {
-    const { env, member, endpoints, tell } = this.#deps;
+    const { env, member, endpoints } = this.#deps;
     const own = seen.find((one) => one.member.name === this.#deps.self);
     if (own !== undefined)
       await moveEtcdLeader(own, seen, member.tls?.pem).catch((thrown: unknown) => {
@@ -80,17 +85,9 @@ export class EtcdTurns {
     endpoints.update([...others, member.clientUrl]);
     await sleep(env.clock, QUIET_MS);
     env.log.info("this server's etcd starts anew, to trust the authorities in force");
-    this.#isDue = false;
-    try {
-      await member.restart();
-    } catch (thrown) {
-      // It was stopped already: without another try it would stay so.
-      this.#isDue = true;
-      throw thrown;
-    }
+    await member.restart();
     await this.#back();
     endpoints.update([member.clientUrl, ...endpoints.list.filter((url) => url !== member.clientUrl)]);
-    await tell();
   }
 
   async #back(): Promise<void> {

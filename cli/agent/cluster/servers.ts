@@ -68,6 +68,7 @@ type Wrap = (exchange: Exchange) => Exchange;
 
 /** A planned hand-over is over, or has failed, within this time. */
 const HAND_OVER_MS = 5000;
+const TELL_AGAIN_MS = 5000;
 
 /** This server among the others that share its state: who they are, who leads, and its own part in that. */
 export class ClusterServers implements ServerPool {
@@ -86,7 +87,7 @@ export class ClusterServers implements ServerPool {
   constructor(deps: ClusterServersDeps) {
     this.#deps = deps;
     const { env, etcd, state } = deps;
-    this.#clocks = comparingClocks(env.log, () => this.#tell());
+    this.#clocks = comparingClocks(env.log, () => void this.#tell());
     const self = this.#self();
     this.#leadership = new Leadership({
       api: etcd.client,
@@ -315,7 +316,7 @@ export class ClusterServers implements ServerPool {
     this.#led = [...led, new HistoryKeeper(etcd.store, env), ...members];
     this.members?.start();
     await this.#register();
-    void tellWhenJudged(env.clock, () => this.#tell(), this.#end.signal);
+    void tellWhenJudged(env.clock, () => void this.#tell(), this.#end.signal);
     await this.#leadership.start();
     this.reads.start();
     void watchLeader(
@@ -359,11 +360,20 @@ export class ClusterServers implements ServerPool {
     await view.reached(revision);
   }
 
-  #tell(): void {
+  /** Again until it is done: whoever waits for what it says would wait for ever. */
+  async #tell(): Promise<void> {
     const { env } = this.#deps;
-    this.#register().catch((thrown: unknown) =>
-      env.log.warn("the other servers could not be told of this one", { error: messageOf(thrown) }),
-    );
+    while (!this.#end.signal.aborted) {
+      try {
+        await this.#register();
+        return;
+      } catch (thrown) {
+        env.log.warn("the other servers could not be told of this one; it is tried again", {
+          error: messageOf(thrown),
+        });
+      }
+      await sleep(env.clock, TELL_AGAIN_MS, this.#end.signal);
+    }
   }
 
   #self(): Server {

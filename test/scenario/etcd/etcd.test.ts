@@ -18,6 +18,7 @@ const Members = v.array(v.object({ Issuer: v.string() }));
 
 /** Small enough to be reached within seconds. */
 const QUOTA_MIB = 8;
+const STARTS_ANEW = "this server's etcd starts anew, to trust the authorities in force";
 const VALUE = Buffer.alloc(500_000, "x").toString();
 
 /** Three agents and three etcds start over and over here, on a machine that may be busy. */
@@ -53,6 +54,8 @@ test.serial("the authority is replaced: one etcd after the other starts anew, an
   const [one] = cluster.agents;
   if (one === undefined) return t.fail();
   const writers = cluster.agents.map(({ consul }, i) => new SteadyWriter([consul], `w${i}`));
+  t.teardown(() => Promise.all(writers.map((writer) => writer.stop())));
+  const restarts = (): number[] => cluster.agents.map((agent) => agent.log().split(STARTS_ANEW).length - 1);
   const [old] = v.parse(Authorities, await one.get("/v1/cluster/authorities"));
   t.is((await one.lares("authority", "rotate")).code, 0);
   await eventually("the new authority is alone, and signed for all", async () => {
@@ -61,8 +64,9 @@ test.serial("the authority is replaced: one etcd after the other starts anew, an
     const [only] = authorities;
     return authorities.length === 1 && only?.ID !== old?.ID && members.every(({ Issuer }) => Issuer === only?.ID);
   });
-  await eventually("every etcd trusts it alone", () =>
-    cluster.agents.every((agent) => agent.log().split("to trust the authorities in force").length === 3),
+  // Once to trust both, once to trust the new one alone; a start that failed is tried again.
+  await eventually("every etcd trusts it alone", () => restarts().every((count) => count >= 2)).finally(() =>
+    t.log(`etcd was started anew ${restarts().join(", ")} times`),
   );
   await whole();
   for (const writer of writers) {

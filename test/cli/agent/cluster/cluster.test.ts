@@ -124,10 +124,19 @@ test("a member that was taken out before it first looked hears of it", async (t)
   t.is(expelled, 1);
 });
 
-test("an etcd whose new start failed is started again, and then it is told whom it trusts", async (t) => {
+test("an etcd whose new start failed is started again, and all are told whom it trusts, however often that fails", async (t) => {
   const [clientUrl = ""] = etcd.endpoints;
   const done: string[] = [];
   const seen = await seeMembers({ endpoints: etcd.endpoints, tls: undefined });
+  let trusts = "a";
+  const restart = async (): Promise<void> => {
+    done.push("restart");
+    // The node has a new certificate meanwhile, and trusts the same ones.
+    turns.due();
+    await Promise.resolve();
+    if (done.length === 1) throw new Error("no memory");
+    trusts = "b";
+  };
   const turns: EtcdTurns = new EtcdTurns({
     env: { clock: hasty(), log: silentLog },
     self: "m0",
@@ -137,27 +146,31 @@ test("an etcd whose new start failed is started again, and then it is told whom 
       tls: undefined,
       ready: Promise.resolve(),
       pid: () => 1,
-      trusts: "a",
+      get trusts() {
+        return trusts;
+      },
       wanted: "b",
       renew: () => Promise.resolve(),
       stop: () => Promise.resolve(),
-      restart: () => {
-        done.push("restart");
-        return done.length === 1 ? Promise.reject(new Error("no memory")) : Promise.resolve();
-      },
+      restart,
     },
     endpoints: { list: etcd.endpoints, update: () => {} },
     servers: () => [{ ID: "m0", EtcdTrusts: "a" }],
     see: () => Promise.resolve(seen),
     tell: () => {
-      done.push("tell");
-      return Promise.resolve();
+      const tells = done.filter((each) => each.startsWith("tell")).length;
+      done.push(tells < 2 ? "tell in vain" : `tell ${trusts}`);
+      return tells < 2 ? Promise.reject(new Error("no leader")) : Promise.resolve();
     },
   });
   turns.due();
-  await until(() => done.includes("tell"));
+  await until(() => done.includes("tell b"));
   await turns.stop();
-  t.deepEqual(done, ["restart", "restart", "tell"]);
+  t.deepEqual(done, ["restart", "restart", "tell in vain", "tell in vain", "tell b"]);
+  trusts = "c";
+  turns.due();
+  await turns.stop();
+  t.is(done.length, 5, "one that was stopped does nothing");
 });
 
 test("what is passed on to the leader says which node was asked, unless it does already", async (t) => {
