@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { StoreError, type StoreRecord } from "#base/state/store.ts";
-import { toStoreError } from "./sqlite-errors.ts";
+import { toOpenError, toStoreError } from "./sqlite-errors.ts";
 
 /** Of the folder's layout; another one is refused. */
 export const FORMAT = 1;
@@ -225,7 +225,7 @@ export class LogFile {
       return db;
     } catch (thrown) {
       db?.close();
-      const error = toStoreError(thrown, `open ${this.path}`);
+      const error = toOpenError(thrown, this.path);
       throw error.code === "busy" ? this.#busy() : error;
     }
   }

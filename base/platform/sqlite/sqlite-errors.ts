@@ -10,6 +10,8 @@ const CODES: ReadonlyMap<number, StoreErrorCode> = new Map([
   [26, "corrupt"],
 ]);
 
+const SQL_ERROR = 1;
+
 /** What to do, per code. */
 const HINTS: Partial<Record<StoreErrorCode, string>> = {
   full: "free some space; nothing that was acknowledged is lost",
@@ -20,7 +22,16 @@ const HINTS: Partial<Record<StoreErrorCode, string>> = {
 /** The store's words for whatever SQLite or the file system threw. */
 export function toStoreError(thrown: unknown, action: string): StoreError {
   if (thrown instanceof StoreError) return thrown;
-  const code = codeOf(thrown);
+  return errorOf(codeOf(thrown), thrown, action);
+}
+
+/** The same while a file is opened: our own statements do not fit only a schema that is damaged. */
+export function toOpenError(thrown: unknown, path: string): StoreError {
+  const isMisfit = thrown instanceof Error && "errcode" in thrown && thrown.errcode === SQL_ERROR;
+  return isMisfit ? errorOf("corrupt", thrown, `open ${path}`) : toStoreError(thrown, `open ${path}`);
+}
+
+function errorOf(code: StoreErrorCode, thrown: unknown, action: string): StoreError {
   const hint = HINTS[code];
   return new StoreError(code, `cannot ${action}: ${messageOf(thrown)}${hint === undefined ? "" : `; ${hint}`}`);
 }

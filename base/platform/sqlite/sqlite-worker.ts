@@ -1,7 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { assert } from "#base/env/assert.ts";
 import { Engine } from "./engine.ts";
-import { toStoreError } from "./sqlite-errors.ts";
+import { toOpenError } from "./sqlite-errors.ts";
 import type { PackedTxn, Reply, Request, WorkerSettings } from "./wire.ts";
 
 /** Transactions in one commit at most, so that the first of them does not wait for ever longer groups. */
@@ -116,7 +116,7 @@ class Service {
 }
 
 function refuse(port: MessagePort, thrown: unknown, folder: string): void {
-  const { code, message } = toStoreError(thrown, `open ${folder}`);
+  const { code, message } = toOpenError(thrown, folder);
   port.postMessage({ kind: "refused", code, message } satisfies Reply);
   port.close();
 }
