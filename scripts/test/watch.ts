@@ -29,8 +29,9 @@ export function watchRunner(runner: ChildProcess, limits: Limits): Watch {
   let reason: string | undefined;
   const end = (why: string) => () => {
     reason = why;
-    kill(childrenOf(pid));
-    runner.kill("SIGKILL");
+    // Else it could start another one in between.
+    runner.kill("SIGSTOP");
+    kill([...childrenOf(pid), pid]);
   };
   const minutes = (ms: number): string => `${Math.round(ms / 6000) / 10} minutes`;
   const silence = setInterval(() => kill(childrenOf(pid)), limits.silenceMs);
