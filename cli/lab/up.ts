@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
-import { CodedError } from "#base/env/errors.ts";
+import { CodedError, messageOf } from "#base/env/errors.ts";
 import { createEnv, type SystemEnv } from "#base/platform/create-env.ts";
 import { UsageError, type Output, type RunCommand } from "../command/command.ts";
 import { columns } from "../print/columns.ts";
@@ -98,8 +98,15 @@ async function build(env: SystemEnv, { dir, servers, clients, network, output, .
     for (const node of others)
       await runLares(env, [...line, "-config", configOf(node), "-no-start", ...roleFlag(node)]);
     lab = await launchAll(env, lab, others);
-    if (servers > 1) await shareState(env, { first, servers });
-    if (servers > 1) await whenShared(env, lab);
+    if (servers > 1) {
+      const refused = await shareState(env, first);
+      // Two leave the state with the first until it is told.
+      if (servers === 2 && refused !== undefined) throw refused;
+      await whenShared(env, lab).catch((thrown: unknown) => {
+        if (refused === undefined) throw thrown;
+        throw new CodedError("lab", `${messageOf(thrown)}; asked to share it, it said: ${messageOf(refused)}`);
+      });
+    }
     await whenReady(env, lab);
     return lab;
   } catch (thrown) {
@@ -109,12 +116,14 @@ async function build(env: SystemEnv, { dir, servers, clients, network, output, .
   }
 }
 
-/** Two leave the state with the first until it is told, three for half a minute: a move that began by itself is as good. */
-async function shareState(env: SystemEnv, { first, servers }: { first: LabNode; servers: number }): Promise<void> {
-  const words = ["operator", "state", "move", "-to", "etcd", `-address=${nomadOf(first)}`];
-  await runLares(env, words).catch((thrown: unknown) => {
-    if (servers === 2) throw thrown;
-  });
+/** What it was refused with: of three, a move that began by itself is as good. */
+async function shareState(env: SystemEnv, first: LabNode): Promise<unknown> {
+  try {
+    await runLares(env, ["operator", "state", "move", "-to", "etcd", `-address=${nomadOf(first)}`]);
+    return undefined;
+  } catch (thrown) {
+    return thrown;
+  }
 }
 
 /** `own`, or the endpoint for all of them; empty: none is named. */
