@@ -7,7 +7,7 @@ import { aloneInWork, buildSystem, openTools } from "#os-image/firmware/build/bu
 import { ownSigningKey } from "#os-image/firmware/build/bundle.ts";
 import { changedPackages, keepLock, lockedVersion, type CacheOptions } from "#os-image/firmware/build/lock.ts";
 import { outputsOf, type OutputKind } from "#os-image/firmware/build/output-options.ts";
-import { writeOutputs } from "#os-image/firmware/build/outputs.ts";
+import { hasOutputs, writeOutputs } from "#os-image/firmware/build/outputs.ts";
 import type { Build } from "#os-image/firmware/recipe/recipe.ts";
 import { lintBuild } from "#os-image/firmware/recipe/lint.ts";
 import { UsageError, type FlagValues, type Output, type RunCommand } from "../command/command.ts";
@@ -34,8 +34,11 @@ export const osBuild: RunCommand = async (invocation) => {
     const cacheDir = resolve(flags.value("cache") ?? "dist/os");
     const executable = executableOf(build.value, flags);
     const ifChanged = flags.on("if-changed");
-    if (ifChanged && !(await anyChange(build.value, { exec: env.exec, cacheDir }, { onProgress, output }))) {
-      const version = must(await lockedVersion(build.value, VERSION));
+    const version = must(await lockedVersion(build.value, VERSION));
+    const isNews = async (): Promise<boolean> =>
+      (await anyChange(build.value, { exec: env.exec, cacheDir }, { onProgress, output })) ||
+      !(await isMade(build.value, { version, folder: outputOf(flags) }, output));
+    if (ifChanged && !(await isNews())) {
       if (flags.on("json")) output.line(JSON.stringify({ version, files: [], packages: 0 }, undefined, 2));
       return 0;
     }
@@ -87,11 +90,14 @@ async function makeFiles(build: Build, flags: FlagValues, making: Making): Promi
       onProgress,
     }),
   );
-  const folder = resolve(flags.value("output") ?? "dist/images");
-  const options = { exec, build, built, folder, kinds, signing, ...publishing(flags), onProgress };
+  const options = { exec, build, built, folder: outputOf(flags), kinds, signing, ...publishing(flags), onProgress };
   const files = must(await writeOutputs(options));
   await keepLock(build, built.lock);
   return { ok: true, value: { version: built.version, files, packages: built.packages.length } };
+}
+
+function outputOf(flags: FlagValues): string {
+  return resolve(flags.value("output") ?? "dist/images");
 }
 
 function executableOf({ target }: Build, flags: FlagValues): string {
@@ -114,8 +120,18 @@ async function anyChange(build: Build, tools: CacheOptions, { onProgress, output
   onProgress("looking for newer packages");
   const changes = must(await changedPackages(build, tools));
   for (const change of changes) output.error(change);
-  if (changes.length === 0) output.error("no package is newer than the lock's: nothing to build");
   return changes.length > 0;
+}
+
+/** Whether there is something of this version: Lares itself may be newer than what was built last. */
+async function isMade(build: Build, wanted: { version: string; folder: string }, output: Output): Promise<boolean> {
+  const isThere = await hasOutputs(build, wanted);
+  output.error(
+    isThere
+      ? `no package is newer than the lock's, and ${wanted.folder} has ${wanted.version}: nothing to build`
+      : `no package is newer than the lock's, but ${wanted.folder} has nothing of ${wanted.version} yet`,
+  );
+  return isThere;
 }
 
 function kindsOf(flags: FlagValues, known: readonly OutputKind[]): readonly OutputKind[] {

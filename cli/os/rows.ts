@@ -29,7 +29,9 @@ export const OS_COMMANDS: readonly Command[] = [
       "update-lock": on(
         "Take the newest packages, and write them to the lock; where they differ the version counts on: 0.1.0.1",
       ),
-      "if-changed": on("As -update-lock, but build nothing when no package is newer than the lock's"),
+      "if-changed": on(
+        "As -update-lock, but build nothing when no package is newer than the lock's and files of this version are there",
+      ),
     },
     load: async () => (await import("./build.ts")).osBuild,
   },

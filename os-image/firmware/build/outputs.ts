@@ -13,6 +13,7 @@ import { writeOciRoot } from "./oci-root.ts";
 import { OUTPUTS, type OutputKind, type OutputOptions } from "./output-options.ts";
 import { postProcess } from "./post-process.ts";
 import { writeSpdx } from "./spdx.ts";
+import type { Build } from "../recipe/recipe.ts";
 import { imagerEntry } from "./imager-entry.ts";
 import { kindOf, packageList } from "./tree.ts";
 import { virtualDisk, writeBoxes, writeOva } from "./virtual.ts";
@@ -25,7 +26,7 @@ export function writeOutputs(options: OutputOptions): Promise<Result<readonly st
 async function makeOutputs(options: OutputOptions): Promise<Result<readonly string[]>> {
   const { build, built, folder, kinds, onProgress } = options;
   await mkdir(folder, { recursive: true });
-  const name = `${kindName(kindOf(build))}-${built.version}`;
+  const name = nameOf(build, built.version);
   const made: string[] = [];
   for (const kind of OUTPUTS.filter((each) => kinds.includes(each))) {
     onProgress(kind);
@@ -39,9 +40,29 @@ async function makeOutputs(options: OutputOptions): Promise<Result<readonly stri
       made.push(path, ...added.value);
     }
   }
+  const older = (await filesOf(folder, name)).filter((file) => !made.includes(join(folder, file)));
+  if (older.length > 0) onProgress(`left as they were, of an earlier build of this version: ${older.join(", ")}`);
   await writeSums(folder);
   const signed = await signSums(folder, options);
   return signed.ok ? succeed(made) : signed;
+}
+
+function nameOf(build: Build, version: string): string {
+  return `${kindName(kindOf(build))}-${version}`;
+}
+
+/** Whether the folder has any file of a build of this version. */
+export async function hasOutputs(
+  build: Build,
+  { version, folder }: { version: string; folder: string },
+): Promise<boolean> {
+  return (await filesOf(folder, nameOf(build, version))).length > 0;
+}
+
+async function filesOf(folder: string, name: string): Promise<string[]> {
+  // What follows a version that counts on is a digit.
+  const isOfIt = (file: string): boolean => file.startsWith(name) && /^[.-][a-z]/.test(file.slice(name.length));
+  return existsSync(folder) ? (await readdir(folder)).filter(isOfIt) : [];
 }
 
 type Writer = (name: string, options: OutputOptions) => Promise<Result<readonly string[]>>;

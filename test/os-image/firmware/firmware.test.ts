@@ -27,6 +27,7 @@ import {
 } from "#os-image/firmware/build/lock.ts";
 import { missingLibraries, neededBy } from "#os-image/firmware/build/linked.ts";
 import { keptModules, namedModules, parseDependencies } from "#os-image/firmware/build/kernel-modules.ts";
+import { hasOutputs } from "#os-image/firmware/build/outputs.ts";
 import { postProcess } from "#os-image/firmware/build/post-process.ts";
 import { raisedLock, versionOf } from "#os-image/firmware/build/revision.ts";
 import { uBootScript } from "#os-image/firmware/build/u-boot.ts";
@@ -549,4 +550,16 @@ test("the entry for Raspberry Pi Imager says what it needs", (t) => {
   t.is(entry.extract_size, 4_000_000);
   t.is(entry.image_download_size, 1000);
   t.is(entry.init_format, "systemd", "its settings go into firstrun.sh, which the seed reads");
+});
+
+test("a folder has a version where any file of it is there, and not for one that counts on from it", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lares-outputs-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const has = (version: string) => hasOutputs(build(), { version, folder });
+  const put = (name: string) => writeFileSync(join(folder, name), "");
+  t.false(await hasOutputs(build(), { version: "0.1.0", folder: join(folder, "none") }));
+  for (const other of ["lares-amd64-0.1.0.1.raucb", "lares-amd64-docker-0.1.0.raucb", "SHA256SUMS"]) put(other);
+  t.deepEqual([await has("0.1.0"), await has("0.1.0.1"), await has("0.1.0.2")], [false, true, false]);
+  put("lares-amd64-0.1.0-libvirt.box");
+  t.true(await has("0.1.0"));
 });
