@@ -98,15 +98,7 @@ async function build(env: SystemEnv, { dir, servers, clients, network, output, .
     for (const node of others)
       await runLares(env, [...line, "-config", configOf(node), "-no-start", ...roleFlag(node)]);
     lab = await launchAll(env, lab, others);
-    if (servers > 1) {
-      const refused = await shareState(env, first);
-      // Two leave the state with the first until it is told.
-      if (servers === 2 && refused !== undefined) throw refused;
-      await whenShared(env, lab).catch((thrown: unknown) => {
-        if (refused === undefined) throw thrown;
-        throw new CodedError("lab", `${messageOf(thrown)}; asked to share it, it said: ${messageOf(refused)}`);
-      });
-    }
+    if (servers > 1) await shareState(env, lab, { first, servers });
     await whenReady(env, lab);
     return lab;
   } catch (thrown) {
@@ -116,13 +108,24 @@ async function build(env: SystemEnv, { dir, servers, clients, network, output, .
   }
 }
 
-/** What it was refused with: of three, a move that began by itself is as good. */
-async function shareState(env: SystemEnv, first: LabNode): Promise<unknown> {
+/** Two leave the state with the first until it is told; of three, a move that began by itself is as good. */
+async function shareState(
+  env: SystemEnv,
+  lab: Lab,
+  { first, servers }: { first: LabNode; servers: number },
+): Promise<void> {
+  let refused: string | undefined;
   try {
     await runLares(env, ["operator", "state", "move", "-to", "etcd", `-address=${nomadOf(first)}`]);
-    return undefined;
   } catch (thrown) {
-    return thrown;
+    if (servers === 2) throw thrown;
+    refused = messageOf(thrown);
+  }
+  try {
+    await whenShared(env, lab);
+  } catch (thrown) {
+    if (refused === undefined) throw thrown;
+    throw new CodedError("lab", `${messageOf(thrown)}; asked to share the state, the first said: ${refused}`);
   }
 }
 
