@@ -151,6 +151,7 @@ async function stopContainer(
   if (state === undefined) return;
   const { engine, env } = deps;
   const path = `/containers/${state.containerId}`;
+  deps.exits.expect(state.containerId);
   const number = killSignal === "" ? undefined : signalNumber(killSignal);
   if (number === undefined) {
     const seconds = Math.ceil(killTimeoutMs / 1000);

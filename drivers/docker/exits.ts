@@ -11,6 +11,8 @@ import { jsonLines } from "./json-lines.ts";
 export interface Exits {
   /** Resolves when the container has ended or is gone; waits through an engine that is away. */
   wait(id: string, signal: AbortSignal): Promise<TaskExit>;
+  /** We are about to kill it: nobody has to find out why it was killed. */
+  expect(id: string): void;
   close(): void;
 }
 
@@ -18,8 +20,8 @@ const RETRY_FIRST_MS = 200;
 const RETRY_LONGEST_MS = 5000;
 /** By SIGKILL. */
 const KILLED = 137;
-/** The engine hears that memory ran out by another way than that the container ended, and may hear it later. */
-const WHY_MS = 300;
+/** The engine hears that memory ran out by another way than that the container ended, and may hear it later: a busy one much. */
+const WHY_MS = [300, 500, 1200];
 
 /** A look that failed, or an event that never came, costs no more than this. */
 const LOOK_AGAIN_MS = 30_000;
@@ -36,6 +38,7 @@ class EventExits implements Exits {
   readonly #engine: Engine;
   readonly #list: () => Promise<ContainerStates>;
   readonly #waiting = new Map<string, Set<(exit: TaskExit) => void>>();
+  readonly #expected = new Set<string>();
   readonly #closing = new AbortController();
   #again: Timer | undefined;
   #following = false;
@@ -57,7 +60,7 @@ class EventExits implements Exits {
       const abort = (): void => {
         const others = this.#waiting.get(id);
         others?.delete(finish);
-        if (others?.size === 0) this.#waiting.delete(id);
+        if (others?.size === 0) this.#forget(id);
         resolve({ kind: "aborted" });
       };
       signal.addEventListener("abort", abort, { once: true });
@@ -68,6 +71,11 @@ class EventExits implements Exits {
       // It may have ended before the events were followed; where somebody waits already, that was looked at.
       else if (this.#connected && others === undefined) void this.#look(id);
     });
+  }
+
+  expect(id: string): void {
+    // Of one that nobody waits for nobody asks.
+    if (this.#waiting.has(id)) this.#expected.add(id);
   }
 
   close(): void {
@@ -99,6 +107,11 @@ class EventExits implements Exits {
     this.#following = false;
   }
 
+  #forget(id: string): void {
+    this.#waiting.delete(id);
+    this.#expected.delete(id);
+  }
+
   #lookAgain(): void {
     this.#again ??= this.#env.clock.after(LOOK_AGAIN_MS, () => {
       this.#again = undefined;
@@ -119,12 +132,13 @@ class EventExits implements Exits {
     try {
       let container = await inspectContainer(this.#engine, id);
       if (container !== undefined && !isOver(container)) return;
-      if (container?.State.ExitCode === KILLED && !container.State.OOMKilled) {
-        await sleep(this.#env.clock, WHY_MS, this.#closing.signal);
+      for (const ms of WHY_MS) {
+        if (container?.State.ExitCode !== KILLED || container.State.OOMKilled || this.#expected.has(id)) break;
+        await sleep(this.#env.clock, ms, this.#closing.signal);
         container = (await inspectContainer(this.#engine, id)) ?? container;
       }
       const waiters = this.#waiting.get(id);
-      this.#waiting.delete(id);
+      this.#forget(id);
       const exit: TaskExit = container === undefined ? REMOVED : exitOf(container);
       for (const finish of waiters ?? []) finish(exit);
     } catch (thrown) {

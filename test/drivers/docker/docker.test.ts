@@ -91,10 +91,22 @@ test("docker: a task that ran out of memory is told so; a fork bomb stays within
   t.teardown(() => driver.close?.());
   const hog = "x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo $?";
   const task = taskOf({ image: IMAGE, command: "/bin/sh", args: ["-c", hog] });
-  const hogging = await driver.start(task);
-  if (!hogging.ok) return t.fail(hogging.error.message);
-  t.like(await driver.wait(hogging.value, nothing), { kind: "exited", oomKilled: true });
-  await driver.destroy(hogging.value);
+  // An engine on cgroup v1 can miss the kernel's notice itself, where the group is gone before it looks.
+  const told: boolean[] = [];
+  while (told.length < 6 && told.at(-1) !== true) {
+    const hogging = await driver.start(task);
+    if (!hogging.ok) return t.fail(hogging.error.message);
+    const exit = await driver.wait(hogging.value, nothing);
+    const id = String(hogging.value.state["containerId"]);
+    const known = execFileSync("docker", ["inspect", "-f", "{{.State.OOMKilled}}", id], {
+      env: { ...process.env, DOCKER_HOST: dockerHost },
+      encoding: "utf8",
+    });
+    t.like(exit, { kind: "exited", code: 137, oomKilled: known.trim() === "true" });
+    told.push(known.trim() === "true");
+    await driver.destroy(hogging.value);
+  }
+  t.true(told.at(-1), "the engine never said that memory ran out");
   const fork = "n=0; while [ $n -lt 60 ]; do sleep 5 & n=$((n+1)); done; echo all";
   const bomb = taskOf({ image: IMAGE, command: "/bin/sh", args: ["-c", fork], pids_limit: 20 });
   const bombing = await driver.start(bomb);
@@ -275,13 +287,13 @@ test("docker: folders are labelled for SELinux where the node says how", async (
 });
 
 test("docker: that memory ran out is told though the engine says so later than that the container ended", async (t) => {
-  // Which of the two comes first is the engine's affair: here its first word is always without it.
+  // Which of the two comes first is the engine's affair: here its first two words are always without it.
   let looks = 0;
   const proxy = await proxyTo(dockerHost, {
     change(line, answer) {
       const isDead = /^GET \/v[\d.]+\/containers\/\w+\/json$/.test(line) && answer.includes('"ExitCode":137');
       if (isDead) looks += 1;
-      return isDead ? answer.replace(/"OOMKilled":\w+/, `"OOMKilled":${String(looks > 1)}`) : answer;
+      return isDead ? answer.replace(/"OOMKilled":\w+/, `"OOMKilled":${String(looks > 2)}`) : answer;
     },
   });
   t.teardown(() => proxy.close());
@@ -291,7 +303,7 @@ test("docker: that memory ran out is told though the engine says so later than t
   const started = await driver.start(taskOf({ image: IMAGE, command: "/bin/sh", args: ["-c", "exit 137"] }));
   if (!started.ok) throw new Error(started.error.message);
   t.like(await driver.wait(started.value, nothing), { kind: "exited", code: 137, oomKilled: true });
-  t.true(looks > 1);
+  t.true(looks > 2);
   await driver.destroy(started.value);
 });
 
