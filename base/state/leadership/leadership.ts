@@ -42,6 +42,8 @@ interface Held {
 export class Leadership {
   readonly #options: LeadershipOptions;
   #held: Held | undefined;
+  /** Changes of the lock that were heard of. */
+  #heard = 0;
   #leads = false;
   #lease = 0;
   #keptMs = 0;
@@ -119,13 +121,14 @@ export class Leadership {
   /** Gives the lock up, where it is held, and follows no more. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
+    // First: it hears that the lock is free before it hears that it freed it.
+    this.#stopped = true;
     const lease = this.#lease;
     try {
       await this.resign();
     } catch (thrown) {
       this.#options.log.warn("cannot give up the leadership; the lease ends it", { error: messageOf(thrown) });
     }
-    this.#stopped = true;
     this.#timer?.cancel();
     this.#watch?.cancel();
     if (lease !== 0) await this.#options.api.revokeLease(lease, ATTEMPT_MS).catch(() => {});
@@ -162,6 +165,7 @@ export class Leadership {
   #see(record: { readonly value: string; readonly modRevision: number } | undefined, revision: number): void {
     // What this server did itself it knows already, before it hears of what came earlier.
     if (revision < (this.#held?.modRevision ?? 0)) return;
+    this.#heard += 1;
     const read = record === undefined ? undefined : readLeader(record.value);
     const before = this.#held?.record;
     this.#held =
@@ -192,6 +196,7 @@ export class Leadership {
     this.#campaigning = true;
     // What is taken over is what was seen when it was decided: somebody else may be faster.
     const operand = this.#held?.modRevision ?? 0;
+    const heard = this.#heard;
     const { api, store, clock, random, self, log } = this.#options;
     try {
       const lease = Math.floor(random.float() * 2 ** 52) + 1;
@@ -214,8 +219,9 @@ export class Leadership {
     } finally {
       this.#campaigning = false;
     }
-    // What was heard meanwhile decided nothing: the lock may be free, or left to this server, since.
-    if (!this.#leads && (this.#held?.modRevision ?? 0) !== operand) this.#decide();
+    // What was heard meanwhile decided nothing: the lock may be free, or left to this server, since. It may be as free as it was before, taken
+    // and left in between.
+    if (this.#heard !== heard) this.#decide();
   }
 
   /** The lock may have changed while nothing could be heard. */
