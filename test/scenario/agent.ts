@@ -5,10 +5,14 @@ import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import * as v from "valibot";
 import { freePorts } from "#test/free-ports.ts";
 import { removeFolder } from "#test/remove-folder.ts";
 
 const main = new URL("../../cli/main.ts", import.meta.url).pathname;
+
+const SelfSchema = v.object({ config: v.optional(v.object({ Client: v.object({ Enabled: v.boolean() }) })) });
+const NodesSchema = v.array(v.object({ Status: v.string() }));
 
 export interface TestAgent {
   readonly dir: string;
@@ -163,7 +167,18 @@ ${options.config ?? ""}
   };
   options.prepare?.(dir);
   await start();
+  // A member of a cluster may have none that leads yet.
+  if (options.prepare === undefined) await until("its node is ready", () => hasReadyNode(agent));
   return agent;
+}
+
+/** What is placed before there is a node waits for it, as in Nomad: most tests mean the node, too. */
+async function hasReadyNode({ get }: TestAgent): Promise<boolean> {
+  const known = v.parse(SelfSchema, await get("/v1/agent/self"));
+  // Whoever needs a token to ask waits in its own way.
+  if (known.config?.Client.Enabled !== true) return true;
+  const nodes = v.parse(NodesSchema, await get("/v1/nodes"));
+  return nodes.length > 0 && nodes.every(({ Status }) => Status === "ready");
 }
 
 /** Whoever it is that answers; undefined: nobody does. */
