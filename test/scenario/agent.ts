@@ -173,11 +173,11 @@ ${options.config ?? ""}
 }
 
 /** What is placed before there is a node waits for it, as in Nomad: most tests mean the node, too. */
-async function hasReadyNode({ get }: TestAgent): Promise<boolean> {
-  const known = v.parse(SelfSchema, await get("/v1/agent/self"));
+async function hasReadyNode(agent: TestAgent): Promise<boolean> {
+  const known = v.parse(SelfSchema, await agent.get("/v1/agent/self"));
   // Whoever needs a token to ask waits in its own way.
   if (known.config?.Client.Enabled !== true) return true;
-  const nodes = v.parse(NodesSchema, await get("/v1/nodes"));
+  const nodes = v.parse(NodesSchema, await agent.get("/v1/nodes"));
   return nodes.length > 0 && nodes.every(({ Status }) => Status === "ready");
 }
 
